@@ -1,0 +1,232 @@
+"""What holds for the project as a whole: sizes, names, imports, claims, packaging."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "efface"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "examples").rglob("*.py"), ROOT / "run.py"])
+TRACKED = [
+    ROOT / name
+    for name in subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
+    if name and (ROOT / name).is_file()
+]
+TEXTS = {".css", ".html", ".ini", ".js", ".mako", ".md", ".py", ".toml", ".txt", ".yaml", ""}
+WRITTEN = [path for path in TRACKED if path.suffix in TEXTS]
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 50
+
+
+def parsed(path):
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path):
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            yield node.module
+
+
+def foreign(path):
+    """Every distribution's top-level name that a file imports beyond the standard library."""
+    roots = {name.partition(".")[0] for name in imports(path)}
+    return roots - sys.stdlib_module_names - {"efface"}
+
+
+# ---------------------------------------------------------------- sizes and names
+
+
+def test_files_stop_at_400_lines():
+    lines = {path: len(path.read_text().splitlines()) for path in SOURCES}
+
+    assert {path: count for path, count in lines.items() if count > LONGEST_FILE} == {}
+
+
+def test_functions_stop_at_50_lines():
+    functions = [
+        (node.end_lineno - node.lineno + 1, f"{path}:{node.lineno} {node.name}")
+        for path in SOURCES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert functions
+    assert [name for length, name in functions if length > LONGEST_FUNCTION] == []
+
+
+def test_no_module_is_named_after_nothing_in_particular():
+    """A drawer without a label is where the second concept goes, and the third."""
+    vague = {"base", "common", "handler", "handlers", "helper", "helpers", "manager", "managers"}
+    vague |= {"misc", "service", "services", "util", "utils"}
+
+    assert [path for path in TRACKED if path.suffix == ".py" and path.stem in vague] == []
+    assert [path for path in TRACKED if vague & set(path.relative_to(ROOT).parts)] == []
+
+
+# ---------------------------------------------------------------- what may import what
+
+
+def test_the_core_imports_sqlalchemy_and_the_standard_library_alone():
+    hosts = {PACKAGE / "asgi", PACKAGE / "alembic.py", PACKAGE / "alembic"}
+    core = [path for path in PACKAGE.rglob("*.py") if not hosts & {path, *path.parents}]
+
+    assert core
+    assert {path: foreign(path) for path in core if foreign(path) - {"sqlalchemy"}} == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "brings_along"),
+    [("asgi", {"anyio", "markupsafe"}), ("alembic", set())],
+)
+def test_a_host_imports_what_its_extra_installs(host, brings_along):
+    """*brings_along*: what Starlette and Jinja2 are themselves made of."""
+    files = [*(PACKAGE / host).rglob("*.py"), *PACKAGE.glob(f"{host}.py")]
+    extra = {canonicalize_name(Requirement(line).name) for line in EXTRAS[host]}
+
+    assert files
+    for path in files:
+        assert foreign(path) <= extra | brings_along | {"sqlalchemy"}, path
+
+
+def test_importing_efface_loads_no_framework_and_no_host():
+    """A web worker that only closes accounts does not pay for what it does not use."""
+    code = "import sys, efface; print(*sys.modules)"
+
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+
+    assert "efface" in loaded
+    assert loaded & {"alembic", "fastapi", "itsdangerous", "jinja2", "starlette"} == set()
+    assert loaded & {"efface.alembic", "efface.asgi", "efface.sqlalchemy"} == set()
+
+
+# ---------------------------------------------------------------- what we say
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        r"\bGDPR[- ]complian(t|ce)\b",
+        r"\bdeletes everything\b",
+        r"\bhidden from every quer(y|ies)\b",
+        r"\bguarantees? (compliance|anonymity)\b",
+        r"\bfully anonymi[sz]ed\b",
+    ],
+)
+def test_we_never_claim_more_than_a_library_can_keep(claim):
+    said = [path for path in WRITTEN if path != Path(__file__)]
+
+    assert ROOT / "README.md" in said
+    assert [path for path in said if re.search(claim, path.read_text(), re.IGNORECASE)] == []
+
+
+def test_no_file_names_the_host_of_a_package_registry():
+    """Where packages come from is the business of whoever installs them."""
+    hosts = re.compile(r"pypi[.]org|python[h]osted|registry[.]npm[j]s|deb[.]debian")
+
+    assert [path for path in WRITTEN if hosts.search(path.read_text())] == []
+
+
+# ---------------------------------------------------------------- what is installed
+
+
+def test_the_commands_use_the_standard_library_alone():
+    assert foreign(ROOT / "run.py") == set()
+
+
+def test_the_commands_start_on_a_python_too_old_for_efface():
+    """Otherwise its user reads a SyntaxError instead of which Python to install."""
+    source = (ROOT / "run.py").read_text()
+
+    assert ast.parse(source, feature_version=(3, 7)).body
+
+
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line.partition("==") for line in lines if not line.startswith("#")]
+    assert all(name and version for name, _, version in pins)
+    return {canonicalize_name(name): version for name, _, version in pins}
+
+
+def test_constraints_are_exact_versions_by_name():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+
+    pins = [line for line in lines if not line.startswith("#")]
+
+    assert pins == sorted(pins, key=str.lower)
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+
+
+def needed(requirement, seen):
+    """Add the name of everything *requirement* brings along here, itself included."""
+    name = canonicalize_name(requirement.name)
+    wanted = {(name, extra) for extra in ("", *requirement.extras)} - seen
+    if not wanted:
+        return
+    seen |= wanted
+    lines = PROJECT["dependencies"] if name == "efface" else requires(name)
+    if name == "efface":
+        lines = [*lines, *(line for extra in requirement.extras for line in EXTRAS[extra])]
+    for line in lines:
+        inner = Requirement(line)
+        extras = ("", *requirement.extras)
+        if not inner.marker or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+            needed(inner, seen)
+
+
+def requires(name):
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # an extra this environment was not asked for
+        return []
+
+
+def test_constraints_name_everything_that_is_installed():
+    """What is not named here can change between two runs of the same commit."""
+    seen = set()
+    needed(Requirement(f"efface[{','.join(EXTRAS)}]"), seen)
+
+    names = {name for name, _ in seen} - {"efface"}
+
+    assert names >= {"sqlalchemy", "greenlet", "h11"}
+    assert names - constraints().keys() == set()
+
+
+def test_the_wheel_holds_every_file_of_the_package(tmp_path):
+    """Templates, the page's script and py.typed are no modules, and easily left behind."""
+    files = {
+        path.relative_to(PACKAGE.parent).as_posix() for path in TRACKED if PACKAGE in path.parents
+    }
+
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+
+    assert "efface/py.typed" in files
+    assert files - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
+def test_every_lint_rule_that_is_off_says_why():
+    text = (ROOT / "pyproject.toml").read_text()
+    _, _, lint = text.partition("[tool.ruff.lint]")
+    lint, _, _ = lint.partition("[tool.ruff.lint.flake8-bugbear]")
+
+    rules = re.findall(r'^ +"[A-Z]+\d*",.*$', lint, re.MULTILINE)
+
+    assert rules
+    assert [rule for rule in rules if not re.search(r"# \S+ \S+", rule)] == []
