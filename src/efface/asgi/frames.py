@@ -1,0 +1,75 @@
+"""HOST · What comes in over the live socket, read without trust."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeGuard
+
+LARGEST = 64 * 1024
+_LONGEST_NAME = 64
+_LARGEST_NUMBER = 2**53
+
+MessageId = str | int
+
+
+class UnreadableError(Exception):
+    """A message does not have the form the protocol asks for.
+
+    Attributes:
+        id: The id it carried, if that much could be read.
+        message: A sentence for the person who writes the client.
+    """
+
+    def __init__(self, message: str, id: MessageId | None = None) -> None:  # noqa: A002  (the protocol's word)
+        super().__init__(message)
+        self.message = message
+        self.id = id
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message of a client. Its payload may hold a password: never in `repr`."""
+
+    id: MessageId
+    event: str
+    payload: dict[str, Any] = field(repr=False)
+
+
+def read_frame(message: Mapping[str, Any]) -> Frame:
+    """Return the frame in an ASGI ``websocket.receive`` message.
+
+    Raises:
+        UnreadableError: It is binary, not JSON, or not of the agreed form.
+    """
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise UnreadableError("Only text messages are read here.")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise UnreadableError("The message is not JSON.") from None
+    if not isinstance(value, dict):
+        raise UnreadableError("The message is not a JSON object.")
+    id_ = value.get("id")
+    if not is_id(id_):
+        raise UnreadableError("The message has no id: a short text or a whole number.")
+    event, payload = value.get("event"), value.get("payload", {})
+    if not isinstance(event, str) or not 0 < len(event) <= _LONGEST_NAME:
+        raise UnreadableError("The message names no event.", id_)
+    if not isinstance(payload, dict):
+        raise UnreadableError("The payload is not a JSON object.", id_)
+    return Frame(id_, event, payload)
+
+
+def is_id(value: object) -> TypeGuard[MessageId]:
+    """Tell whether *value* may name a message: a short text or a whole number."""
+    if isinstance(value, str):
+        return 0 < len(value) <= _LONGEST_NAME
+    # bool is an int to Python, and true would share its ack with 1.
+    return type(value) is int and abs(value) <= _LARGEST_NUMBER
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
