@@ -1,0 +1,1 @@
+"""A community garden: the sample site that shows what Efface does for its members."""

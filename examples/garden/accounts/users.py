@@ -1,0 +1,266 @@
+"""The users context: everything the site knows how to do with an account.
+
+Closed accounts are left out of every query here, and none of the queries says so: `hide_closed`
+does it in one place (`garden.database`). Functions never commit; whoever called them does.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy.orm import Session
+
+from efface import Receipt
+from efface.sqlalchemy import include_closed
+from garden.accounts import tokens
+from garden.accounts.forms import (
+    TAKEN,
+    FormError,
+    confirmation_error,
+    email_error,
+    name_error,
+    password_error,
+)
+from garden.models import User
+
+# ---------------------------------------------------------------- getters
+
+
+def list_users(session: Session) -> list[User]:
+    """Return all members, the longest with us first."""
+    return list(session.scalars(select(User).order_by(User.inserted_at, User.id)))
+
+
+def get_user(session: Session, user_id: int) -> User | None:
+    """Return one member, or none."""
+    return session.get(User, user_id)
+
+
+def get_user_or_404(session: Session, user_id: int) -> User:
+    """Return one member.
+
+    Raises:
+        NoResultFound: there is none; over HTTP a 404.
+    """
+    user = get_user(session, user_id)
+    if user is None:
+        raise NoResultFound("There is no such member.")
+    return user
+
+
+def get_user_by_email(session: Session, email: str) -> User | None:
+    """Return the member with this address, in upper or lower case."""
+    query = select(User).where(func.lower(User.email) == func.lower(email.strip()))
+    return session.scalars(query).one_or_none()
+
+
+def get_user_by_email_and_password(session: Session, email: str, password: str) -> User | None:
+    """Return the member with this address, if the password is right."""
+    user = get_user_by_email(session, email)
+    return user if check_password(session, user, password) else None
+
+
+def check_password(session: Session, user: User | None, password: str) -> bool:
+    """Return whether *password* is the user's; it takes as long when there is no user."""
+    return session.info["passwords"].verify(user.hashed_password if user else None, password)
+
+
+def list_closed(session: Session, since: datetime | None = None) -> list[datetime]:
+    """Return when people left, the latest first."""
+    query = select(User.deleted_at).where(User.deleted_at.is_not(None))
+    if since is not None:
+        query = query.where(User.deleted_at >= since)
+    with include_closed():
+        return list(session.scalars(query.order_by(User.deleted_at.desc())))
+
+
+# ---------------------------------------------------------------- leaving
+
+
+def anonymize_user(session: Session, user_id: int, *, actor: str = "self-service") -> Receipt:
+    """Close an account: nobody can sign in with it or recognize a person by it any more.
+
+    Called again, it returns the first receipt and changes nothing.
+
+    Raises:
+        UnknownSubjectError: there never was such an account.
+    """
+    return session.info["eraser"].close_account(session, user_id, actor=actor)
+
+
+# ---------------------------------------------------------------- joining
+
+
+def register_user(
+    session: Session,
+    *,
+    email: str,
+    password: str,
+    password_confirmation: str | None = None,
+    name: str = "",
+) -> User:
+    """Return a new member, whose address is not confirmed yet.
+
+    Raises:
+        FormError: a field is wrong, or the address is taken; in a race the transaction of the
+            one who came second has been rolled back.
+    """
+    email, name = email.strip(), name.strip()
+    errors = FormError(
+        email=email_error(email),
+        name=name_error(name),
+        password=password_error(password),
+        password_confirmation=confirmation_error(password, password_confirmation),
+    )
+    if "email" not in errors.errors and get_user_by_email(session, email):
+        errors.errors["email"] = TAKEN
+    if errors.errors:
+        raise errors
+    now = _now(session)
+    hashed = session.info["passwords"].hash(password)
+    user = User(
+        email=email, name=name or None, hashed_password=hashed, inserted_at=now, updated_at=now
+    )
+    session.add(user)
+    _flush_or_taken(session)
+    return user
+
+
+def confirm_user(
+    session: Session, secret: str, *, current_user: User | None = None, password: str = ""
+) -> User | None:
+    """Believe that an address belongs to whoever holds the link that was sent to it.
+
+    Somebody else may have registered with it. So the password stays only when its owner is here
+    now: logged in, or typing it. Otherwise it goes, with all log-ins, and a new one is set
+    through "Forgot your password?".
+    """
+    user = tokens.get_user_by_email_token(session, secret, tokens.CONFIRM)
+    if user is None or user.confirmed_at:
+        return None
+    values: dict[str, Any] = {"confirmed_at": _now(session)}
+    is_owner = (current_user and current_user.id == user.id) or (
+        password and check_password(session, user, password)
+    )
+    if not is_owner:
+        values["hashed_password"] = None
+    if not _update(session, user, **values):
+        return None
+    tokens.delete_user_tokens(session, user, *([tokens.CONFIRM] if is_owner else []))
+    return user
+
+
+# ---------------------------------------------------------------- changing
+
+
+def apply_user_email(session: Session, user: User, *, email: str, current_password: str) -> str:
+    """Return the new address, checked but not saved: first it has to be proven.
+
+    Raises:
+        FormError: a field is wrong, or the address is taken.
+    """
+    email = email.strip()
+    error = email_error(email)
+    if error is None and email == user.email:
+        error = "did not change"
+    owner = None if error else get_user_by_email(session, email)
+    if owner and owner.id != user.id:
+        error = TAKEN
+    wrong = not check_password(session, user, current_password)
+    if error or wrong:
+        raise FormError(email=error, current_password="is not valid" if wrong else None)
+    return email
+
+
+def update_user_email(session: Session, user: User, secret: str) -> bool:
+    """Change the address to the one the link was sent to; a link works once."""
+    email = tokens.get_new_email(session, user, secret)
+    if email is None:
+        return False
+    try:
+        changed = _update(session, user, email=email, confirmed_at=_now(session))
+    except IntegrityError:  # taken since the mail was sent
+        session.rollback()
+        return False
+    tokens.delete_user_tokens(session, user, tokens.CHANGE_EMAIL)
+    return changed
+
+
+def update_user_password(
+    session: Session,
+    user: User,
+    *,
+    password: str,
+    password_confirmation: str | None,
+    current_password: str,
+) -> None:
+    """Change the password, and log the user out everywhere.
+
+    Raises:
+        FormError: a field is wrong; nothing was changed.
+    """
+    wrong = not check_password(session, user, current_password)
+    _set_password(
+        session,
+        user,
+        password,
+        password_confirmation,
+        current_password="is not valid" if wrong else None,
+    )
+
+
+def reset_user_password(
+    session: Session, secret: str, *, password: str, password_confirmation: str | None
+) -> User | None:
+    """Change the password of whoever holds a valid link, and log them out everywhere.
+
+    Raises:
+        FormError: a field is wrong; the link stays valid.
+    """
+    user = tokens.get_user_by_email_token(session, secret, tokens.RESET_PASSWORD)
+    if user is not None:
+        _set_password(session, user, password, password_confirmation)
+    return user
+
+
+def _set_password(
+    session: Session, user: User, password: str, confirmation: str | None, **errors: str | None
+) -> None:
+    problem = FormError(
+        password=password_error(password),
+        password_confirmation=confirmation_error(password, confirmation),
+        **errors,
+    )
+    if problem.errors:
+        raise problem
+    hashed = session.info["passwords"].hash(password)
+    if not _update(session, user, hashed_password=hashed):
+        raise FormError(password="cannot be changed any more")
+    tokens.delete_user_tokens(session, user)
+
+
+def _update(session: Session, user: User, **values: Any) -> bool:
+    """Change the account only if it is still open; return whether it was.
+
+    It may have been closed in another tab since we read it. The database decides, in the same
+    statement.
+    """
+    result = session.execute(
+        update(User)
+        .where(User.id == user.id, User.deleted_at.is_(None))
+        .values(updated_at=_now(session), **values)
+    )
+    return result.rowcount == 1
+
+
+def _flush_or_taken(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError:
+        session.rollback()
+        raise FormError(email=TAKEN) from None
+
+
+def _now(session: Session) -> datetime:
+    return session.info["clock"]().replace(microsecond=0)

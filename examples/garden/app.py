@@ -1,0 +1,148 @@
+"""The site: everything is put together here, once."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import HTTPConnection
+
+from efface.asgi import AccountClosing
+from efface.asgi.csrf import CSRFMiddleware, csrf_token
+from garden.accounts import users
+from garden.accounts.passwords import Passwords
+from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_user
+from garden.database import Clock, open_engine, open_sessions, utc_now
+from garden.headers import SECURITY_HEADERS, SecurityHeaders
+from garden.mail import Mailbox, Mailer
+from garden.plots import listen
+from garden.routes import dev, log_in, passwords, registration, settings
+from garden.routes import garden as pages
+from garden.settings import Settings
+from garden.web import HERE, RedirectError, csrf_field, redirect
+
+# How the closing section calls what the database holds.
+WORDS = {
+    "users_tokens": "log-ins",
+    "users.hashed_password": "password",
+    "users.confirmed_at": "date of confirmation",
+    "users.email": "e-mail address",
+    "posts.title": "titles",
+    "posts.body": "texts",
+    "plots": "your plot, free for somebody else",
+    "plots.holder_id": "holder",
+}
+
+WHAT_HAPPENED = {
+    403: "This page is not for you.",
+    404: "There is nothing growing here.",
+    405: "This page cannot be used in that way.",
+    422: "We could not read what was sent.",
+    500: "Something went wrong on our side. It is noted, and nothing was changed.",
+}
+
+
+def create_app(
+    site: Settings,
+    *,
+    mailer: Mailer | None = None,
+    hasher: Passwords | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """Return the application; its tables must exist (`alembic upgrade head`)."""
+    app = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None)
+    engine = open_engine(site.database_url)
+    app.state.settings = site
+    app.state.engine = engine
+    app.state.mailer = mailer or Mailbox(clock)
+    app.state.sessions = open_sessions(engine, key=site.efface_key, passwords=hasher, clock=clock)
+    app.state.closing = closing = account_closing(app)
+    app.state.templates = templates = Jinja2Templates(HERE / "templates")
+    templates.env.globals["csrf_token"] = csrf_token
+    templates.env.globals["csrf_field"] = csrf_field
+    templates.env.globals["account_closing"] = closing.section
+
+    for part in (pages, registration, log_in, passwords, settings):
+        app.include_router(part.router)
+    if site.dev:
+        app.include_router(dev.router)
+    closing.install(app, "/users/settings/close")
+    listen(closing.live, app.state.sessions)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+
+    # The one added last runs first.
+    app.add_middleware(RememberMe, sessions=app.state.sessions, settings=site)
+    app.add_middleware(CSRFMiddleware)
+    app.add_middleware(
+        SessionMiddleware, secret_key=site.efface_key, max_age=None, https_only=not site.dev
+    )
+    app.add_middleware(SecurityHeaders)
+    add_error_pages(app)
+    return app
+
+
+def account_closing(app: FastAPI) -> AccountClosing:
+    """Return the part of Efface that closes accounts over HTTP and the live socket."""
+    sessions = app.state.sessions
+
+    def current_user_id(connection: HTTPConnection) -> int | None:
+        with sessions() as session:
+            user = current_user(connection, session)
+            return user.id if user else None
+
+    def check_password(session: Session, user_id: int, password: str) -> bool:
+        return users.check_password(session, users.get_user(session, user_id), password)
+
+    return AccountClosing(
+        sessions.kw["info"]["eraser"],
+        database=sessions,
+        identify=current_user_id,
+        reauthenticate=check_password,
+        log_out_path="/users/log_out",
+        redirect_path="/",
+        clear_cookies=(REMEMBER_ME,),
+        words=WORDS,
+    )
+
+
+def add_error_pages(app: FastAPI) -> None:
+    """Answer people with a page and scripts with JSON, whatever goes wrong."""
+
+    def led_elsewhere(request: Request, error: RedirectError) -> Response:
+        return redirect(request, error.to, **error.flash)
+
+    def refused(request: Request, error: HTTPException) -> Response:
+        return error_page(request, error.status_code, error.headers)
+
+    app.add_exception_handler(RedirectError, led_elsewhere)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, refused)  # type: ignore[arg-type]
+    for error, status in ((NoResultFound, 404), (RequestValidationError, 422), (Exception, 500)):
+        app.add_exception_handler(error, _page_with(status))
+
+
+def error_page(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+    """Return the page for an error; it needs neither database nor session."""
+    phrase = HTTPStatus(status).phrase
+    # The last resort stands outside of all middleware, so it brings its headers along.
+    headers = {
+        **(headers or {}),
+        **(SECURITY_HEADERS if status == HTTPStatus.INTERNAL_SERVER_ERROR else {}),
+    }
+    if "text/html" not in request.headers.get("accept", "text/html") and (
+        "application/json" in request.headers.get("accept", "")
+    ):
+        return JSONResponse({"error": phrase}, status, headers)
+    context = {"status": status, "phrase": phrase, "what": WHAT_HAPPENED.get(status, phrase)}
+    templates: Jinja2Templates = request.app.state.templates
+    return templates.TemplateResponse(request, "error.html", context, status, headers)
+
+
+def _page_with(status: int) -> Callable[[Request, Exception], Response]:
+    return lambda request, _error: error_page(request, status)

@@ -1,0 +1,121 @@
+"""The demo: a fresh garden, the story, and then the garden is yours.
+
+python -m garden.demo          PORT=8000 HOST=127.0.0.1 KEEP=1 ONCE=1 are optional
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlalchemy import Engine, select
+
+from efface.sqlalchemy import include_closed
+from garden.app import create_app
+from garden.community import ADA, ADA_ID, GRACE_EMAIL, MEMBERS, PASSWORD, plant
+from garden.database import utc_now
+from garden.models import User
+from garden.server import bind, serving
+from garden.settings import Settings
+from garden.story import Story, StoryError
+
+USUAL_PORT = 8000
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Run the demo and return its exit status."""
+    with TemporaryDirectory(prefix="garden-") as folder:
+        file = (Path() if environment.get("KEEP") == "1" else Path(folder)) / "garden.db"
+        try:
+            return run(file.resolve(), environment)
+        except KeyboardInterrupt:
+            say("\nGoodbye.")
+            return 0
+
+
+def run(file: Path, environment: Mapping[str, str]) -> int:
+    """Build the garden in *file*, tell the story, and serve on unless it is for once only."""
+    host = environment.get("HOST") or "127.0.0.1"
+    try:
+        bound = bind_as_asked(host, environment.get("PORT"))
+    except OSError as error:
+        say(f"PORT={environment.get('PORT')} cannot be used: {error.strerror}.")
+        return 1
+    port = bound.getsockname()[1]
+    secret = "only for the demo, on this machine"
+    app = create_app(Settings(f"sqlite:///{file}", secret, dev=True))
+    prepare(app, file)
+    with serving(app, bound) as server:
+        address = f"http://127.0.0.1:{port}"
+        if is_told(app):
+            say(f"{ADA} has left this garden already; its story is told.")
+        else:
+            try:
+                Story(app, server, address, say).tell()
+            except StoryError as error:
+                say(str(error))
+                return 1
+        if environment.get("ONCE") == "1":
+            return 0
+        say(
+            f"\nNow you:  {address}"
+            f"\n  log in    {GRACE_EMAIL} · {PASSWORD}"
+            f"\n  mailbox   {address}/dev/mailbox"
+            "\n  Ctrl+C ends it."
+        )
+        server.thread.join()
+    return 0
+
+
+def prepare(app: FastAPI, file: Path) -> None:
+    """Create the tables through the migrations, and let the community move in."""
+    is_new = not file.exists()
+    say(f"alembic upgrade head   {file}")
+    upgrade(app.state.engine)
+    if is_new:
+        with app.state.sessions.begin() as session:
+            plant(session, now=utc_now())
+        say(f"  {MEMBERS} members with plots, posts, orders and invoices have moved in\n")
+
+
+def upgrade(engine: Engine) -> None:
+    """Run the migrations, and say which."""
+
+    def applied(*, step, **_: object) -> None:  # noqa: ANN001  # alembic's MigrationInfo
+        revision = step.up_revision
+        say(f"  {revision.revision}  {revision.doc}")
+
+    config = Config(Path(__file__).with_name("alembic.ini"))
+    with engine.begin() as connection:
+        config.attributes.update(connection=connection, on_version_apply=applied)
+        command.upgrade(config, "head")
+
+
+def is_told(app: FastAPI) -> bool:
+    """Return whether Ada has left already; so it is after a run with KEEP=1."""
+    with app.state.sessions() as session, include_closed():
+        return session.scalars(select(User.deleted_at).where(User.id == ADA_ID)).one() is not None
+
+
+def bind_as_asked(host: str, port: str | None) -> socket.socket:
+    """Return a socket at the port that was asked for, or at the usual one, or at any."""
+    if port:
+        return bind(host, int(port))
+    try:
+        return bind(host, USUAL_PORT)
+    except OSError:
+        return bind(host, 0)
+
+
+def say(line: str) -> None:
+    """Print at once, also into a pipe."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Mail. The mailer is passed in; this one keeps everything in memory, to be read in the browser."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Condition
+from typing import Protocol
+
+
+class RefusedAddressError(Exception):
+    """The address is under `.invalid`: it belongs to nobody, and nobody reads it."""
+
+
+class Mailer(Protocol):
+    """Whatever can deliver a mail."""
+
+    def deliver(self, to: str, subject: str, text: str) -> None:
+        """Deliver one mail, or raise."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that was sent."""
+
+    to: str
+    subject: str
+    text: str
+    sent_at: datetime
+
+
+class Mailbox:
+    """A mailer that sends nothing anywhere; whoever waits for a mail is woken by it."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        """Start empty."""
+        self._clock = clock
+        self._mails: list[Mail] = []
+        self._arrived = Condition()
+
+    def deliver(self, to: str, subject: str, text: str) -> None:
+        """Keep one mail.
+
+        Raises:
+            RefusedAddressError: the address is a placeholder.
+        """
+        if to.lower().endswith(".invalid"):
+            raise RefusedAddressError("An address under .invalid receives no mail.")
+        with self._arrived:
+            self._mails.append(Mail(to, subject, text, self._clock()))
+            self._arrived.notify_all()
+
+    def to(self, address: str) -> list[Mail]:
+        """Return the mails to one address, the oldest first."""
+        return [mail for mail in self.all() if mail.to == address]
+
+    def all(self) -> list[Mail]:
+        """Return every mail, the oldest first."""
+        with self._arrived:
+            return list(self._mails)
+
+    def wait_for(self, address: str, *, mails: int = 1, timeout: float = 10) -> Mail:
+        """Return the latest mail to *address* as soon as there are as many as *mails*.
+
+        Raises:
+            TimeoutError: they did not come in time.
+        """
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self.to(address)) >= mails, timeout):
+                raise TimeoutError("The mail did not come.")
+        return self.to(address)[-1]

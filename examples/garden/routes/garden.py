@@ -1,0 +1,66 @@
+"""The garden itself: the notice board, the plots, the members."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import select
+
+from garden.accounts.users import list_users
+from garden.models import Post
+from garden.plots import list_plots, pick_plot
+from garden.routes import dev
+from garden.web import Database, Member, Visitor, redirect, render
+
+router = APIRouter()
+
+POSTS_ON_A_PAGE = 8
+LONGEST_TITLE, LONGEST_BODY = 120, 2000
+
+
+@router.get("/")
+def home(request: Request, db: Database, user: Visitor) -> Response:
+    """Show the start page, which is also where people arrive after leaving."""
+    latest = select(Post).order_by(Post.inserted_at.desc(), Post.id.desc())
+    return render(
+        request,
+        "home",
+        posts=db.scalars(latest.limit(POSTS_ON_A_PAGE)).all(),
+        plots=list_plots(db),
+        devbar=dev.bar(request, db, user),
+    )
+
+
+@router.get("/members")
+def members(request: Request, db: Database, _user: Visitor) -> Response:
+    """Show who gardens here."""
+    return render(request, "members", members=list_users(db))
+
+
+@router.post("/posts")
+def write(
+    request: Request,
+    db: Database,
+    user: Member,
+    title: Annotated[str, Form()] = "",
+    body: Annotated[str, Form()] = "",
+) -> Response:
+    """Pin a post to the notice board."""
+    title, body = title.strip(), body.strip()
+    if not (0 < len(title) <= LONGEST_TITLE and 0 < len(body) <= LONGEST_BODY):
+        return redirect(request, "/", error="A post needs a short title and a few lines.")
+    now = db.info["clock"]()
+    db.add(Post(author_id=user.id, title=title, body=body, inserted_at=now))
+    db.commit()
+    return redirect(request, "/#board", info="Your post is on the board.")
+
+
+@router.post("/plots/pick")
+def pick(
+    request: Request, db: Database, user: Member, plot: Annotated[str, Form()] = ""
+) -> Response:
+    """Pick a plot without the live socket."""
+    if not pick_plot(db, user.id, plot):
+        return redirect(request, "/#plots", error="Somebody else has this plot already.")
+    db.commit()
+    return redirect(request, "/#plots", info=f"Plot {plot} is yours.")

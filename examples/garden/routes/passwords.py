@@ -1,0 +1,74 @@
+"""Set a new password through a link sent by mail."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Form, Request
+from fastapi.responses import Response
+
+from garden.accounts import tokens, users
+from garden.accounts.forms import FormError
+from garden.accounts.letters import deliver_user_reset_password_instructions
+from garden.web import Database, ForOthers, link_to, redirect, render
+
+router = APIRouter(dependencies=[ForOthers])
+
+MAIL_IS_COMING = (
+    "If your address is in our system, "
+    "you will receive instructions to reset your password shortly."
+)
+BAD_LINK = "The link to reset the password is not valid or it has expired."
+
+
+@router.get("/users/reset_password")
+def new(request: Request) -> Response:
+    """Show the form that asks for the mail."""
+    return render(request, "forgot_password")
+
+
+@router.post("/users/reset_password")
+def create(
+    request: Request, tasks: BackgroundTasks, email: Annotated[str, Form()] = ""
+) -> Response:
+    """Send the mail; the answer is the same for every address."""
+    state = request.app.state
+    tasks.add_task(
+        deliver_user_reset_password_instructions,
+        state.sessions,
+        state.mailer,
+        email,
+        lambda secret: link_to(request, f"/users/reset_password/{secret}"),
+    )
+    return redirect(request, "/", info=MAIL_IS_COMING)
+
+
+@router.get("/users/reset_password/{token}")
+def edit(request: Request, db: Database, token: str) -> Response:
+    """Show the form for a new password."""
+    if tokens.get_user_by_email_token(db, token, tokens.RESET_PASSWORD) is None:
+        return redirect(request, "/", error=BAD_LINK)
+    return render(request, "reset_password", token=token, errors={})
+
+
+@router.api_route("/users/reset_password/{token}", methods=["PUT", "POST"])
+def update(
+    request: Request,
+    db: Database,
+    tasks: BackgroundTasks,
+    token: str,
+    *,
+    password: Annotated[str, Form()] = "",
+    password_confirmation: Annotated[str | None, Form()] = None,
+) -> Response:
+    """Set the password and log out everywhere; the link is looked at once more."""
+    try:
+        user = users.reset_user_password(
+            db, token, password=password, password_confirmation=password_confirmation
+        )
+    except FormError as problem:
+        page = {"token": token, "errors": problem.errors}
+        return render(request, "reset_password", status=422, **page)
+    if user is None:
+        return redirect(request, "/", error=BAD_LINK)
+    db.commit()
+    tasks.add_task(request.app.state.closing.live.recheck, user.id)
+    return redirect(request, "/users/log_in", info="Your password is changed. You can log in now.")

@@ -1,0 +1,94 @@
+"""The settings page: address, password, and, embedded by one call, the way to leave."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
+from fastapi.responses import Response
+
+from garden.accounts import sessions, users
+from garden.accounts.forms import FormError
+from garden.accounts.letters import deliver_user_update_email_instructions
+from garden.models import User
+from garden.web import Database, Member, link_to, redirect, render
+
+router = APIRouter()
+
+
+@router.get("/users/settings")
+def edit(request: Request, user: Member) -> Response:
+    """Show the page."""
+    return _page(request, user)
+
+
+@router.api_route("/users/settings", methods=["PUT", "POST"])
+def update(
+    request: Request,
+    db: Database,
+    user: Member,
+    tasks: BackgroundTasks,
+    *,
+    action: Annotated[str, Form()] = "",
+    email: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    password_confirmation: Annotated[str | None, Form()] = None,
+    current_password: Annotated[str, Form()] = "",
+) -> Response:
+    """Change what one of the two forms on the page is about."""
+    try:
+        if action == "update_email":
+            new = users.apply_user_email(db, user, email=email, current_password=current_password)
+            return _send_link(request, tasks, user, new)
+        if action == "update_password":
+            users.update_user_password(
+                db,
+                user,
+                password=password,
+                password_confirmation=password_confirmation,
+                current_password=current_password,
+            )
+            return _log_in_again(request, db, tasks, user)
+    except FormError as problem:
+        db.rollback()
+        return _page(request, user, 422, action=action, email=email, errors=problem.errors)
+    raise HTTPException(422)
+
+
+@router.get("/users/settings/confirm_email/{token}")
+def confirm_email(request: Request, db: Database, user: Member, token: str) -> Response:
+    """Use the new address from now on; the link works for its own user only."""
+    if not users.update_user_email(db, user, token):
+        return redirect(
+            request,
+            "/users/settings",
+            error="The link to change the address is not valid or it has expired.",
+        )
+    db.commit()
+    return redirect(request, "/users/settings", info="Your address is changed.")
+
+
+def _page(request: Request, user: User, status: int = 200, **context: object) -> Response:
+    page = {"action": "", "email": user.email, "errors": {}} | context
+    return render(request, "settings", status=status, **page)
+
+
+def _send_link(request: Request, tasks: BackgroundTasks, user: User, email: str) -> Response:
+    state = request.app.state
+    tasks.add_task(
+        deliver_user_update_email_instructions,
+        state.sessions,
+        state.mailer,
+        user.id,
+        email,
+        lambda secret: link_to(request, f"/users/settings/confirm_email/{secret}"),
+    )
+    notice = f"We sent a link to {email}. Open it to use this address from now on."
+    return redirect(request, "/users/settings", info=notice)
+
+
+def _log_in_again(request: Request, db: Database, tasks: BackgroundTasks, user: User) -> Response:
+    """Keep this browser logged in, with a new token; all other devices are out."""
+    response = sessions.log_in(
+        request, db, user, to="/users/settings", info="Your password is changed."
+    )
+    tasks.add_task(request.app.state.closing.live.recheck, user.id)
+    return response

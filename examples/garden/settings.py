@@ -1,0 +1,50 @@
+"""What the site has to be told from outside."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+
+class MissingSecretError(Exception):
+    """The site has no secret, and without one it cannot sign its cookies."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The address of the database, the secret, and whether this is a developer's machine.
+
+    `url` is where the site is to be found, for links in mails. Without it they lead to the host
+    that the request names, and anybody can write that; so set it where the site is public.
+    """
+
+    database_url: str
+    secret: str = field(repr=False)
+    dev: bool = False
+    url: str = ""
+
+    @property
+    def efface_key(self) -> bytes:
+        """Return the key behind Efface's fingerprints, derived so that it signs no cookies."""
+        return sha256(b"efface " + self.secret.encode()).digest()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read `GARDEN_DATABASE_URL`, `GARDEN_SECRET`, `GARDEN_DEV` and `GARDEN_URL`.
+
+        Raises:
+            MissingSecretError: neither `GARDEN_SECRET` nor `GARDEN_DEV=1` is set.
+        """
+        dev = environment.get("GARDEN_DEV") == "1"
+        secret = environment.get("GARDEN_SECRET") or ("for development only" if dev else "")
+        if not secret:
+            raise MissingSecretError(
+                "GARDEN_SECRET is not set, so the site cannot sign its cookies.\n"
+                "Set it to a long random text, or set GARDEN_DEV=1 on your own machine."
+            )
+        return cls(
+            database_url=environment.get("GARDEN_DATABASE_URL", "sqlite:///garden.db"),
+            secret=secret,
+            dev=dev,
+            url=environment.get("GARDEN_URL", "").rstrip("/"),
+        )

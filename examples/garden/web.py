@@ -1,0 +1,97 @@
+"""What every route needs: the database, the visitor, pages and redirects."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from efface.asgi.csrf import csrf_token
+from efface.asgi.paths import is_local_path
+from garden.accounts.sessions import current_user
+from garden.models import User
+
+HERE = Path(__file__).parent
+
+
+class RedirectError(Exception):
+    """The visitor cannot go on here, and is led elsewhere with a word about it."""
+
+    def __init__(self, to: str, **flash: str) -> None:
+        """Name the place, and the notice to show there."""
+        super().__init__(to)
+        self.to, self.flash = to, flash
+
+
+def database(request: Request) -> Iterator[Session]:
+    """Give a route a session of its own; what it does not commit is undone."""
+    with request.app.state.sessions() as session:
+        yield session
+
+
+Database = Annotated[Session, Depends(database)]
+
+
+def visitor(request: Request, db: Database) -> User | None:
+    """Return who is logged in, or none."""
+    request.state.user = current_user(request, db)
+    return request.state.user
+
+
+Visitor = Annotated[User | None, Depends(visitor)]
+
+
+def require_authenticated_user(request: Request, user: Visitor) -> User:
+    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+    if user is None:
+        if request.method == "GET":
+            request.session["user_return_to"] = _path_of(request)
+        raise RedirectError("/users/log_in", error="You must log in to access this page.")
+    return user
+
+
+Member = Annotated[User, Depends(require_authenticated_user)]
+
+
+def redirect_if_user_is_authenticated(user: Visitor) -> None:
+    """Send members away from pages that are for others."""
+    if user is not None:
+        raise RedirectError("/")
+
+
+ForOthers = Depends(redirect_if_user_is_authenticated)
+
+
+def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page; notices are shown once."""
+    context["user"] = getattr(request.state, "user", None)
+    context["flash"] = request.session.pop("flash", {})
+    templates: Jinja2Templates = request.app.state.templates
+    return templates.TemplateResponse(request, f"{name}.html", context, status_code=status)
+
+
+def csrf_field(request: Request) -> Markup:
+    """Return the hidden field that every form carries."""
+    return Markup('<input type="hidden" name="_csrf_token" value="{}">').format(csrf_token(request))
+
+
+def redirect(request: Request, to: str, **flash: str) -> RedirectResponse:
+    """Send the browser on by GET, whatever method brought it here."""
+    if flash:
+        request.session["flash"] = flash
+    return RedirectResponse(to, 303)
+
+
+def link_to(request: Request, path: str) -> str:
+    """Return the full address of a page, for mails."""
+    return (request.app.state.settings.url or str(request.base_url).rstrip("/")) + path
+
+
+def _path_of(request: Request) -> str:
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # "//elsewhere.example" is another site; only our own pages are remembered.
+    return path if is_local_path(path) else "/"
