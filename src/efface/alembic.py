@@ -1,0 +1,158 @@
+"""HOST · Alembic: the tombstone column and our tables in your migrations.
+
+``import efface.alembic`` in a migration (or in ``env.py``) adds four operations to ``op``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.operations import MigrateOperation, Operations
+from alembic.operations.ops import CreateIndexOp, CreateTableOp
+from sqlalchemy import Column, DateTime, func, select, text
+from sqlalchemy import column as column_of
+from sqlalchemy import table as table_of
+
+from efface.errors import ClosedAccountsError
+from efface.store.tables import metadata
+
+
+@Operations.register_operation("add_tombstone")
+class AddTombstone(MigrateOperation):
+    """Add the column that marks a closed account, and an index of the open ones."""
+
+    def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
+        """Keep where the column goes."""
+        self.table, self.column, self.key, self.schema = table, column, key, schema
+
+    @classmethod
+    def add_tombstone(
+        cls,
+        operations: Operations,
+        table: str,
+        column: str = "deleted_at",
+        *,
+        key: str = "id",
+        schema: str | None = None,
+    ) -> None:
+        """Add *column*, timezone-aware and empty, to *table*.
+
+        Deploy in two steps: this migration and the filters first, the button afterwards. The
+        index ``ix_<table>_open`` over *key* holds open accounts only; leave every unique index
+        on the table total, because placeholders are unique.
+        """
+        operations.invoke(cls(table, column, key, schema))
+
+    def reverse(self) -> MigrateOperation:
+        """Return the operation that takes the column away again."""
+        return DropTombstone(self.table, self.column, self.key, self.schema)
+
+
+@Operations.implementation_for(AddTombstone)
+def _add_tombstone(operations: Operations, operation: AddTombstone) -> None:
+    new: Column[Any] = Column(operation.column, DateTime(timezone=True), nullable=True)
+    operations.add_column(operation.table, new, schema=operation.schema)
+    is_open = text(f"{operation.column} IS NULL")
+    operations.create_index(
+        f"ix_{operation.table}_open",
+        operation.table,
+        [operation.key],
+        schema=operation.schema,
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
+
+
+@Operations.register_operation("drop_tombstone")
+class DropTombstone(MigrateOperation):
+    """Take the tombstone column away, unless that would make closed accounts look open."""
+
+    def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
+        """Keep where the column is."""
+        self.table, self.column, self.key, self.schema = table, column, key, schema
+
+    @classmethod
+    def drop_tombstone(
+        cls,
+        operations: Operations,
+        table: str,
+        column: str = "deleted_at",
+        *,
+        key: str = "id",
+        schema: str | None = None,
+    ) -> None:
+        """Drop *column* from *table*.
+
+        Raises:
+            ClosedAccountsError: closed accounts exist; without the column they would be shown.
+        """
+        operations.invoke(cls(table, column, key, schema))
+
+    def reverse(self) -> MigrateOperation:
+        """Return the operation that adds the column again."""
+        return AddTombstone(self.table, self.column, self.key, self.schema)
+
+
+@Operations.implementation_for(DropTombstone)
+def _drop_tombstone(operations: Operations, operation: DropTombstone) -> None:
+    tombstone: Column[Any] = column_of(operation.column)  # type: ignore[assignment]  # as a name
+    people = table_of(operation.table, tombstone, schema=operation.schema)
+    closed = select(func.count()).select_from(people).where(tombstone.is_not(None))
+    # Written as SQL for somebody else to run, a migration cannot look: then it must not drop.
+    rows = None if operations.migration_context.as_sql else operations.get_bind().scalar(closed)
+    if rows != 0:
+        raise ClosedAccountsError(operation.table, operation.column, rows)
+    operations.drop_index(
+        f"ix_{operation.table}_open", table_name=operation.table, schema=operation.schema
+    )
+    operations.drop_column(operation.table, operation.column, schema=operation.schema)
+
+
+@Operations.register_operation("create_efface_tables")
+class CreateEffaceTables(MigrateOperation):
+    """Create the tables that Efface owns."""
+
+    @classmethod
+    def create_efface_tables(cls, operations: Operations) -> None:
+        """Create the tables that Efface owns, with their indexes."""
+        operations.invoke(cls())
+
+    def reverse(self) -> MigrateOperation:
+        """Return the operation that drops them."""
+        return DropEffaceTables()
+
+
+@Operations.implementation_for(CreateEffaceTables)
+def _create_efface_tables(operations: Operations, _: CreateEffaceTables) -> None:
+    for table in metadata.sorted_tables:
+        operations.invoke(CreateTableOp.from_table(table))
+        for index in sorted(table.indexes, key=lambda index: index.name or ""):
+            operations.invoke(CreateIndexOp.from_index(index))
+
+
+@Operations.register_operation("drop_efface_tables")
+class DropEffaceTables(MigrateOperation):
+    """Drop the tables that Efface owns, and with them every receipt."""
+
+    @classmethod
+    def drop_efface_tables(cls, operations: Operations) -> None:
+        """Drop the tables that Efface owns.
+
+        Raises:
+            ClosedAccountsError: closings are recorded; without them tombstones are unexplained.
+        """
+        operations.invoke(cls())
+
+    def reverse(self) -> MigrateOperation:
+        """Return the operation that creates them."""
+        return CreateEffaceTables()
+
+
+@Operations.implementation_for(DropEffaceTables)
+def _drop_efface_tables(operations: Operations, _: DropEffaceTables) -> None:
+    for table in reversed(metadata.sorted_tables):
+        closed = select(func.count()).select_from(table)
+        rows = None if operations.migration_context.as_sql else operations.get_bind().scalar(closed)
+        if rows != 0:
+            raise ClosedAccountsError(table.name, "reference", rows)
+        operations.drop_table(table.name)

@@ -1,0 +1,1 @@
+"""STAGE 5 · what we can show afterwards: receipts, and a search of the whole database."""

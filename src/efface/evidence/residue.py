@@ -1,0 +1,140 @@
+"""Search every text and JSON column of every table for the identifiers of a person who left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, case, false, select
+
+from efface.plan.compiled import Statement
+from efface.plan.driver import Driver
+from efface.plan.mentions import Needles, parsed
+from efface.plan.planner import Captured
+from efface.plan.program import Program
+from efface.plan.statements import as_text, bare, may_mention
+from efface.policy.actions import Retain
+from efface.policy.check import is_json, is_text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A column that names the person, and in how many rows; never the value."""
+
+    table: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search of the whole database found.
+
+    ``findings`` should not be there; ``kept`` lies in rows under `Retain`, as the policy says.
+    ``skipped`` counts identifiers too short to be searched for.
+    """
+
+    tables: int
+    columns: int
+    findings: tuple[Finding, ...]
+    kept: tuple[Finding, ...]
+    skipped: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing was found outside the records that are kept."""
+        return not self.findings
+
+    def summary(self) -> str:
+        """Return the result as one line."""
+        searched = f"searched {self.tables} tables, {self.columns} columns"
+        if self.is_clean:
+            return f"{searched}: clean"
+        places = ", ".join(f"{f.table}.{f.column} ({f.rows})" for f in self.findings)
+        return f"{searched}: still found in {places}"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Search:
+        """Return the search that was saved as *data*."""
+        findings, kept = (tuple(Finding(**f) for f in data[n]) for n in ("findings", "kept"))
+        return cls(data["tables"], data["columns"], findings, kept, data["skipped"])
+
+
+@dataclass
+class Residue:
+    """The search of one program's tables and of our own; compiled once for a pattern count."""
+
+    program: Program
+    others: tuple[Table, ...]
+
+    def __post_init__(self) -> None:
+        """Prepare the list of what is searched."""
+        retained = {each.table.fullname: each for each in self.program.tables if each.has(Retain)}
+        tables = [rule.table for rule in self.program.policy.tables.values()]
+        self._searched: list[tuple[Table, Any, Any, list[str]]] = []
+        for table in (*tables, *self.others):
+            kept = retained.get(table.fullname)
+            names = [c.name for c in table.columns if is_text(c) or is_json(c)]
+            here = kept.here if kept else bare(table)
+            self._searched.append((table, here, kept.retained if kept else false(), names))
+        self._statements: dict[int, list[tuple[Table, list[str], Statement]]] = {}
+
+    def search(self, driver: Driver, person: Captured) -> Search:
+        """Return where the identifiers of *person* still stand."""
+        left: Counter[tuple[str, str]] = Counter()
+        kept: Counter[tuple[str, str]] = Counter()
+        for table, names, statement in self._compiled(len(person.needles.patterns)):
+            values = {**person.values, **_patterns(person.needles)}
+            for *texts, is_kept in driver.stream(statement, values):
+                found = kept if is_kept else left
+                found.update(
+                    (table.fullname, name)
+                    for name, text in zip(names, texts, strict=True)
+                    if _names(person.needles, text)
+                )
+        return Search(
+            tables=len(self._searched),
+            columns=sum(len(names) for _, _, _, names in self._searched),
+            findings=tuple(_findings(left)),
+            kept=tuple(_findings(kept)),
+            skipped=person.needles.skipped,
+        )
+
+    def _compiled(self, patterns: int) -> list[tuple[Table, list[str], Statement]]:
+        if not patterns:
+            return []
+        if patterns not in self._statements:
+            self._statements[patterns] = [
+                (table, names, self._statement(table, here, kept, names, patterns))
+                for table, here, kept, names in self._searched
+                if names
+            ]
+        return self._statements[patterns]
+
+    def _statement(
+        self, table: Table, here: Any, kept: Any, names: list[str], patterns: int
+    ) -> Statement:
+        columns = [here.c[name] for name in names]
+        wanted = [*map(as_text, columns), case((kept, 1), else_=0)]
+        query = select(*wanted).select_from(here).where(may_mention(columns, patterns))
+        return Statement(
+            query, self.program.dialect, table=table.fullname, act="search", results=wanted
+        )
+
+
+def _patterns(needles: Needles) -> dict[str, str]:
+    return {f"pattern_{i}": pattern for i, pattern in enumerate(needles.patterns)}
+
+
+def _names(needles: Needles, text: str | None) -> bool:
+    if text is None:
+        return False
+    return needles.found_in(text) or needles.found_in(parsed(text))
+
+
+def _findings(counted: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
+    pairs: Iterable[tuple[tuple[str, str], int]] = sorted(counted.items())
+    for (table, column), rows in pairs:
+        yield Finding(table, column, rows)

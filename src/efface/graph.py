@@ -1,0 +1,255 @@
+"""STAGE 2 · every table that mentions the subject, and by which paths.
+
+A link names one hop; the path goes on through the link of the table it arrives at until it
+reaches the subject's table. Problems are collected, never raised one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from efface.errors import Problem
+from efface.policy.actions import Delete, Match, Revoke
+from efface.policy.markers import LeavingMark, Via
+from efface.policy.rules import Policy
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step towards the subject: columns here equal columns there."""
+
+    table: Table
+    columns: tuple[Column[Any], ...]
+    target: Table
+    target_columns: tuple[Column[Any], ...]
+    by_value: bool
+
+
+@dataclass(frozen=True)
+class Path:
+    """The hops from a table's rows to the subject's row."""
+
+    hops: tuple[Hop, ...]
+
+    @property
+    def depth(self) -> int:
+        """Return how many hops away the subject is."""
+        return len(self.hops)
+
+    def __str__(self) -> str:
+        """Return the path as ``invoices.order_id → orders.user_id → users.id``."""
+        places = [f"{hop.table.fullname}.{_names(hop.columns)}" for hop in self.hops]
+        last = self.hops[-1]
+        return " → ".join([*places, f"{last.target.fullname}.{_names(last.target_columns)}"])
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One `on_leaving` together with the path that its link stands for."""
+
+    mark: LeavingMark
+    path: Path
+
+    @property
+    def through(self) -> str:
+        """Return the link as the plan shows it."""
+        via = self.mark.via
+        return ", ".join(via) if isinstance(via, tuple) else str(via)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Every table with links, children before the tables they are found through."""
+
+    policy: Policy
+    reaches: dict[str, tuple[Reach, ...]]
+    order: tuple[Table, ...]
+
+
+class _NoPath(Exception):  # noqa: N818  # never leaves this module
+    """A link that cannot be followed; becomes a `Problem`."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
+    """Return the graph of *policy* and everything that is wrong with its links."""
+    problems: list[Problem] = []
+    reaches: dict[str, tuple[Reach, ...]] = {}
+    for name, rule in policy.tables.items():
+        found = []
+        for mark in rule.leavings:
+            try:
+                hops = tuple(_hops(policy, rule.table, mark.via, frozenset()))
+            except _NoPath as error:
+                problems.append(Problem(error.code, name, None, error.text))
+            else:
+                found.append(Reach(mark, Path(hops)))
+        if found:
+            reaches[name] = tuple(found)
+    problems += _subject_must_stay(policy, reaches)
+    return Graph(policy, reaches, _deepest_first(policy, reaches)), tuple(problems)
+
+
+def _hops(policy: Policy, table: Table, via: Via, seen: frozenset[str]) -> Iterator[Hop]:
+    if table.fullname in seen:
+        raise _NoPath("E201", f"The link through {table.fullname} runs in a circle.")
+    hop, onward = _first_hop(policy, table, via)
+    yield hop
+    if hop.target is policy.subject_table:
+        return
+    rule = policy.tables[hop.target.fullname]
+    if not rule.leavings:
+        raise _NoPath(
+            "E201",
+            f"The link {via} arrives at {rule.name}, and nothing leads from there to "
+            f"{policy.subject_table.fullname}. Give {rule.name} a link of its own.",
+        )
+    links = [mark.via for mark in rule.leavings]
+    if onward is not None:
+        links = [link for link in links if link == onward]
+    if len(links) != 1:
+        choices = " or ".join(f'via="{via}.{mark.via}"' for mark in rule.leavings)
+        raise _NoPath("E202", f"{rule.name} has several links; name the one meant: {choices}.")
+    yield from _hops(policy, hop.target, links[0], seen | {table.fullname})
+
+
+def _first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
+    if isinstance(via, Match):
+        return _match_hop(policy, table, via), None
+    onward = None
+    names = via if isinstance(via, tuple) else (via,)
+    if isinstance(via, str) and "." in via:
+        first, onward = via.split(".", 1)
+        names = (first,)
+    for name in names:
+        if name not in table.c:
+            raise _NoPath("E201", f"The link {via} names {name}, which is not a column.")
+    targets = [
+        constraint
+        for constraint in table.foreign_key_constraints
+        if tuple(constraint.column_keys) == names
+    ]
+    if not targets:
+        raise _NoPath(
+            "E201",
+            f"No foreign key starts at {_joined(names)}. Add one, or say which values match: "
+            f'via=Match("{names[0]}", equals="table.column").',
+        )
+    return _reference_hop(policy, table, targets[0]), onward
+
+
+def _reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint) -> Hop:
+    target = constraint.referred_table
+    if target.fullname not in policy.tables:
+        raise _NoPath("E201", f"{target.fullname} is not a table of this policy.")
+    columns = tuple(element.parent for element in constraint.elements)
+    return Hop(table, columns, target, tuple(e.column for e in constraint.elements), False)
+
+
+def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
+    target_name, _, target_column = via.equals.rpartition(".")
+    if via.column not in table.c:
+        raise _NoPath("E201", f"Match names {via.column}, which is not a column.")
+    if target_name not in policy.tables:
+        raise _NoPath("E201", f"Match names {via.equals}, which is not a column of a table here.")
+    target = policy.tables[target_name].table
+    if target_column not in target.c:
+        raise _NoPath("E201", f"Match names {via.equals}, which is not a column.")
+    column = target.c[target_column]
+    if not via.shared and not _is_unique(column):
+        raise _NoPath(
+            "E201",
+            f"Values of {via.equals} may belong to several people, so this link could reach the "
+            f'rows of others. Make it unique, or say so: Match("{via.column}", '
+            f'equals="{via.equals}", shared=True).',
+        )
+    return Hop(table, (table.c[via.column],), target, (column,), True)
+
+
+def _is_unique(column: Column[Any]) -> bool:
+    table = column.table
+    if column.unique or (column.primary_key and len(table.primary_key.columns) == 1):
+        return True
+    unique = [
+        constraint
+        for constraint in table.constraints
+        if isinstance(constraint, (UniqueConstraint, PrimaryKeyConstraint))
+    ]
+    if any([c.name for c in constraint.columns] == [column.name] for constraint in unique):
+        return True
+    # A unique index on lower(email) is stricter than one on email: it is unique as well.
+    return any(
+        index.unique and {c.name for c in index.columns} == {column.name}
+        for index in table.indexes
+        if not any(options.get("where") is not None for options in index.dialect_options.values())
+    )
+
+
+def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> Iterator[Problem]:
+    """Yield why the person's row cannot be deleted: some row that refers to it stays."""
+    if not policy.removes_subject:
+        return
+    subject = policy.subject_table
+    kept = {
+        name: getattr(reach.mark.action, "because", "its rows stay")
+        for name, found in reaches.items()
+        for reach in found
+        if not isinstance(reach.mark.action, (Delete, Revoke)) and not reach.path.hops[0].by_value
+    }
+    declared = {
+        (name, reach.path.hops[0].columns) for name, found in reaches.items() for reach in found
+    }
+    for name, rule in policy.tables.items():
+        for constraint in rule.table.foreign_key_constraints:
+            columns = tuple(element.parent for element in constraint.elements)
+            if constraint.referred_table is subject and (name, columns) not in declared:
+                kept.setdefault(name, f"{_names(columns)} refers to it and no link says so")
+    for name, reason in kept.items():
+        text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
+        paste = "data_subject()    # redacts the row and leaves a tombstone"
+        yield Problem("E103", subject.fullname, None, text, paste)
+
+
+def _deepest_first(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> tuple[Table, ...]:
+    """Return the tables so that each comes before those it is found through or refers to.
+
+    Cutting a parent first would leave its children behind, because they are found through it;
+    deleting a parent first would break their foreign keys. Circles are cut at the longer path.
+    """
+    tables = {name: policy.tables[name].table for name in reaches}
+    depth = {name: max(reach.path.depth for reach in found) for name, found in reaches.items()}
+    before: dict[str, set[str]] = {name: set() for name in tables}
+    for name, found in reaches.items():
+        parents = {hop.target.fullname for reach in found for hop in reach.path.hops}
+        parents |= {fk.column.table.fullname for fk in tables[name].foreign_keys}
+        for parent in parents & tables.keys() - {name}:
+            before[parent].add(name)
+    ordered: list[str] = []
+    entered: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in entered:
+            return
+        entered.add(name)
+        for child in sorted(before[name], key=lambda n: (-depth[n], n)):
+            visit(child)
+        ordered.append(name)
+
+    for name in sorted(tables, key=lambda n: (-depth[n], n)):
+        visit(name)
+    return tuple(tables[name] for name in ordered)
+
+
+def _names(columns: tuple[Column[Any], ...]) -> str:
+    return _joined(tuple(column.name for column in columns))
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"

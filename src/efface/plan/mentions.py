@@ -1,0 +1,137 @@
+"""The person's identifiers as needles: which text may name them, and the edit that removes it.
+
+The database only narrows down: a LIKE pattern that lets through too much, never too little. The
+decision is made here, on real text and parsed JSON, with word borders: ``ada@example.org`` is not
+mentioned by ``granada@example.org``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+SHORTEST = 4
+"""Identifiers with fewer characters are neither replaced nor searched for: they hit by chance."""
+
+_JSON_STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
+_ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
+_WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
+
+
+class Needles:
+    """The identifiers of one person, ready to be looked for; never shown, saved or pickled."""
+
+    __slots__ = ("_regex", "_words", "patterns", "skipped")
+
+    def __init__(self, values: Iterable[object]) -> None:
+        """Keep the usable *values*, longest first; blank, short and non-text ones are left out."""
+        texts = {unicodedata.normalize("NFC", v).strip() for v in values if isinstance(v, str)}
+        texts.discard("")
+        words = sorted((t for t in texts if len(t) >= SHORTEST), key=lambda t: (-len(t), t))
+        self.skipped = len(texts) - len(words)
+        self._words = tuple(words)
+        self.patterns = tuple(dict.fromkeys(p for word in words for p in _patterns(word)))
+        # Both Unicode forms, because databases keep whichever the person's keyboard sent.
+        forms = [form for word in words for form in _forms(word)]
+        self._regex = re.compile("|".join(map(_bordered, forms)), re.IGNORECASE) if forms else None
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to look for."""
+        return bool(self._words)
+
+    def __repr__(self) -> str:
+        """Return how many there are, never which."""
+        return f"<Needles: {len(self._words)}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Leave the values behind: a pickled receipt must not carry them."""
+        return (Needles, ((),))
+
+    def found_in(self, value: object) -> bool:
+        """Return whether *value* (text or JSON data) mentions the person."""
+        if self._regex is None:
+            return False
+        return any(self._regex.search(text) for text in _texts(value))
+
+    def replaced_in(self, text: str, replacement: str) -> str:
+        """Return *text* with every mention replaced."""
+        return self._regex.sub(lambda _: replacement, text) if self._regex else text
+
+    def replaced_in_json(self, document: str, replacement: str) -> str:
+        """Return the JSON *document* with every mention inside its strings replaced.
+
+        Only the strings that mention the person are written anew: numbers, spaces and the order
+        of everything else stay to the byte.
+        """
+        names: Counter[str] = Counter()
+
+        def edited(match: re.Match[str]) -> str:
+            text = json.loads(match["string"])
+            new = self.replaced_in(text, replacement)
+            if new == text:
+                return match[0]
+            if match["colon"]:
+                # Two keys may name the person; neither value may swallow the other.
+                names[new] += 1
+                new = new if names[new] == 1 else f"{new} ({names[new]})"
+            return json.dumps(new, ensure_ascii=False) + (match["colon"] or "")
+
+        return _JSON_STRING.sub(edited, document)
+
+
+def parsed(value: object) -> Any:
+    """Return *value* as JSON data when it is JSON text, else as it is."""
+    if not isinstance(value, str) or value[:1] not in '{["':
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _bordered(word: str) -> str:
+    if "@" in word:
+        return f"{_ADDRESS_BEFORE}{re.escape(word)}{_ADDRESS_AFTER}"
+    before = _WORD_BEFORE if re.match(r"\w", word) else ""
+    after = _WORD_AFTER if re.search(r"\w$", word) else ""
+    return f"{before}{re.escape(word)}{after}"
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((word, unicodedata.normalize("NFD", word))))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _patterns(word: str) -> tuple[str, ...]:
+    r"""Return lower-case LIKE patterns (escape ``\``) that let every writing of *word* through.
+
+    Databases fold only ASCII letters reliably (SQLite documents it so), and JSON text may hold
+    ``\u00e9`` for ``é``: so a character that is not plain becomes a wildcard. A word of hardly any
+    plain characters would let everything through; there each casing is spelled out.
+    """
+    plain = [c if c.isascii() and c.isprintable() and c not in '"\\/' else "%" for c in word]
+    if sum(c != "%" and c.isalnum() for c in plain) >= SHORTEST - 1:
+        return ("%" + "".join(_escaped(c) if c != "%" else c for c in plain).lower() + "%",)
+    casings = (word, word.lower(), word.upper(), word.title(), word.casefold())
+    forms = {form for casing in casings for form in _forms(casing)}
+    escaped = {json.dumps(form)[1:-1] for form in forms}
+    return tuple("%" + "".join(map(_escaped, form)) + "%" for form in sorted(forms | escaped))
+
+
+def _escaped(character: str) -> str:
+    return "\\" + character if character in "\\%_" else character

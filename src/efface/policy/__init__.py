@@ -1,0 +1,1 @@
+"""STAGE 1 · what is to happen when a person leaves: actions, markers, rules, check."""

@@ -1,0 +1,131 @@
+"""Markers that stand beside the models and put a decision into ``info``.
+
+Markers are `SchemaItem`s, so they go where constraints go: into ``__table_args__``, after the type
+of a column, into Core tables. Each lies in ``info`` under itself as key: mixins, ``Annotated``
+types and ``to_metadata`` carry it along, and two of them never overwrite one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Table
+from sqlalchemy.schema import SchemaItem
+
+from efface.policy.actions import ColumnAction, Delete, Match, Redact, RowAction
+
+Via = str | tuple[str, ...] | Match
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectMark:
+    """What `data_subject` says about a table."""
+
+    action: Redact | Delete
+    identifiers: tuple[str, ...]
+    tombstone: str
+    not_personal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingMark:
+    """What one `on_leaving` says about a table."""
+
+    action: RowAction
+    via: Via
+    identifiers: tuple[str, ...]
+    not_personal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnrelatedMark:
+    """What `unrelated` says about a table."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMark:
+    """What `personal` or `not_personal` says about a column; no action means not personal."""
+
+    action: ColumnAction | None
+    via: Via | None
+
+
+class Marker(SchemaItem):
+    """A decision on its way into the ``info`` of the table or column it is given to."""
+
+    def __init__(
+        self, mark: SubjectMark | LeavingMark | UnrelatedMark | ColumnMark, place: type[SchemaItem]
+    ) -> None:
+        """Keep the decision and the kind of item it belongs to."""
+        self.mark = mark
+        self.place = place
+
+    def _set_parent(self, parent: Any, **_: Any) -> None:
+        if not isinstance(parent, self.place):
+            raise TypeError(
+                f"{type(self.mark).__name__} belongs to a {self.place.__name__.lower()}, "
+                f"not to a {type(parent).__name__.lower()}."
+            )
+        parent.info[self] = self.mark
+
+
+def data_subject(
+    action: Redact | Delete = Redact(),  # noqa: B008  # frozen value
+    *,
+    identifiers: Sequence[str] = (),
+    tombstone: str = "deleted_at",
+    not_personal: Sequence[str] = (),
+) -> Marker:
+    """Mark the table whose rows are people; a policy has exactly one.
+
+    Args:
+        action: `Redact` leaves a tombstone that other rows may refer to; `Delete` removes the row.
+        identifiers: Columns whose values name the person elsewhere.
+        tombstone: The column that marks a closed account.
+        not_personal: Columns decided as not personal.
+    """
+    mark = SubjectMark(action, tuple(identifiers), tombstone, tuple(not_personal))
+    return Marker(mark, Table)
+
+
+def on_leaving(
+    action: RowAction,
+    via: Via,
+    *,
+    identifiers: Sequence[str] = (),
+    not_personal: Sequence[str] = (),
+) -> Marker:
+    """Mark a table: what happens to the rows that a link reaches when the subject leaves.
+
+    Args:
+        action: What happens to those rows.
+        via: The referring column (or tuple of columns), or a `Match`. Through another table:
+            the column that refers to it; with several links there, ``"column.link"``.
+        identifiers: Columns that hold former or secondary identifiers of the person.
+        not_personal: Columns decided as not personal.
+    """
+    return Marker(LeavingMark(action, via, tuple(identifiers), tuple(not_personal)), Table)
+
+
+def unrelated(*, because: str) -> Marker:
+    """Mark a table that holds nothing about anybody, with the reason."""
+    return Marker(UnrelatedMark(because), Table)
+
+
+def personal(action: ColumnAction, via: Via | None = None) -> Marker:
+    """Mark a column: how its value goes. With several links, *via* says whose value it is."""
+    return Marker(ColumnMark(action, via), Column)
+
+
+def not_personal() -> Marker:
+    """Mark a column as decided: it says nothing about a person."""
+    return Marker(ColumnMark(None, None), Column)
+
+
+def marks_of(item: Table | Column[Any]) -> list[Any]:
+    """Return the decisions in the ``info`` of *item*, in the order they were given."""
+    return [mark for key, mark in item.info.items() if isinstance(key, Marker)]

@@ -1,0 +1,1 @@
+"""The tables Efface owns, and small functions over each."""

@@ -1,0 +1,24 @@
+"""One MetaData for the tables that Efface owns."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+closings = Table(
+    "efface_closings",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("reference", String(32), nullable=False, unique=True),
+    # The keyed fingerprint of the subject's key. Keys are given out again, so a row belongs to
+    # a person only together with the moment in the tombstone.
+    Column("subject", String(64), nullable=False),
+    Column("closed_at", DateTime(timezone=True), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("settled_at", DateTime(timezone=True)),
+    Index("ix_efface_closings_subject", "subject", "closed_at"),
+)
+"""One row for each closing: the first receipt is answered from here."""

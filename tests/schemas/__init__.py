@@ -1,0 +1,1 @@
+"""Small schemas with people in them."""
