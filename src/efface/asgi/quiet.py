@@ -23,5 +23,8 @@ def describe(error: BaseException) -> str:
     """Return what a log may say about *error*: our own messages, else type and places."""
     if isinstance(error, EffaceError):
         return str(error)
-    places = "".join(traceback.format_tb(error.__traceback__))
-    return f"{type(error).__name__}\n{places}".rstrip()
+    places = [
+        f"\n  {frame.filename}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return type(error).__name__ + "".join(places)
