@@ -30,14 +30,15 @@ from garden.web import HERE, RedirectError, csrf_field, redirect
 
 # How the closing section calls what the database holds.
 WORDS = {
-    "users_tokens": "log-ins",
+    "users_tokens": "log-ins and links",
     "users.hashed_password": "password",
     "users.confirmed_at": "date of confirmation",
     "users.email": "e-mail address",
-    "posts.title": "titles",
-    "posts.body": "texts",
-    "plots": "your plot, free for somebody else",
-    "plots.holder_id": "holder",
+    "posts.title": "title",
+    "posts.body": "text",
+    "plots": "the plot you hold",
+    "plots.holder_id": "“holder”",
+    "orders.note": "“note”",
 }
 
 WHAT_HAPPENED = {

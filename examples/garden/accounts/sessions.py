@@ -40,6 +40,7 @@ def log_in(
     remember_me = remember_me or request.session.get("user_remember_me", False)
     _renew(request)
     _fill(request, secret)
+    request.session["user_id"] = user.id
     if info:
         request.session["flash"] = {"info": info}
     response = RedirectResponse(to, 303)
@@ -90,7 +91,8 @@ class RememberMe:
         held = (request.session.get("user_token"), self._cookie(request))
         alive = await run_in_threadpool(self._first_alive, [secret for secret in held if secret])
         if alive is None:
-            for name in ("user_token", "live_socket_id", "user_remember_me"):
+            request.state.ended_user_id = request.session.get("user_id")
+            for name in ("user_token", "user_id", "live_socket_id", "user_remember_me"):
                 request.session.pop(name, None)
         elif alive != held[0]:
             _fill(request, alive)

@@ -75,6 +75,13 @@ def list_closed(session: Session, since: datetime | None = None) -> list[datetim
         return list(session.scalars(query.order_by(User.deleted_at.desc())))
 
 
+def is_closed(session: Session, user_id: int) -> bool:
+    """Return whether somebody has had this account and left."""
+    query = select(User.id).where(User.id == user_id, User.deleted_at.is_not(None))
+    with include_closed():
+        return session.scalars(query).first() is not None
+
+
 # ---------------------------------------------------------------- leaving
 
 

@@ -114,5 +114,5 @@ LONGEST_VALUE = 64
 
 
 def _shown(value: Any) -> str:
-    text = "NULL" if value is None else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:24]}…"
+    text = "NULL" if value is None else str(value).removesuffix("+00:00")
+    return text if len(text) <= LONGEST_VALUE else f"{text[:12]}…"

@@ -45,7 +45,7 @@ def delete(request: Request, db: Database, tasks: BackgroundTasks, user: Visitor
     # 303 makes the browser go on with GET; after 302 it would send DELETE to the start page.
     response = Response(status_code=204) if is_script else RedirectResponse("/", 303)
     sessions.log_out(request, db, response)
-    request.session["flash"] = {"info": "You are logged out. See you soon!"}
+    request.session["flash"] = {"info": _goodbye(request, db)}
     if user is not None:
         tasks.add_task(request.app.state.closing.live.recheck, user.id)
     return response
@@ -63,3 +63,10 @@ def delete_by_form(
     if method != "delete":
         raise HTTPException(405)
     return delete(request, db, tasks, user)
+
+
+def _goodbye(request: Request, db: Database) -> str:
+    ended = getattr(request.state, "ended_user_id", None)
+    if ended is not None and users.is_closed(db, ended):
+        return "Your account is closed, and you are signed out on every device. Goodbye!"
+    return "You are logged out. See you soon!"
