@@ -1,0 +1,62 @@
+"""A measure, and how measures are shown and kept."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+
+LATEST = Path(__file__).parent / "latest.json"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the table: a ratio that must not be above its target.
+
+    A limit in milliseconds or statements is kept as a ratio too: measured over allowed, at most 1.
+    """
+
+    measure: str
+    ratio: float
+    target: float
+    shown: str
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the target is met."""
+        return self.ratio <= self.target
+
+
+def within(measure: str, found: float, allowed: float, unit: str) -> Measure:
+    """Return a measure with a limit of its own, such as 60 ms."""
+    return Measure(measure, found / allowed, 1.0, f"{found:.1f} of {allowed:g} {unit}")
+
+
+def p95(seconds: Iterable[float]) -> float:
+    """Return the 95th percentile, in milliseconds."""
+    return quantiles(seconds, n=20)[-1] * 1000
+
+
+def show(measures: Iterable[Measure]) -> None:
+    """Print the table."""
+    print(f"\n{'measure':<70}{'measured':>22}{'ratio':>8}{'target':>8}")
+    for each in measures:
+        verdict = "" if each.holds else "   too much"
+        print(f"{each.measure:<70}{each.shown:>22}{each.ratio:>8.2f}{each.target:>8.2f}{verdict}")
+
+
+def keep(measures: Iterable[Measure]) -> None:
+    """Write the table to `latest.json`, replacing the lines that were measured anew."""
+    lines = [
+        {
+            "measure": each.measure,
+            "ratio": round(each.ratio, 3),
+            "target": each.target,
+            "holds": each.holds,
+        }
+        for each in measures
+    ]
+    anew = {line["measure"] for line in lines}
+    before = json.loads(LATEST.read_text()) if LATEST.exists() else []
+    lines = [line for line in before if line["measure"] not in anew] + lines
+    LATEST.write_text(json.dumps(lines, indent=2) + "\n")
