@@ -173,9 +173,13 @@ def refusal(connection: HTTPConnection, status: int = 403, message: str = _STALE
 def _is_script(connection: HTTPConnection) -> bool:
     headers = connection.headers
     accept = headers.get("accept", "")
-    if "application/json" in accept and "text/html" not in accept:
-        return True
-    return HEADER in headers or headers.get("sec-fetch-mode", "navigate") != "navigate"
+    if "text/html" in accept:
+        return False
+    return (
+        "application/json" in accept
+        or HEADER in headers
+        or headers.get("sec-fetch-mode", "navigate") != "navigate"
+    )
 
 
 def _way_back(connection: HTTPConnection) -> str:

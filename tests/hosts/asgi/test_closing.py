@@ -128,9 +128,7 @@ async def test_the_endpoint_asks_for_the_token_where_the_middleware_was_forgotte
 async def test_nobody_signed_in_is_led_to_the_start_page(site, open_browser, ada):
     async with open_browser() as browser:
         token = await browser.token("/")
-        answer = await browser.post(
-            "/users/settings/close", data={"_csrf_token": token, **RIGHT}
-        )
+        answer = await browser.post("/users/settings/close", data={"_csrf_token": token, **RIGHT})
         page = await browser.get("/")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -283,7 +281,15 @@ async def test_script_and_style_are_served(browser, name, kind):
 @pytest.mark.parametrize("setting", ["log_out_path", "redirect_path"])
 @pytest.mark.parametrize(
     "hostile",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil", "javascript:0", "", "x"],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil",
+        "javascript:0",
+        "",
+        "x",
+    ],
 )
 def test_a_path_that_leads_off_the_site_is_refused_at_construction(tmp_path, setting, hostile):
     with pytest.raises(ValueError, match=setting):
