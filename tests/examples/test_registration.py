@@ -1,0 +1,265 @@
+"""Joining the garden, and proving one's address."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from garden.accounts import tokens, users
+from garden.accounts.forms import FormError
+from tests.gardening import PASSWORD
+
+EMAIL = "ada@garden.example"
+
+
+@pytest.mark.cases("REG-01")
+def test_a_form_without_input_has_an_error_per_field_and_stores_nothing(garden):
+    browser = garden.browser()
+
+    answer = browser.submit("/users/register")
+
+    assert answer.status_code == 422
+    assert browser.errors == {"email": "can't be blank", "password": "can't be blank"}
+    assert garden.count("users") == 0
+    assert garden.mailbox.all() == []
+
+
+@pytest.mark.cases("REG-02")
+@pytest.mark.parametrize("email", ["nobody", "a@b c", "a,b@c", "a@b;c", "@", "a@", "a@b@c"])
+def test_format_and_length_are_told_and_the_password_is_not_echoed(garden, email):
+    browser = garden.browser()
+
+    answer = browser.submit("/users/register", email=email, password="elevenchars")
+
+    assert answer.status_code == 422
+    assert browser.errors == {
+        "email": "must have the @ sign and no spaces",
+        "password": "should be at least 12 characters",
+    }
+    assert "elevenchars" not in browser.page
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"email": f"{'a' * 155}@b.com"}, {"email": "should be at most 160 characters"}),
+        ({"password": "x" * 73}, {"password": "should be at most 72 characters"}),
+        ({"password_confirmation": "other"}, {"password_confirmation": "does not match password"}),
+        ({"name": "x" * 81}, {"name": "should be at most 80 characters"}),
+        ({"email": "a@users.invalid"}, {"email": "cannot receive mail"}),
+        ({"email": "a@USERS.INVALID."}, {"email": "cannot receive mail"}),
+    ],
+)
+def test_what_else_a_form_may_not_say(garden, fields, error):
+    browser = garden.browser()
+
+    browser.submit("/users/register", **{"email": EMAIL, "password": PASSWORD, **fields})
+
+    assert browser.errors == error
+    assert garden.count("users") == 0
+
+
+@pytest.mark.cases("REG-04")
+@pytest.mark.parametrize("again", [EMAIL, EMAIL.upper(), f" {EMAIL} "])
+def test_an_address_is_taken_once_whatever_its_case(garden, again):
+    garden.member(EMAIL)
+    browser = garden.browser()
+
+    browser.submit("/users/register", email=again, password=PASSWORD)
+
+    assert browser.errors == {"email": "has already been taken"}
+    assert garden.count("users") == 1
+
+
+@pytest.mark.cases("REG-05")
+def test_of_two_who_register_one_address_at_once_one_gets_the_field_error(garden, monkeypatch):
+    """Both have looked and found the address free; the index decides."""
+    both_have_looked = Barrier(2)
+    found = users.get_user_by_email
+
+    def look(session, email):
+        user = found(session, email)
+        both_have_looked.wait(10)
+        return user
+
+    def register(_):
+        try:
+            with garden.sessions.begin() as session:
+                users.register_user(session, email=EMAIL, password=PASSWORD)
+        except FormError as problem:
+            return problem.errors
+        return {}
+
+    monkeypatch.setattr(users, "get_user_by_email", look)
+    with ThreadPoolExecutor(2) as both:
+        results = list(both.map(register, range(2)))
+
+    assert sorted(results, key=len) == [{}, {"email": "has already been taken"}]
+    assert garden.count("users") == 1
+
+
+@pytest.mark.cases("REG-06")
+def test_a_password_is_kept_as_a_hash_alone(garden, caplog):
+    with garden.sessions.begin() as session:
+        user = users.register_user(session, email=EMAIL, password=PASSWORD)
+
+    assert user.hashed_password.startswith("$argon2id$")
+    assert PASSWORD not in f"{vars(user)} {user!r} {caplog.text}"
+    assert EMAIL not in repr(user)
+
+
+@pytest.mark.cases("REG-08")
+def test_a_member_is_led_away_from_the_form(garden):
+    garden.member()
+
+    answer = garden.signed_in().open("/users/register")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/"
+
+
+def test_who_registers_is_logged_in_and_gets_a_mail(garden):
+    browser = garden.browser()
+
+    browser.submit("/users/register", email=EMAIL, password=PASSWORD, name="Ada Lovelace")
+
+    assert "Ada Lovelace" in browser.page
+    assert browser.is_signed_in
+    assert garden.link().startswith("/users/confirm/")
+
+
+# ---------------------------------------------------------------- confirmation
+
+
+@pytest.mark.cases("CNF-01")
+def test_instructions_are_one_mail_and_a_row_with_a_hash(garden):
+    garden.member(confirmed=False)
+
+    garden.browser().submit("/users/confirm", email=EMAIL)
+
+    secret = garden.link().rsplit("/", 1)[1]
+    (row,) = garden.rows("SELECT * FROM users_tokens")
+    assert len(garden.mailbox.all()) == 1
+    assert row["token"] == tokens.hash_secret(secret)
+    assert (row["context"], row["sent_to"]) == ("confirm", EMAIL)
+
+
+@pytest.mark.cases("CNF-02")
+def test_a_confirmed_address_gets_no_mail_and_the_answer_of_an_unknown_one(garden):
+    garden.member()
+    browser, stranger = garden.browser(), garden.browser()
+
+    answer = browser.submit("/users/confirm", email=EMAIL)
+    same = stranger.submit("/users/confirm", email="nobody@garden.example")
+
+    assert alike(answer) == alike(same)
+    assert browser.notice == stranger.notice
+    assert garden.count("users_tokens") == 0
+    assert garden.mailbox.all() == []
+
+
+@pytest.mark.cases("CNF-03")
+def test_opening_the_link_changes_nothing_and_posting_confirms(garden):
+    ada = garden.member(confirmed=False)
+    links = [f"/users/confirm/{garden.token(ada, 'confirm')}" for _ in range(2)]
+    browser = garden.browser()
+
+    browser.open(links[0])
+    looked_at = garden.row(ada)["confirmed_at"]
+    answer = browser.submit(links[0], password=PASSWORD)
+
+    assert looked_at is None
+    assert answer.status_code == 303
+    assert garden.row(ada)["confirmed_at"] is not None
+    assert garden.count("users_tokens") == 0
+    assert not browser.is_signed_in
+
+
+@pytest.mark.cases("CNF-04")
+def test_a_used_link_is_an_error_for_strangers_and_none_for_who_is_confirmed(garden):
+    ada = garden.member(confirmed=False)
+    link = f"/users/confirm/{garden.token(ada, 'confirm')}"
+    member, stranger = garden.signed_in(), garden.browser()
+    member.submit(link)
+
+    stranger.submit(link)
+    member.submit(link)
+
+    assert "not valid" in stranger.notice
+    assert "not valid" not in member.notice
+    assert member.is_signed_in
+
+
+@pytest.mark.cases("CNF-05")
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_a_link_is_good_for_seven_days_and_not_a_second_longer(garden, seconds):
+    ada = garden.member(confirmed=False)
+    link = f"/users/confirm/{garden.token(ada, 'confirm')}"
+    garden.clock.advance(days=7, seconds=seconds)
+
+    garden.browser().submit(link)
+
+    assert (garden.row(ada)["confirmed_at"] is not None) == (seconds < 0)
+
+
+@pytest.mark.cases("CNF-05", "MAG-05")
+@pytest.mark.parametrize("garbage", ["x", "A" * 43, "A" * 43 + "=", "%00", "%0A", "ä", "a" * 5000])
+def test_garbage_in_place_of_a_link_is_an_error_notice(garden, garbage):
+    browser = garden.browser()
+
+    assert browser.open(f"/users/confirm/{garbage}").status_code == 200
+    answer = browser.submit(f"/users/confirm/{garbage}")
+
+    assert answer.status_code == 303
+    assert "not valid" in browser.notice
+
+
+def test_a_changed_address_makes_older_links_worthless(garden):
+    """tutorial:DM-16"""
+    ada = garden.member(confirmed=False)
+    link = f"/users/confirm/{garden.token(ada, 'confirm', sent_to='old@garden.example')}"
+
+    garden.browser().submit(link)
+
+    assert garden.row(ada)["confirmed_at"] is None
+
+
+class TestWhoRegisteredIsNotWhoReadsTheMail:
+    """tutorial:P6: somebody has registered with an address that is not theirs."""
+
+    @pytest.fixture
+    def link(self, garden):
+        ada = garden.member(confirmed=False)
+        return f"/users/confirm/{garden.token(ada, 'confirm')}"
+
+    def test_the_password_of_the_one_who_registered_goes_with_their_log_in(self, garden, link):
+        impostor, reader = garden.signed_in(), garden.browser()
+
+        reader.submit(link)
+
+        assert not impostor.is_signed_in
+        assert garden.browser().log_in(EMAIL).status_code == 422
+        assert "choose a password" in reader.notice
+
+    def test_it_stays_where_its_owner_is_logged_in(self, garden, link):
+        owner = garden.signed_in()
+
+        owner.submit(link)
+
+        assert owner.is_signed_in
+        assert garden.browser().log_in(EMAIL).status_code == 303
+
+    def test_it_stays_where_its_owner_types_it(self, garden, link):
+        reader = garden.browser()
+
+        reader.open(link)
+        reader.submit(link, password=PASSWORD)
+
+        assert garden.browser().log_in(EMAIL).status_code == 303
+
+
+def alike(answer):
+    """Return everything of an answer that anybody can compare."""
+    volatile = {"set-cookie", "date"}
+    headers = {name: value for name, value in answer.headers.items() if name not in volatile}
+    return answer.status_code, headers, len(answer.content)
