@@ -18,6 +18,7 @@ LOCK = "UPDATE users SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETU
 TOKENS = "DELETE FROM users_tokens WHERE user_id = ? RETURNING sent_to"
 PLOTS = "UPDATE plots SET holder_id = NULL WHERE holder_id = ?"
 POSTS = "UPDATE posts SET title = ?, body = ? WHERE id = ?"
+ORDERS = "UPDATE orders SET note = NULL WHERE user_id = ? AND note IS NOT NULL"
 INVOICES = (
     "SELECT count(*) FROM invoices WHERE order_id IN (SELECT id FROM orders WHERE user_id = ?)"
 )
@@ -46,6 +47,7 @@ def close_account(connection: sqlite3.Connection, key: int, *, secret: bytes, ac
             "users_tokens": len(tokens),
             "plots": connection.execute(PLOTS, (key,)).rowcount,
             "posts": _edit_posts(connection, key, identifiers),
+            "orders": connection.execute(ORDERS, (key,)).rowcount,
             "invoices": connection.execute(INVOICES, (key,)).fetchone()[0],
             "users": connection.execute(PERSON, (key,)).rowcount,
         }

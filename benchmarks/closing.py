@@ -27,6 +27,7 @@ EFFECT = (
     "SELECT count(*) FROM users_tokens WHERE user_id = ?",
     "SELECT count(*) FROM plots WHERE holder_id = ?",
     "SELECT title, body FROM posts WHERE author_id = ? ORDER BY id",
+    "SELECT count(note) FROM orders WHERE user_id = ?",
     """SELECT count(*), sum(total_cents) FROM invoices JOIN orders ON orders.id = order_id
     WHERE user_id = ?""",
 )

@@ -109,10 +109,12 @@ def _add(connection: sqlite3.Connection, key: int, shape: Shape, hashed: str) ->
     )
     orders = [
         connection.execute(
-            "INSERT INTO orders (user_id, item, packets, ordered_at) VALUES (?, 'beans', 2, ?)",
-            (key, THEN),
+            "INSERT INTO orders (user_id, item, packets, note, ordered_at)"
+            " VALUES (?, 'beans', 2, ?, ?)",
+            # Every other order comes with a note.
+            (key, f"for {name}, please" if i % 2 else None, THEN),
         ).lastrowid
-        for _ in range(shape.orders)
+        for i in range(shape.orders)
     ]
     connection.executemany(
         "INSERT INTO invoices (order_id, billing_name, billing_email, total_cents, issued_at)"
