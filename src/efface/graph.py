@@ -221,14 +221,18 @@ def _deepest_first(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> tup
     """Return the tables so that each comes before those it is found through or refers to.
 
     Cutting a parent first would leave its children behind, because they are found through it;
-    deleting a parent first would break their foreign keys. Circles are cut at the longer path.
+    deleting a parent first would break their foreign keys. Where both pull, being found wins.
     """
     tables = {name: policy.tables[name].table for name in reaches}
     depth = {name: max(reach.path.depth for reach in found) for name, found in reaches.items()}
     before: dict[str, set[str]] = {name: set() for name in tables}
-    for name, found in reaches.items():
-        parents = {hop.target.fullname for reach in found for hop in reach.path.hops}
-        parents |= {fk.column.table.fullname for fk in tables[name].foreign_keys}
+    through = {
+        name: {hop.target.fullname for reach in found for hop in reach.path.hops}
+        for name, found in reaches.items()
+    }
+    for name, table in tables.items():
+        referred = {key.column.table.fullname for key in table.foreign_keys} & tables.keys()
+        parents = through[name] | {parent for parent in referred if name not in through[parent]}
         for parent in parents & tables.keys() - {name}:
             before[parent].add(name)
     ordered: list[str] = []

@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, DateTime, Engine, ForeignKey, String, Text, event
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Engine,
+    ForeignKey,
+    String,
+    Text,
+    event,
+    insert,
+    select,
+)
 from sqlalchemy import create_engine as sqlalchemy_engine
-from sqlalchemy import insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from efface import (
@@ -77,7 +87,7 @@ class Post(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     title: Mapped[str] = mapped_column(String(120), not_personal())
     body: Mapped[str] = mapped_column(Text, personal(ReplaceMentions("a former member")))
-    details: Mapped[Any] = mapped_column(JSON, personal(ReplaceMentions("a former member")))
+    details: Mapped[Any | None] = mapped_column(JSON, personal(ReplaceMentions("a former member")))
     ip: Mapped[str | None] = mapped_column(String(45), personal(Clear()))
 
     author: Mapped[User] = relationship(back_populates="posts")

@@ -35,9 +35,7 @@ class Needles:
         self.skipped = len(texts) - len(words)
         self._words = tuple(words)
         self.patterns = tuple(dict.fromkeys(p for word in words for p in _patterns(word)))
-        # Both Unicode forms, because databases keep whichever the person's keyboard sent.
-        forms = [form for word in words for form in _forms(word)]
-        self._regex = re.compile("|".join(map(_bordered, forms)), re.IGNORECASE) if forms else None
+        self._regex: re.Pattern[str] | None = None
 
     def __bool__(self) -> bool:
         """Return whether there is anything to look for."""
@@ -51,15 +49,22 @@ class Needles:
         """Leave the values behind: a pickled receipt must not carry them."""
         return (Needles, ((),))
 
+    @property
+    def _mention(self) -> re.Pattern[str]:
+        # Made when it is first needed: most people are mentioned nowhere.
+        if self._regex is None:
+            # Both Unicode forms, because databases keep whichever the person's keyboard sent.
+            forms = [form for word in self._words for form in _forms(word)]
+            self._regex = re.compile("|".join(map(_bordered, forms)), re.IGNORECASE)
+        return self._regex
+
     def found_in(self, value: object) -> bool:
         """Return whether *value* (text or JSON data) mentions the person."""
-        if self._regex is None:
-            return False
-        return any(self._regex.search(text) for text in _texts(value))
+        return bool(self) and any(self._mention.search(text) for text in _texts(value))
 
     def replaced_in(self, text: str, replacement: str) -> str:
         """Return *text* with every mention replaced."""
-        return self._regex.sub(lambda _: replacement, text) if self._regex else text
+        return self._mention.sub(lambda _: replacement, text) if self else text
 
     def replaced_in_json(self, document: str, replacement: str) -> str:
         """Return the JSON *document* with every mention inside its strings replaced.

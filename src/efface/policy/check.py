@@ -155,9 +155,20 @@ def _column(rule: TableRule, name: str, marks: tuple[ColumnMark, ...]) -> Iterat
         return
     column = rule.table.c[name]
     for mark in marks:
-        problem = _impossible(column, mark)
+        problem = _impossible(column, mark) or _whose(rule, name, mark)
         if problem:
             yield Problem("E103", rule.name, name, problem)
+
+
+def _whose(rule: TableRule, name: str, mark: ColumnMark) -> str | None:
+    links = [leaving.via for leaving in rule.leavings]
+    if mark.action is None or rule.subjects:
+        return None
+    if mark.via is None and len(links) > 1:
+        return f"Several people are linked to a row; say whose {name} is: via={links[0]!r}."
+    if mark.via is not None and mark.via not in links:
+        return f"{name} belongs to the link {mark.via}, which the table does not have."
+    return None
 
 
 def _impossible(column: Column[Any], mark: ColumnMark) -> str | None:

@@ -1,0 +1,203 @@
+"""After the commit: the second pass, and the search of the whole database."""
+
+import threading
+
+import pytest
+from sqlalchemy import insert, select, text, update
+
+from efface import Receipt
+from efface.evidence.residue import Finding
+from efface.store.tables import closings
+from tests.schemas import forum
+from tests.schemas.forum import Category, Invoice, Post, Token, User
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """The forum with Ada and Grace, in a file that several connections can open."""
+    engine = forum.engine_of(f"sqlite:///{tmp_path / 'forum.db'}")
+    forum.create(engine)
+    yield engine
+    engine.dispose()
+
+
+def close(engine, subject=1):
+    """Close an account in a transaction of its own."""
+    with engine.begin() as connection:
+        return forum.eraser().close_account(connection, subject, actor="test")
+
+
+def settle(engine, receipt):
+    """Settle a closing in a transaction of its own."""
+    with engine.begin() as connection:
+        return forum.eraser().settle(connection, receipt)
+
+
+def test_a_clean_search_says_how_much_was_searched(engine):
+    settled = settle(engine, close(engine))
+
+    assert settled.search.is_clean
+    assert settled.search.summary() == "searched 8 tables, 19 columns: clean"
+    assert settled.settled_at == forum.NOW
+
+
+def test_what_is_kept_is_listed_apart(engine):
+    settled = settle(engine, close(engine))
+
+    assert settled.search.kept == (Finding("invoices", "billing_name", 2),)
+    assert settled.kept_until.isoformat() == "2036-12-31"
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        (insert(Post).values(author_id=2, title="t", body="Ask ADA LOVELACE!"), "posts.body"),
+        (insert(Post).values(author_id=2, title="Ada Lovelace", body="b"), "posts.title"),
+        (insert(Category).values(title="by ada@example.org"), "categories.title"),
+        (
+            insert(Post).values(author_id=2, title="t", body="b", details={"x": ["Ada Lovelace"]}),
+            "posts.details",
+        ),
+        (insert(Token).values(user_id=2, token=b"", sent_to="old.ada@example.org"), None),
+        (update(User).where(User.id == 2).values(bio="friend of Ada Lovelace"), "users.bio"),
+    ],
+)
+def test_an_identifier_left_in_any_column_is_found(engine, statement, place):
+    """laws:P5: the search looks everywhere, not where the policy points."""
+    receipt = close(engine)
+    with engine.begin() as connection:
+        connection.execute(statement)
+
+    settled = settle(engine, receipt)
+
+    place = place or "users_tokens.sent_to"
+    assert [f"{f.table}.{f.column}" for f in settled.search.findings] == [place]
+    assert settled.search.findings[0].rows == 1
+    assert not settled.search.is_clean
+    assert settled.search.summary().endswith(f"still found in {place} (1)")
+
+
+def test_the_search_reports_no_value(engine):
+    receipt = close(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(Category).values(title="Ada Lovelace"))
+
+    settled = settle(engine, receipt)
+
+    assert "Lovelace" not in repr(settled) + settled.to_json() + settled.search.summary()
+
+
+def test_somebody_elses_invoice_is_not_what_is_kept(engine):
+    """Only rows that a Retain reaches count as kept, not the whole table."""
+    receipt = close(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            update(Invoice).where(Invoice.order_id == 21).values(billing_name="Ada Lovelace")
+        )
+
+    settled = settle(engine, receipt)
+
+    assert settled.search.findings == (Finding("invoices", "billing_name", 1),)
+    assert settled.search.kept == (Finding("invoices", "billing_name", 2),)
+
+
+def test_an_actor_that_names_the_person_is_found_in_our_own_table(engine):
+    with engine.begin() as connection:
+        receipt = forum.eraser().close_account(connection, 1, actor="ada@example.org")
+
+    settled = settle(engine, receipt)
+
+    assert {f.table for f in settled.search.findings} == {"efface_closings"}
+
+
+def test_rows_that_a_waiting_writer_added_are_caught(engine):
+    """laws:P11: the writer began before the closing and wrote after it."""
+    eraser = forum.eraser()
+    locked, written = threading.Event(), threading.Event()
+
+    def write():
+        locked.wait()
+        with engine.begin() as connection:
+            # SQLite keeps this writer out until the closing has been committed.
+            connection.execute(insert(Token).values(user_id=1, token=b"late"))
+            late = {"author_id": 1, "title": "t", "body": "late, Ada Lovelace", "ip": "192.0.2.9"}
+            connection.execute(insert(Post).values(**late))
+        written.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with engine.begin() as connection:
+        receipt = eraser.close_account(connection, 1, actor="test")
+        locked.set()
+    written.wait()
+    writer.join()
+
+    settled = settle(engine, receipt)
+
+    assert settled.late == 2
+    assert settled.rows == receipt.rows + 2
+    assert settled.search.is_clean
+
+
+def test_settling_counts_the_rows_that_stay_linked_to_the_tombstone(engine):
+    receipt = close(engine)
+    assert next(s for s in receipt.steps if s.table == "posts").reached is None
+
+    settled = settle(engine, receipt)
+
+    posts = next(s for s in settled.steps if s.table == "posts")
+    assert (posts.reached, posts.rows) == (3, 2)
+    assert dict(posts.levels) == {
+        "author_id": "pseudonymized",
+        "body": "redacted, not verified",
+        "details": "redacted, not verified",
+        "ip": "redacted",
+    }
+
+
+def test_settling_twice_answers_the_first_result(engine):
+    receipt = close(engine)
+    first = settle(engine, receipt)
+    with engine.begin() as connection:
+        connection.execute(insert(Category).values(title="Ada Lovelace"))
+
+    assert settle(engine, receipt) == first
+
+
+def test_a_receipt_from_another_process_is_settled_without_the_search(engine):
+    """What a crash left unsettled: nobody remembers the identifiers, and it says so."""
+    receipt = Receipt.from_json(close(engine).to_json())
+    with engine.begin() as connection:
+        connection.execute(insert(Token).values(user_id=1, token=b"late"))
+
+    settled = settle(engine, receipt)
+
+    assert settled.late == 1
+    assert settled.search is None
+    assert settled.settled_at == forum.NOW
+
+
+def test_a_search_made_later_is_added_to_a_closing_that_was_settled_without_one(engine):
+    receipt = close(engine)
+    settle(engine, Receipt.from_json(receipt.to_json()))
+
+    settled = settle(engine, receipt)
+
+    assert settled.search.is_clean
+    with engine.connect() as connection:
+        stored = Receipt.from_json(connection.scalar(select(closings.c.receipt)))
+    assert stored == settled
+
+
+def test_a_tombstone_that_was_taken_away_is_not_erased_again(engine):
+    """Somebody opened the account by hand after the closing: the row is not ours any more."""
+    receipt = close(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE users SET deleted_at = NULL WHERE id = 1"))
+        connection.execute(insert(Token).values(user_id=1, token=b"new"))
+
+    settled = settle(engine, receipt)
+
+    assert settled.late == 0
+    with engine.connect() as connection:
+        assert connection.scalars(select(Token.user_id).where(Token.user_id == 1)).all() == [1]
