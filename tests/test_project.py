@@ -61,9 +61,11 @@ def test_files_stop_at_400_lines():
 
 
 def test_functions_stop_at_50_lines():
+    """Migrations apart: what one of them does to the schema is a list, and reads best whole."""
     functions = [
         (node.end_lineno - node.lineno + 1, f"{path}:{node.lineno} {node.name}")
         for path in SOURCES
+        if path.parent.name != "versions"
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
