@@ -1,17 +1,17 @@
 """A running garden for tests, and browsers that carry cookies and tokens as real ones do.
 
-    from tests.gardening import blank_database, garden, loop  # noqa: F401  (fixtures)
+from tests.gardening import blank_database, garden, loop, open_garden  # noqa: F401  (fixtures)
 
-    def test_something(garden):
-        ada = garden.member("ada@garden.example", name="Ada Lovelace")
-        browser = garden.signed_in("ada@garden.example")
-        answer = browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
+def test_something(garden):
+    ada = garden.member("ada@garden.example", name="Ada Lovelace")
+    browser = garden.signed_in("ada@garden.example")
+    answer = browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
 """
 
 import json
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import quote
@@ -260,8 +260,8 @@ class Garden:
         """Serve it for real, and give a maker of browsers."""
         socket = bind("127.0.0.1", 0)
         address = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        with serving(self.app, socket):
-            yield lambda: Browser(address)
+        with serving(self.app, socket), ExitStack() as windows:
+            yield lambda: windows.enter_context(Browser(address))
 
 
 @pytest.fixture(scope="session")
@@ -282,11 +282,23 @@ def blank_database(tmp_path_factory):
 
 
 @pytest.fixture
-def garden(blank_database, tmp_path, loop):
-    """A garden without members."""
-    path = tmp_path / "garden.db"
-    shutil.copy(blank_database, path)
-    garden = Garden(path, loop)
-    yield garden
-    garden.settled()
-    garden.engine.dispose()
+def open_garden(blank_database, tmp_path, loop):
+    """A maker of gardens, for tests that change a setting."""
+    opened = []
+
+    def open_garden(**changes):
+        path = tmp_path / f"garden-{len(opened)}.db"
+        shutil.copy(blank_database, path)
+        opened.append(Garden(path, loop, **changes))
+        return opened[-1]
+
+    yield open_garden
+    for garden in opened:
+        garden.settled()
+        garden.engine.dispose()
+
+
+@pytest.fixture
+def garden(open_garden):
+    """A garden without members, on a developer's machine."""
+    return open_garden()

@@ -69,7 +69,7 @@ ForOthers = Depends(redirect_if_user_is_authenticated)
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """Return a page; notices are shown once."""
     context["user"] = getattr(request.state, "user", None)
-    context["flash"] = request.session.pop("flash", {})
+    context["flash"] = request.session.pop("flash", {}) | context.get("flash", {})
     templates: Jinja2Templates = request.app.state.templates
     return templates.TemplateResponse(request, f"{name}.html", context, status_code=status)
 
