@@ -31,13 +31,13 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def browser(chromium):
+def browser_engine(chromium):
     """A headless Chromium under Playwright; each test opens contexts of its own."""
     with sync_playwright() as driver:
         # Chromium refuses its sandbox to root, which is who runs tests in a container.
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        engine = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield engine
+        engine.close()
 
 
 @pytest.fixture(scope="session")
