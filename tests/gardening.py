@@ -198,9 +198,10 @@ class Garden:
         self.engine, self.sessions = self.app.state.engine, self.app.state.sessions
         self.closing, self._loop = self.app.state.closing, loop
 
-    def browser(self, address="http://garden.test"):
+    def browser(self, address=None):
         """Return a browser without cookies."""
-        return Browser(address, transport=InProcess(self.app, self._loop))
+        usual = "http://garden.test" if self.app.state.settings.dev else "https://garden.test"
+        return Browser(address or usual, transport=InProcess(self.app, self._loop))
 
     def member(self, email="ada@garden.example", *, confirmed=True, **attributes):
         """Return the key of a new member."""

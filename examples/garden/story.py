@@ -150,7 +150,8 @@ class Story:
             left = list_closed(session)
         search = receipt.search
         self.step(search is not None and search.is_clean, searched(search), search)
-        self.step(len(left) == 1, f"she left on {left[0]:%-d %B %Y at %H:%M:%S} UTC", left)
+        self.step(len(left) == 1, "it is known when she left, and nothing else", left)
+        self.say(f"\n{ADA} left on {left[0]:%-d %B %Y at %H:%M:%S} UTC.")
 
     def step(self, holds: bool, what: str, found: object = "") -> None:
         """Say that a step has been taken, or stop where it has not."""

@@ -184,7 +184,7 @@ def test_a_password_that_is_not_accepted_drops_nothing(garden, browser, fields, 
     before = garden.everything()
 
     answer = (
-        browser.submit(PATH, action="update_password", **good, **{})
+        browser.submit(PATH, action="update_password", **good)
         if not fields
         else (browser.submit(PATH, **{"action": "update_password", **good, **fields}))
     )

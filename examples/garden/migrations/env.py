@@ -3,6 +3,7 @@
 from alembic import context
 
 import efface.alembic  # noqa: F401  # adds op.add_tombstone and op.create_efface_tables
+from efface.store.tables import metadata as efface_tables
 from garden.database import open_engine
 from garden.models import Base
 from garden.settings import Settings
@@ -25,7 +26,7 @@ def run() -> None:
 def _migrate(connection) -> None:  # noqa: ANN001  # alembic gives us what the demo put in
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=[Base.metadata, efface_tables],
         render_as_batch=True,
         on_version_apply=config.attributes.get("on_version_apply"),
     )

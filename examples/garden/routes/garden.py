@@ -3,14 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 
 from garden.accounts.users import list_users
 from garden.models import Post
 from garden.plots import list_plots, pick_plot
 from garden.routes import dev
-from garden.web import Database, Member, Visitor, redirect, render
+from garden.web import HERE, Database, Member, Visitor, redirect, render
 
 router = APIRouter()
 
@@ -29,6 +29,12 @@ def home(request: Request, db: Database, user: Visitor) -> Response:
         plots=list_plots(db),
         devbar=dev.bar(request, db, user),
     )
+
+
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """Give pages that name no icon the garden's."""
+    return FileResponse(HERE / "static" / "leaf.svg")
 
 
 @router.get("/members")

@@ -1,0 +1,222 @@
+"""Every door of the accounts, tried by somebody whose account is closed."""
+
+import pytest
+from sqlalchemy import func, select
+
+from efface.sqlalchemy import include_closed
+from garden.accounts import tokens, users
+from garden.models import Post, User
+from tests.examples.test_registration import alike
+from tests.gardening import PASSWORD
+
+EMAIL = "ada@garden.example"
+NEW = "sweet corn and squash"
+
+
+@pytest.fixture
+def ada(garden):
+    return garden.member(name="Ada Lovelace")
+
+
+@pytest.mark.cases("XCL-01")
+def test_no_getter_finds_a_closed_account(garden, ada):
+    grace = garden.member("grace@garden.example")
+    garden.close(ada)
+    placeholder = garden.row(ada)["email"]
+
+    with garden.sessions() as session:
+        assert users.get_user(session, ada) is None
+        with pytest.raises(Exception, match="no such member"):
+            users.get_user_or_404(session, ada)
+        assert users.get_user_by_email(session, EMAIL) is None
+        assert users.get_user_by_email(session, placeholder) is None
+        assert [user.id for user in users.list_users(session)] == [grace]
+        assert session.scalar(select(func.count()).select_from(User)) == 1
+        with include_closed():
+            assert session.scalar(select(func.count()).select_from(User)) == 2
+            assert session.get(User, ada).deleted_at is not None
+
+
+@pytest.mark.cases("XCL-01")
+def test_a_member_who_is_loaded_already_is_not_found_again_after_closing(garden, ada):
+    with garden.sessions() as session:
+        assert users.get_user(session, ada) is not None
+        users.anonymize_user(session, ada)
+        session.commit()
+
+        assert users.get_user(session, ada) is None
+
+
+@pytest.mark.cases("XCL-02")
+def test_neither_address_logs_in_and_the_answer_is_that_of_an_unknown_one(garden, ada):
+    hashed = garden.row(ada)["hashed_password"]
+    garden.close(ada)
+    placeholder = garden.row(ada)["email"]
+    # Even where somebody has put the old password back.
+    with garden.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE users SET hashed_password = ?", (hashed,))
+    answers = {}
+    for email in (EMAIL, placeholder, "nobody@garden.example"):
+        garden.hasher.calls = 0
+        browser = garden.browser()
+        answer = browser.log_in(email)
+        answers[email] = (answer.status_code, browser.notice, garden.hasher.calls)
+
+    assert len(set(answers.values())) == 1
+    assert answers[EMAIL] == (422, "The address or the password is not right.", 1)
+
+
+@pytest.mark.cases("XCL-03")
+def test_a_session_and_a_remember_me_cookie_from_before_are_worth_nothing(garden, ada):
+    browser = garden.signed_in(remember_me="true")
+    cookie_alone = browser.copy()
+    del cookie_alone.cookies["session"]
+
+    garden.close(ada)
+
+    assert not browser.is_signed_in
+    assert not cookie_alone.is_signed_in
+
+
+@pytest.mark.cases("XCL-03")
+@pytest.mark.parametrize("rows_are_gone", [True, False])
+@pytest.mark.parametrize(
+    ("context", "path"),
+    [("confirm", "/users/confirm"), ("reset_password", "/users/reset_password")],
+)
+def test_a_link_from_before_reads_like_garbage(garden, ada, context, path, rows_are_gone):
+    """Also where the row of the token is back, out of a backup perhaps."""
+    secret = garden.token(ada, context)
+    garden.close(ada)
+    if not rows_are_gone:
+        with garden.engine.begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO users_tokens (user_id, token, context, sent_to, inserted_at) "
+                "VALUES (?, ?, ?, (SELECT email FROM users WHERE id = ?), '2026-03-01 12:00:00')",
+                (ada, tokens.hash_secret(secret), context, ada),
+            )
+    before = garden.row(ada)
+    browser, other = garden.browser(), garden.browser()
+
+    answer = browser.submit(f"{path}/{secret}", password=NEW, password_confirmation=NEW)
+    same = other.submit(f"{path}/{'A' * 43}", password=NEW, password_confirmation=NEW)
+
+    assert alike(answer) == alike(same)
+    assert browser.notice == other.notice
+    assert garden.row(ada) == before
+
+
+@pytest.mark.cases("XCL-03")
+def test_a_link_to_change_the_address_dies_with_the_account(garden, ada):
+    """tutorial:G14: not even who has the freed address now can use it."""
+    link = f"/users/settings/confirm_email/{garden.token(ada, 'change_email', 'x@y.example')}"
+    garden.close(ada)
+    garden.member(EMAIL)
+    newcomer = garden.signed_in(EMAIL)
+    before = garden.everything()
+
+    newcomer.open(link)
+
+    assert "not valid" in newcomer.notice
+    assert garden.everything()["users"] == before["users"]
+
+
+@pytest.mark.cases("XCL-05")
+@pytest.mark.parametrize("path", ["/users/reset_password", "/users/confirm"])
+def test_no_mail_is_sent_to_who_has_left(garden, ada, path):
+    garden.close(ada)
+    notices = set()
+    for email in (EMAIL, garden.row(ada)["email"], "nobody@garden.example"):
+        browser = garden.browser()
+        notices.add((browser.submit(path, email=email).status_code, browser.notice))
+
+    assert len(notices) == 1
+    assert garden.mailbox.all() == []
+    assert garden.count("users_tokens") == 0
+
+
+@pytest.mark.cases("XCL-06")
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/users/settings", {"action": "update_email", "email": "new@garden.example"}),
+        ("/users/settings", {"action": "update_password", "password": NEW}),
+        ("/posts", {"title": "I am", "body": "still here"}),
+        ("/plots/pick", {"plot": "A1"}),
+        ("/users/settings/close", {"confirm": "yes"}),
+    ],
+)
+def test_a_form_that_was_open_before_is_refused(garden, ada, path, fields):
+    browser = garden.signed_in()
+    browser.open("/users/settings")
+    garden.close(ada)
+    before = garden.everything()
+
+    answer = browser.submit(path, current_password=PASSWORD, **fields)
+
+    assert answer.status_code == 303
+    assert garden.everything() == before
+    assert not browser.is_signed_in
+
+
+@pytest.mark.cases("XCL-06")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda session, user: users._update(session, user, email="back@garden.example"),
+        lambda session, user: users._update(session, user, hashed_password="x"),
+    ],
+)
+def test_a_write_that_was_under_way_while_the_account_closed_finds_no_row(garden, ada, write):
+    """tutorial:G22: the form was read, the account closed, and then the form is saved."""
+    with garden.sessions() as session:
+        user = users.get_user(session, ada)
+        garden.close(ada)
+        before = garden.row(ada)
+
+        changed = write(session, user)
+        session.commit()
+
+    assert not changed
+    assert garden.row(ada) == before
+
+
+@pytest.mark.cases("XCL-08")
+def test_the_old_address_is_free_and_leads_to_nothing_old(garden, ada):
+    garden.close(ada)
+
+    newcomer = garden.member(EMAIL)
+
+    assert newcomer != ada
+    with garden.sessions() as session:
+        assert users.get_user_by_email(session, EMAIL).id == newcomer
+
+
+@pytest.mark.cases("XCL-10")
+def test_what_they_wrote_stays_under_a_neutral_label(garden, ada):
+    with garden.sessions.begin() as session:
+        session.add(Post(author_id=ada, title="Beans", body="Up.", inserted_at=garden.clock()))
+    garden.close(ada)
+    row, browser = garden.row(ada), garden.browser()
+
+    pages = [browser.open(path).text for path in ("/", "/members", "/users/closed")]
+
+    assert "a former member" in pages[0]
+    assert "Beans" in pages[0]
+    # The developers' bar shows the row on purpose, and only to developers.
+    without_bar = [pages[0].split("<aside")[0] + pages[0].split("</aside>")[1], *pages[1:]]
+    assert not any(row["email"] in page or "Lovelace" in page for page in without_bar)
+    assert "0 members" in pages[1]
+    assert "1 member has left" in pages[2]
+
+
+@pytest.mark.cases("XCL-10")
+def test_the_label_is_the_same_in_a_query(garden, ada):
+    garden.member("nameless@garden.example")
+    garden.close(ada)
+
+    with garden.sessions() as session, include_closed():
+        in_sql = list(session.scalars(select(User.display_name).order_by(User.id)))
+        in_python = [user.display_name for user in session.scalars(select(User).order_by(User.id))]
+
+    assert in_sql == in_python == ["a former member", "a member"]

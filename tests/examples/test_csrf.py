@@ -1,0 +1,103 @@
+"""Forms and scripts of other sites, and pages that have grown stale."""
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+EMAIL = "ada@garden.example"
+POST = {"title": "Beans", "body": "They are up."}
+
+
+@pytest.fixture
+def browser(garden):
+    garden.member()
+    browser = garden.signed_in()
+    browser.open("/")
+    return browser
+
+
+@pytest.mark.cases("CSR-01")
+@pytest.mark.parametrize("token", [None, "", "garbage", "of another session"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/posts"),
+        ("POST", "/users/settings"),
+        ("PUT", "/users/settings"),
+        ("DELETE", "/users/log_out"),
+        ("PATCH", "/users/settings"),
+        ("POST", "/users/settings/close"),
+    ],
+)
+def test_without_this_sessions_token_nothing_is_done(garden, browser, token, method, path):
+    stranger = garden.browser()
+    stranger.open("/users/log_in")
+    before = garden.everything()
+    token = stranger.token if token == "of another session" else token
+    fields = POST if token is None else {"_csrf_token": token, **POST}
+
+    answer = browser.request(method, path, data=fields)
+
+    assert answer.status_code == 403
+    assert garden.everything() == before
+    assert browser.is_signed_in
+
+
+@pytest.mark.cases("CSR-02")
+def test_field_and_header_are_both_good_and_renderings_differ(garden, browser):
+    first = browser.token
+    browser.open("/")
+    second = browser.token
+
+    field = browser.post("/posts", data={"_csrf_token": first, **POST})
+    header = browser.post("/posts", data=POST, headers={"X-CSRF-Token": second})
+
+    assert first != second
+    assert (field.status_code, header.status_code) == (303, 303)
+    assert garden.count("posts") == 2
+
+
+@pytest.mark.cases("CSR-04")
+def test_a_page_from_before_the_log_out_in_another_tab_gets_a_page_and_a_way_on(garden, browser):
+    stale = {"_csrf_token": browser.token, **POST}
+    browser.submit("/users/log_out", _method="delete")
+    browser.log_in(EMAIL)
+
+    answer = browser.post("/posts", data=stale, headers={"Referer": "http://garden.test/members"})
+
+    assert answer.status_code == 403
+    assert "<h1>" in answer.text
+    assert 'href="/members"' in answer.text
+    assert browser.submit("/posts", **POST).status_code == 303
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://garden.test"])
+def test_a_form_of_another_site_is_refused_even_with_the_token(garden, browser, origin):
+    """tutorial:CS-11"""
+    data = {"_csrf_token": browser.token, **POST}
+
+    answer = browser.post("/posts", data=data, headers={"Origin": origin})
+
+    assert answer.status_code == 403
+    assert garden.count("posts") == 0
+
+
+@pytest.mark.cases("CSR-05")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": None},
+        {"token": ""},
+        {"token": "garbage"},
+    ],
+)
+def test_a_handshake_from_elsewhere_is_refused(garden, changes):
+    garden.member()
+    with garden.served() as browser:
+        laptop = browser()
+        laptop.log_in(EMAIL)
+
+        with pytest.raises(InvalidStatus) as refusal, laptop.socket(**changes):
+            pass
+
+    assert refusal.value.response.status_code == 403

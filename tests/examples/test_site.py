@@ -1,0 +1,276 @@
+"""The site around the accounts: pages for every mistake, headers, plots, mail, the story."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import NoResultFound
+
+from efface.store.tables import metadata as efface_tables
+from garden.accounts import users
+from garden.community import ADA_ID, plant
+from garden.demo import main
+from garden.mail import Mailbox, RefusedAddressError
+from garden.models import Base, Plot
+from garden.settings import MissingSecretError, Settings
+from tests.gardening import PASSWORD
+
+EMAIL = "ada@garden.example"
+
+
+# ---------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize("path", ["/", "/members", "/users/log_in", "/nowhere", "/static/leaf.svg"])
+def test_every_answer_carries_the_headers(garden, path):
+    """tutorial:WB-16"""
+    headers = garden.browser().get(path).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert headers["x-permitted-cross-domain-policies"] == "none"
+    assert "base-uri 'self'" in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("POST", "/users/log_in/", 404),
+        ("PUT", "/members", 405),
+        ("POST", "/users/settings/nowhere", 404),
+    ],
+)
+def test_mistakes_get_a_page_for_people_and_json_for_scripts(garden, method, path, status):
+    page = garden.browser().submit(path, method=method)
+    script = garden.browser().script(method, path)
+
+    assert page.status_code == script.status_code == status
+    assert "<h1>" in page.text
+    assert set(script.json()) == {"error"}
+
+
+def test_a_file_where_a_text_belongs_is_a_page_too(garden):
+    browser = garden.browser()
+    browser.open("/users/log_in")
+
+    answer = browser.post(
+        "/users/log_in", data={"_csrf_token": browser.token}, files={"email": b"?"}
+    )
+
+    assert answer.status_code == 422
+    assert "could not read" in answer.text
+
+
+def test_a_failure_is_a_page_that_quotes_nothing(garden, caplog):
+    garden.member()
+    browser = garden.signed_in()
+    with garden.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE posts")
+
+    answer = browser.submit("/posts", title="A secret title", body="A secret body")
+
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "content-security-policy" in answer.headers
+    assert "secret" not in answer.text + caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/mailbox", "/dev/mailbox.json", "/dev/log_in", "/users/closed"]
+)
+def test_what_is_for_developers_is_nowhere_else(open_garden, path):
+    garden = open_garden(dev=False)
+    browser = garden.browser()
+
+    assert browser.get(path).status_code == 404
+    assert browser.submit(path).status_code == 404
+    assert "For developers" not in browser.open("/").text
+
+
+def test_the_mailbox_can_be_read_by_people_and_scripts(garden):
+    garden.member(confirmed=False)
+    browser = garden.browser()
+    browser.submit("/users/confirm", email=EMAIL)
+
+    (mail,) = browser.get("/dev/mailbox.json").json()
+
+    assert set(mail) == {"to", "subject", "text", "sent_at"}
+    assert (mail["to"], mail["sent_at"]) == (EMAIL, garden.clock().isoformat())
+    assert mail["subject"] in browser.open("/dev/mailbox").text
+
+
+def test_one_click_logs_a_developer_in_and_shows_what_is_held(garden):
+    garden.member(name="Ada Lovelace")
+    browser = garden.browser()
+
+    browser.submit("/dev/log_in")
+    mine = browser.page
+    browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
+
+    assert "About you the database holds" in mine
+    assert f"<dd>{EMAIL}</dd>" in mine
+    assert "The last one who left" in browser.page
+    assert EMAIL not in browser.page
+
+
+# ---------------------------------------------------------------- plots
+
+
+@pytest.fixture
+def plots(garden):
+    with garden.sessions.begin() as session:
+        session.add_all([Plot(label=label, crop="beans") for label in ("A1", "A2")])
+
+
+def holders(garden):
+    return {row["label"]: row["holder_id"] for row in garden.rows("SELECT * FROM plots")}
+
+
+@pytest.mark.tutorial("T31a")
+def test_a_plot_is_picked_over_the_socket_and_every_tab_hears_of_it(garden, plots):
+    ada = garden.member()
+    with garden.served() as browser:
+        laptop = browser()
+        laptop.log_in(EMAIL)
+        with laptop.socket() as tab, laptop.socket() as other_tab:
+            pushed = tab.push("pick_plot", plot="A1")
+            ack = tab.hear()
+
+            assert pushed == {"event": "plot_picked", "payload": {"plot": "A1"}}
+            assert other_tab.hear() == pushed
+            assert ack["status"] == "ok"
+            assert holders(garden) == {"A1": ada, "A2": None}
+
+
+@pytest.mark.parametrize("plot", ["A2", "Z9", "", "ä", "\ud800", 7, None])
+def test_a_plot_that_is_taken_or_is_none_is_refused(garden, plots, plot):
+    garden.member()
+    grace = garden.member("grace@garden.example")
+    garden.signed_in("grace@garden.example").submit("/plots/pick", plot="A2")
+    with garden.served() as browser:
+        laptop = browser()
+        laptop.log_in(EMAIL)
+        with laptop.socket() as tab:
+            assert tab.push("pick_plot", plot=plot)["status"] == "refused"
+    assert holders(garden) == {"A1": None, "A2": grace}
+
+
+def test_without_a_script_the_form_moves_one_from_plot_to_plot(garden, plots):
+    ada = garden.member()
+    browser = garden.signed_in()
+
+    browser.submit("/plots/pick", plot="A1")
+    browser.submit("/plots/pick", plot="A2")
+
+    assert holders(garden) == {"A1": None, "A2": ada}
+
+
+def test_a_plot_is_free_again_when_its_holder_leaves(garden, plots):
+    ada = garden.member()
+    garden.signed_in().submit("/plots/pick", plot="A1")
+
+    garden.close(ada)
+
+    assert holders(garden) == {"A1": None, "A2": None}
+
+
+# ---------------------------------------------------------------- parts
+
+
+def test_the_mailer_sends_nothing_to_a_placeholder(garden):
+    with pytest.raises(RefusedAddressError) as refusal:
+        Mailbox(garden.clock).deliver("anonymized-1@users.invalid", "Hello", "You")
+
+    assert "anonymized-1" not in str(refusal.value)
+
+
+def test_a_public_site_needs_a_secret():
+    with pytest.raises(MissingSecretError, match="GARDEN_SECRET"):
+        Settings.from_environment({})
+
+    assert Settings.from_environment({"GARDEN_SECRET": "s"}).secret == "s"
+    assert Settings.from_environment({"GARDEN_DEV": "1"}).dev
+    assert "hush" not in repr(Settings("sqlite://", "hush"))
+
+
+def test_links_in_mails_lead_to_the_site_and_not_to_whoever_wrote_the_host(open_garden):
+    garden = open_garden(url="https://garden.example")
+    garden.member()
+
+    browser = garden.browser("http://evil.example")
+    browser.submit("/users/reset_password", email=EMAIL)
+
+    assert "https://garden.example/users/reset_password/" in garden.mailbox.to(EMAIL)[0].text
+
+
+def test_every_column_is_decided(garden):
+    with garden.sessions() as session:
+        assert session.info["eraser"].check() == ()
+
+
+@pytest.mark.filterwarnings("ignore:.*expression-based index:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*expression-based index:sqlalchemy.exc.SAWarning")
+def test_migrations_and_models_make_the_same_tables(garden):
+    with garden.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+
+        assert compare_metadata(context, [Base.metadata, efface_tables]) == []
+
+
+def test_an_unknown_member_is_a_404(garden):
+    with garden.sessions() as session, pytest.raises(NoResultFound):
+        users.get_user_or_404(session, 8114)
+
+
+def test_people_who_left_are_listed_by_when(garden):
+    first, second = garden.member("a@b.example"), garden.member("c@d.example")
+    garden.close(first)
+    garden.clock.advance(days=30)
+    garden.close(second)
+
+    with garden.sessions() as session:
+        all_of_them = users.list_closed(session)
+        lately = users.list_closed(session, since=garden.clock())
+
+    assert len(all_of_them) == 2
+    assert lately == all_of_them[:1] == [garden.clock()]
+
+
+# ---------------------------------------------------------------- the demo
+
+
+def test_the_community_is_the_same_each_time_and_only_ada_writes_about_ada(open_garden):
+    gardens = [open_garden(), open_garden()]
+    for garden in gardens:
+        with garden.sessions.begin() as session:
+            plant(session, now=garden.clock())
+
+    first, second = (garden.everything() for garden in gardens)
+    others = [row for row in first["posts"] if row["author_id"] != ADA_ID]
+    assert first == second
+    assert len(first["users"]) == len({row["name"] for row in first["users"]}) == 200
+    assert not any("Lovelace" in str(row) or "ada@" in str(row) for row in others)
+    with gardens[0].sessions() as session:
+        plan = session.info["eraser"].plan(session, ADA_ID)
+    assert 45 <= sum(step.reached for step in plan.steps) <= 50
+
+
+def test_the_demo_tells_its_story_and_ends(capsys):
+    status = main({"ONCE": "1", "PORT": "0"})
+
+    told = capsys.readouterr().out
+    assert status == 0, told
+    assert told.count("✓") >= 17
+    assert "clean" in told
+
+
+def test_the_demo_says_which_step_went_wrong(capsys, monkeypatch):
+    """The list of those who left is empty, and the last step notices."""
+    monkeypatch.setattr("garden.story.list_closed", lambda _session: [])
+
+    status = main({"ONCE": "1", "PORT": "0"})
+
+    assert status == 1
+    assert "✗ it is known when she left" in capsys.readouterr().out
