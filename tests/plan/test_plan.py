@@ -39,12 +39,20 @@ def test_a_plan_reads_as_a_table(engine):
     assert first.startswith("Closing users 1 · plan ")
     assert lines == [
         "  revoke   users_tokens   2 rows   through user_id",
-        "  retain   invoices       2 rows   until 2036-12-31   legal obligation: tax law",
+        (
+            "  retain   invoices       2 rows   until 2036-12-31                "
+            "legal obligation: tax law"
+        ),
         "  delete   newsletter      1 row   through address = users.email",
-        "  redact   orders         2 rows   through user_id   note",
-        "  redact   posts          3 rows   through author_id   body, details, ip "
-        "(2 of them change)",
-        "  redact   users           1 row   leaves a tombstone   email, name, hashed_password, bio",
+        "  redact   orders         2 rows   through user_id                 note",
+        (
+            "  redact   posts          3 rows   through author_id               "
+            "body, details, ip (2 of them change)"
+        ),
+        (
+            "  redact   users           1 row   leaves a tombstone              "
+            "email, name, hashed_password, bio"
+        ),
         "",
         "  6 steps · 11 rows · one transaction · nothing has been changed yet",
     ]

@@ -16,15 +16,7 @@ def explain(plan: Plan) -> str:
     """Return *plan* as a small table: one line per step, then the sum."""
     lines = [_cells(step) for step in plan.steps]
     widths = [max((len(line[i]) for line in lines), default=0) for i in range(4)]
-    body = [
-        "  "
-        + "   ".join(
-            cell.rjust(width) if i == ROWS else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=False))
-        ).rstrip()
-        + (f"   {line[4]}" if line[4] else "")
-        for line in lines
-    ]
+    body = [f"  {_line(line, widths)}".rstrip() for line in lines]
     steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
     reached = sum(step.reached or 0 for step in plan.steps)
     return "\n".join(
@@ -36,6 +28,15 @@ def explain(plan: Plan) -> str:
             f"  {steps} · {_rows(reached)} · one transaction · nothing has been changed yet",
         ]
     )
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    *padded, note = cells
+    columns = [
+        cell.rjust(width) if i == ROWS else cell.ljust(width)
+        for i, (cell, width) in enumerate(zip(padded, widths, strict=True))
+    ]
+    return "   ".join([*columns, note])
 
 
 def _cells(step: Step) -> tuple[str, str, str, str, str]:
