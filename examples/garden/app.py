@@ -1,6 +1,6 @@
 """The site: everything is put together here, once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -82,7 +82,7 @@ def create_app(
     app.add_middleware(RememberMe, sessions=app.state.sessions, settings=site)
     app.add_middleware(CSRFMiddleware)
     app.add_middleware(
-        SessionMiddleware, secret_key=site.efface_key, max_age=None, https_only=not site.dev
+        SessionMiddleware, secret_key=site.secret, max_age=None, https_only=not site.dev
     )
     app.add_middleware(SecurityHeaders)
     add_error_pages(app)
@@ -128,7 +128,7 @@ def add_error_pages(app: FastAPI) -> None:
         app.add_exception_handler(error, _page_with(status))
 
 
-def error_page(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+def error_page(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return the page for an error; it needs neither database nor session."""
     phrase = HTTPStatus(status).phrase
     # The last resort stands outside of all middleware, so it brings its headers along.

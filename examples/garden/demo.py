@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -86,7 +87,7 @@ def prepare(app: FastAPI, file: Path) -> None:
 def upgrade(engine: Engine) -> None:
     """Run the migrations, and say which."""
 
-    def applied(*, step, **_: object) -> None:  # noqa: ANN001  # alembic's MigrationInfo
+    def applied(*, step: Any, **_: object) -> None:
         revision = step.up_revision
         say(f"  {revision.revision}  {revision.doc}")
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from websockets import Origin
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -56,9 +57,11 @@ class Device:
     def connect(self) -> None:
         """Open the live socket, as the script of the page does."""
         url = f"{self.address.replace('http', 'ws', 1)}/live?_csrf_token={quote(self.token)}"
-        headers = {"Cookie": self.cookie}
+        origin, headers = Origin(self.address), {"Cookie": self.cookie}
         self.socket = self._lid.enter_context(
-            connect(url, origin=self.address, additional_headers=headers, open_timeout=PATIENCE)
+            connect(
+                url, origin=Origin(self.address), additional_headers=headers, open_timeout=PATIENCE
+            )
         )
 
     def push(self, event: str, **payload: str) -> None:

@@ -1,7 +1,7 @@
 """The garden's tables, and beside each what becomes of it when a member leaves."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -48,7 +48,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         """Store every time in UTC."""
         return value.astimezone(UTC) if value else None
 
-    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Return a time that knows it is UTC."""
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 

@@ -1,5 +1,7 @@
 """Picking a plot: one to a member, and the first who picks it has it."""
 
+from typing import Any
+
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.concurrency import run_in_threadpool
@@ -16,13 +18,14 @@ def list_plots(session: Session) -> list[Plot]:
 def pick_plot(session: Session, user_id: int, label: str) -> bool:
     """Give a free plot to a member, and the one they had back; return whether it was free."""
     is_open = exists().where(User.id == user_id, User.deleted_at.is_(None))
-    picked = session.execute(
+    picked = session.scalars(
         update(Plot)
         .where(Plot.label == label, Plot.holder_id.is_(None), is_open)
         .values(holder_id=user_id)
+        .returning(Plot.id)
         .execution_options(synchronize_session=False)
     )
-    if picked.rowcount != 1:
+    if picked.first() is None:
         return False
     session.execute(
         update(Plot)
@@ -36,7 +39,7 @@ def pick_plot(session: Session, user_id: int, label: str) -> bool:
 def listen(live: Live, sessions: sessionmaker[Session]) -> None:
     """Let pages pick a plot over the live socket, and tell the member's other tabs."""
 
-    def pick(user_id: int, label: str) -> bool:
+    def pick(user_id: Any, label: str) -> bool:
         with sessions.begin() as session:
             return pick_plot(session, user_id, label)
 

@@ -38,8 +38,8 @@ Database = Annotated[Session, Depends(database)]
 
 def visitor(request: Request, db: Database) -> User | None:
     """Return who is logged in, or none."""
-    request.state.user = current_user(request, db)
-    return request.state.user
+    user = request.state.user = current_user(request, db)
+    return user
 
 
 Visitor = Annotated[User | None, Depends(visitor)]

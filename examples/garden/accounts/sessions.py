@@ -48,7 +48,14 @@ def log_in(
         request.session["user_remember_me"] = True
         settings: Settings = request.app.state.settings
         value = _signer(settings).sign(secret).decode()
-        response.set_cookie(REMEMBER_ME, value, max_age=MAX_AGE, **_cookie(settings))
+        response.set_cookie(
+            REMEMBER_ME,
+            value,
+            max_age=MAX_AGE,
+            httponly=True,
+            samesite="lax",
+            secure=not settings.dev,
+        )
     return response
 
 
@@ -70,7 +77,7 @@ def current_user(connection: HTTPConnection, session: Session) -> User | None:
 
 def forget_cookie(response: Response, settings: Settings) -> None:
     """Delete the remember-me cookie, with the attributes it was set with."""
-    response.delete_cookie(REMEMBER_ME, **_cookie(settings))
+    response.delete_cookie(REMEMBER_ME, httponly=True, samesite="lax", secure=not settings.dev)
 
 
 class RememberMe:
@@ -138,7 +145,3 @@ def _renew(request: Request) -> None:
 
 def _signer(settings: Settings) -> TimestampSigner:
     return TimestampSigner(settings.secret, salt="remember me")
-
-
-def _cookie(settings: Settings) -> dict[str, object]:
-    return {"path": "/", "httponly": True, "samesite": "lax", "secure": not settings.dev}

@@ -10,7 +10,7 @@ import secrets
 from base64 import urlsafe_b64decode
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from garden.models import User, UserToken
@@ -92,7 +92,7 @@ def _is(secret: str, context: str) -> tuple[ColumnElement[bool], ...]:
     return UserToken.context == context, UserToken.token == hash_secret(secret)
 
 
-def _users(session: Session, secret: str, context: str):  # noqa: ANN202  # Select[tuple[User]]
+def _users(session: Session, secret: str, context: str) -> Select[User]:
     now: datetime = session.info["clock"]()
     return (
         select(User)

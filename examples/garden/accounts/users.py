@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
-from efface import Receipt
+from efface import Eraser, Receipt
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens
 from garden.accounts.forms import (
@@ -22,6 +22,7 @@ from garden.accounts.forms import (
     name_error,
     password_error,
 )
+from garden.accounts.passwords import Passwords
 from garden.models import User
 
 # ---------------------------------------------------------------- getters
@@ -63,7 +64,8 @@ def get_user_by_email_and_password(session: Session, email: str, password: str) 
 
 def check_password(session: Session, user: User | None, password: str) -> bool:
     """Return whether *password* is the user's; it takes as long when there is no user."""
-    return session.info["passwords"].verify(user.hashed_password if user else None, password)
+    passwords: Passwords = session.info["passwords"]
+    return passwords.verify(user.hashed_password if user else None, password)
 
 
 def list_closed(session: Session, since: datetime | None = None) -> list[datetime]:
@@ -93,7 +95,8 @@ def anonymize_user(session: Session, user_id: int, *, actor: str = "self-service
     Raises:
         UnknownSubjectError: there never was such an account.
     """
-    return session.info["eraser"].close_account(session, user_id, actor=actor)
+    eraser: Eraser = session.info["eraser"]
+    return eraser.close_account(session, user_id, actor=actor)
 
 
 # ---------------------------------------------------------------- joining
@@ -253,12 +256,13 @@ def _update(session: Session, user: User, **values: Any) -> bool:
     It may have been closed in another tab since we read it. The database decides, in the same
     statement.
     """
-    result = session.execute(
+    changed = session.scalars(
         update(User)
         .where(User.id == user.id, User.deleted_at.is_(None))
         .values(updated_at=_now(session), **values)
+        .returning(User.id)
     )
-    return result.rowcount == 1
+    return changed.first() is not None
 
 
 def _flush_or_taken(session: Session) -> None:
@@ -270,4 +274,5 @@ def _flush_or_taken(session: Session) -> None:
 
 
 def _now(session: Session) -> datetime:
-    return session.info["clock"]().replace(microsecond=0)
+    now: datetime = session.info["clock"]()
+    return now.replace(microsecond=0)

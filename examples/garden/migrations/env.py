@@ -1,6 +1,7 @@
 """Run the migrations against the database the site uses."""
 
 from alembic import context
+from sqlalchemy import Connection
 
 import efface.alembic  # noqa: F401  # adds op.add_tombstone and op.create_efface_tables
 from efface.store.tables import metadata as efface_tables
@@ -23,7 +24,7 @@ def run() -> None:
         connection.commit()
 
 
-def _migrate(connection) -> None:  # noqa: ANN001  # alembic gives us what the demo put in
+def _migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=[Base.metadata, efface_tables],
