@@ -59,9 +59,7 @@ class Device:
         url = f"{self.address.replace('http', 'ws', 1)}/live?_csrf_token={quote(self.token)}"
         origin, headers = Origin(self.address), {"Cookie": self.cookie}
         self.socket = self._lid.enter_context(
-            connect(
-                url, origin=Origin(self.address), additional_headers=headers, open_timeout=PATIENCE
-            )
+            connect(url, origin=origin, additional_headers=headers, open_timeout=PATIENCE)
         )
 
     def push(self, event: str, **payload: str) -> None:
