@@ -45,18 +45,15 @@ def show(measures: Iterable[Measure]) -> None:
         print(f"{each.measure:<70}{each.shown:>22}{each.ratio:>8.2f}{each.target:>8.2f}{verdict}")
 
 
-def keep(measures: Iterable[Measure]) -> None:
-    """Write the table to `latest.json`, replacing the lines that were measured anew."""
-    lines = [
-        {
+def keep(measures: Iterable[Measure], *, whole: bool) -> None:
+    """Write `latest.json`; after a part of the measures, the others stay as they were."""
+    kept = [] if whole or not LATEST.exists() else json.loads(LATEST.read_text())
+    lines = {line["measure"]: line for line in kept}
+    for each in measures:
+        lines[each.measure] = {
             "measure": each.measure,
             "ratio": round(each.ratio, 3),
             "target": each.target,
             "holds": each.holds,
         }
-        for each in measures
-    ]
-    anew = {line["measure"] for line in lines}
-    before = json.loads(LATEST.read_text()) if LATEST.exists() else []
-    lines = [line for line in before if line["measure"] not in anew] + lines
-    LATEST.write_text(json.dumps(lines, indent=2) + "\n")
+    LATEST.write_text(json.dumps(list(lines.values()), indent=2) + "\n")
