@@ -51,13 +51,17 @@ WHAT_HAPPENED = {
 
 
 def create_app(
-    site: Settings,
+    site: Settings | None = None,
     *,
     mailer: Mailer | None = None,
     hasher: Passwords | None = None,
     clock: Clock = utc_now,
 ) -> FastAPI:
-    """Return the application; its tables must exist (`alembic upgrade head`)."""
+    """Return the application; its tables must exist (`alembic upgrade head`).
+
+    Without *site* the environment says what the site has to know.
+    """
+    site = site or Settings.from_environment()
     app = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None)
     engine = open_engine(site.database_url)
     app.state.settings = site

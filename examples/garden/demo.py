@@ -21,7 +21,7 @@ from garden.app import create_app
 from garden.community import ADA, ADA_ID, GRACE_EMAIL, MEMBERS, PASSWORD, plant
 from garden.database import utc_now
 from garden.models import User
-from garden.server import bind, serving
+from garden.server import Server, bind, serving
 from garden.settings import Settings
 from garden.story import Story, StoryError
 
@@ -44,33 +44,43 @@ def run(file: Path, environment: Mapping[str, str]) -> int:
     host = environment.get("HOST") or "127.0.0.1"
     try:
         bound = bind_as_asked(host, environment.get("PORT"))
-    except OSError as error:
-        say(f"PORT={environment.get('PORT')} cannot be used: {error.strerror}.")
+    except (OSError, OverflowError, ValueError) as error:
+        say(f"HOST={host} PORT={environment.get('PORT', USUAL_PORT)} cannot be used: {error}")
         return 1
-    port = bound.getsockname()[1]
     secret = "only for the demo, on this machine"
     app = create_app(Settings(f"sqlite:///{file}", secret, dev=True))
-    prepare(app, file)
-    with serving(app, bound) as server:
-        address = f"http://127.0.0.1:{port}"
-        if is_told(app):
-            say(f"{ADA} has left this garden already; its story is told.")
-        else:
-            try:
-                Story(app, server, address, say).tell()
-            except StoryError as error:
-                say(str(error))
-                return 1
-        if environment.get("ONCE") == "1":
-            return 0
-        say(
-            f"\nNow you:  {address}"
-            f"\n  log in    {GRACE_EMAIL} · {PASSWORD}"
-            f"\n  mailbox   {address}/dev/mailbox"
-            "\n  Ctrl+C ends it."
-        )
-        server.thread.join()
+    try:
+        prepare(app, file)
+        with serving(app, bound) as server:
+            address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            tell(app, server, address)
+            if environment.get("ONCE") != "1":
+                invite(address)
+                server.thread.join()
+    except StoryError as error:
+        say(str(error))
+        return 1
+    finally:
+        app.state.engine.dispose()
     return 0
+
+
+def tell(app: FastAPI, server: Server, address: str) -> None:
+    """Tell the story, unless it has been told in this database."""
+    if is_told(app):
+        say(f"{ADA} has left this garden already; its story is told.")
+    else:
+        Story(app, server, address, say).tell()
+
+
+def invite(address: str) -> None:
+    """Say how to go on from here."""
+    say(
+        f"\nNow you:  {address}"
+        f"\n  log in    {GRACE_EMAIL} · {PASSWORD}"
+        f"\n  mailbox   {address}/dev/mailbox"
+        "\n  Ctrl+C ends it."
+    )
 
 
 def prepare(app: FastAPI, file: Path) -> None:

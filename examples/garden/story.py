@@ -11,8 +11,9 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
-from httpx import codes
+from httpx import HTTPError, codes
 from sqlalchemy import text
+from websockets.exceptions import WebSocketException
 
 from efface.asgi.line import SIGNED_OUT
 from garden.accounts.users import list_closed
@@ -61,6 +62,9 @@ class Story:
             self.is_gone_from(phone)
             self.cannot_come_back()
             self.left_behind(before, shared)
+        except (HTTPError, WebSocketException, TimeoutError, LookupError) as error:
+            found = f"{type(error).__name__}: {error}"
+            raise StoryError(f"  ✗ The story ends here, unexpectedly.\n    {found}") from error
         finally:
             laptop.close()
             phone.close()

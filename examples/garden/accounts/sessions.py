@@ -39,8 +39,7 @@ def log_in(
     to = to or request.session.get("user_return_to") or "/"
     remember_me = remember_me or request.session.get("user_remember_me", False)
     _renew(request)
-    _fill(request, secret)
-    request.session["user_id"] = user.id
+    _fill(request, secret, user.id)
     if info:
         request.session["flash"] = {"info": info}
     response = RedirectResponse(to, 303)
@@ -96,13 +95,13 @@ class RememberMe:
             return
         request = Request(scope)
         held = (request.session.get("user_token"), self._cookie(request))
-        alive = await run_in_threadpool(self._first_alive, [secret for secret in held if secret])
+        alive = await run_in_threadpool(self._first_alive, held) if any(held) else None
         if alive is None:
             request.state.ended_user_id = request.session.get("user_id")
             for name in ("user_token", "user_id", "live_socket_id", "user_remember_me"):
                 request.session.pop(name, None)
-        elif alive != held[0]:
-            _fill(request, alive)
+        elif alive[0] != held[0]:
+            _fill(request, *alive)
             request.session["user_remember_me"] = True
 
         async def send_clean(message: Message) -> None:
@@ -125,16 +124,19 @@ class RememberMe:
         except BadSignature:
             return None
 
-    def _first_alive(self, secrets: list[str]) -> str | None:
+    def _first_alive(self, held: tuple[str | None, ...]) -> tuple[str, int] | None:
         with self._sessions() as session:
-            for secret in secrets:
-                if tokens.get_user_by_session_token(session, secret):
-                    return secret
+            for secret in filter(None, held):
+                user = tokens.get_user_by_session_token(session, secret)
+                if user is not None:
+                    return secret, user.id
         return None
 
 
-def _fill(request: Request, secret: str) -> None:
+def _fill(request: Request, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
+    # Only for the farewell: who is logged in, the token alone decides.
+    request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{tokens.hash_secret(secret).hex()}"
 
 

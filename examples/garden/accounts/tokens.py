@@ -10,10 +10,10 @@ import secrets
 from base64 import urlsafe_b64decode
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select
+from sqlalchemy import ColumnElement, Select, Text, and_, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from garden.models import User, UserToken
+from garden.models import User, UserToken, UTCDateTime
 
 SESSION, CONFIRM, RESET_PASSWORD, CHANGE_EMAIL = (
     "session",
@@ -33,16 +33,19 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 def generate_token(session: Session, user: User, context: str, sent_to: str | None = None) -> str:
     """Return a new secret for *user*; links sent by mail are bound to the address."""
     secret = secrets.token_urlsafe(32)
-    session.add(
-        UserToken(
-            user_id=user.id,
-            token=hash_secret(secret),
-            context=context,
-            sent_to=sent_to,
-            inserted_at=session.info["clock"](),
+    row = {
+        "token": literal(hash_secret(secret)),
+        "context": literal(context),
+        "sent_to": literal(sent_to, Text),
+        "inserted_at": literal(session.info["clock"](), UTCDateTime),
+    }
+    # Nothing is added for an account that was closed while we were hashing a password.
+    is_open = User.id == user.id, User.deleted_at.is_(None)
+    session.execute(
+        insert(UserToken).from_select(
+            ["user_id", *row], select(User.id, *row.values()).where(*is_open)
         )
     )
-    session.flush()
     return secret
 
 
