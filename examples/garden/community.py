@@ -27,8 +27,8 @@ ADA_ID, GRACE_ID = 1, 2
 PASSWORD = "tomatoes and beans"  # everybody's, so that you can log in as anyone
 # Hashed beforehand: hashing on purpose takes long, and 200 times that is a coffee break.
 HASHED_PASSWORD = (
-    "$argon2id$v=19$m=65536,t=3,p=4$"
-    "jpYp10ltTzp4m2FMWtwo8g$8cbWM6UAfMyVF9vxXSa7AcUUaP0SuiyaNje+6XTAv2w"
+    "$argon2id$v=19$m=19456,t=2,p=1$"
+    "WCr83u6LWlRWYm3b6J0rIw$cank2gOJdJS2zokNK5KXFwPREsP1wUo4gy8uBhwBMXo"
 )
 Row = dict[str, Any]
 

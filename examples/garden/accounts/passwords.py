@@ -10,8 +10,8 @@ class Passwords:
     """Hash passwords and check them; tests pass in a hasher that costs less."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        """Use *hasher*, or Argon2 with the parameters its authors recommend."""
-        self._hasher = hasher or PasswordHasher()
+        """Use *hasher*, or Argon2id with the parameters OWASP recommends for a web server."""
+        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
     def hash(self, password: str) -> str:
         """Return what may be stored of *password*."""
