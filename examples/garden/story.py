@@ -154,7 +154,7 @@ class Story:
             left = list_closed(session)
         search = receipt.search
         self.step(search is not None and search.is_clean, searched(search), search)
-        self.step(len(left) == 1, "it is known when she left, and nothing else", left)
+        self.step(len(left) == 1, "it is known when she left", left)
         self.say(f"\n{ADA} left on {left[0]:%-d %B %Y at %H:%M:%S} UTC.")
 
     def step(self, holds: bool, what: str, found: object = "") -> None:

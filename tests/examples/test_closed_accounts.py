@@ -6,8 +6,7 @@ from sqlalchemy import func, select
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens, users
 from garden.models import Post, User
-from tests.examples.test_registration import alike
-from tests.gardening import PASSWORD
+from tests.gardening import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 NEW = "sweet corn and squash"
@@ -179,6 +178,21 @@ def test_a_write_that_was_under_way_while_the_account_closed_finds_no_row(garden
 
     assert not changed
     assert garden.row(ada) == before
+
+
+@pytest.mark.cases("XCL-06")
+@pytest.mark.parametrize("context", ["session", "confirm", "reset_password", "change_email"])
+def test_no_token_is_made_for_an_account_that_closed_meanwhile(garden, ada, context):
+    """A log-in hashes a password, which takes long enough for the account to close."""
+    with garden.sessions() as session:
+        user = users.get_user(session, ada)
+        garden.close(ada)
+
+        secret = tokens.generate_token(session, user, context, EMAIL)
+        session.commit()
+
+        assert tokens.get_user_by_session_token(session, secret) is None
+    assert garden.count("users_tokens") == 0
 
 
 @pytest.mark.cases("XCL-08")

@@ -4,8 +4,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
-from tests.examples.test_registration import alike
-from tests.gardening import PASSWORD
+from tests.gardening import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 NEW = "sweet corn and squash"

@@ -7,7 +7,7 @@ import pytest
 
 from garden.accounts import tokens, users
 from garden.accounts.forms import FormError
-from tests.gardening import PASSWORD
+from tests.gardening import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 
@@ -256,10 +256,3 @@ class TestWhoRegisteredIsNotWhoReadsTheMail:
         reader.submit(link, password=PASSWORD)
 
         assert garden.browser().log_in(EMAIL).status_code == 303
-
-
-def alike(answer):
-    """Return everything of an answer that anybody can compare."""
-    volatile = {"set-cookie", "date"}
-    headers = {name: value for name, value in answer.headers.items() if name not in volatile}
-    return answer.status_code, headers, len(answer.content)

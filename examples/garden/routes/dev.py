@@ -84,7 +84,7 @@ def log_in(request: Request, db: Database, _user: Visitor) -> Response:
 
 @router.get("/users/closed")
 def closed(request: Request, db: Database, _user: Visitor) -> Response:
-    """Show when people left; who they were, nobody can tell any more."""
+    """Show when people left, and nothing about who they were."""
     return render(request, "closed", left=list_closed(db))
 
 
