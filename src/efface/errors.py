@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 NOTHING_CHANGED = "Nothing was changed."
 LISTED = 5
@@ -32,13 +32,17 @@ class EffaceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing `check` found: where, what is the matter, and the lines that mend it."""
+    """One thing `check` found: where, what is the matter, and the lines that mend it.
+
+    A warning (``level="warning"``, codes W…) stops nothing unless somebody asks for strictness.
+    """
 
     code: str
     table: str
     column: str | None
     text: str
     paste: str = ""
+    level: Literal["error", "warning"] = "error"
 
     @property
     def place(self) -> str:
@@ -117,13 +121,23 @@ class AmbiguousPathError(PolicyError):
     code = "E202"
 
 
+class LostPathError(PolicyError):
+    """Rows stay, but the rows they are found through go."""
+
+    code = "E203"
+
+
 def _listed(places: Sequence[str]) -> str:
     more = f" and {len(places) - LISTED} more" if len(places) > LISTED else ""
     return ", ".join(places[:LISTED]) + more
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:
-    """Raise the error class of the first problem with all of them; return when there is none."""
+    """Raise the error class of the first problem with all of them; return when there is none.
+
+    Warnings alone raise nothing, and are left out of the message.
+    """
+    problems = [problem for problem in problems if problem.level == "error"]
     if not problems:
         return
     classes: tuple[type[PolicyError], ...] = (
@@ -134,6 +148,7 @@ def raise_problems(problems: Sequence[Problem]) -> None:
         MissingTombstoneError,
         NoPathError,
         AmbiguousPathError,
+        LostPathError,
     )
     by_code = {cls.code: cls for cls in classes}
     raise by_code.get(min(problem.code for problem in problems), PolicyError)(problems)
@@ -314,3 +329,65 @@ class ClosedAccountsError(EffaceError):
             f"open ones. {NOTHING_CHANGED} Keep the column and the records when rolling back the "
             "application; it ignores them."
         )
+
+
+class PolicyFileError(PolicyError):
+    """A policy file names something that does not exist."""
+
+    code = "E106"
+
+    def __init__(self, path: str, problems: Sequence[Problem]) -> None:
+        """Keep the *path* of the file and everything in it that is not known."""
+        super().__init__(problems)
+        self.path = path
+
+    def headline(self) -> str:
+        """Return the first sentence."""
+        unknown = _listed(list(dict.fromkeys(problem.place for problem in self.problems)))
+        return f"{self.path} cannot be read as a policy: {unknown}."
+
+
+class UnreadableFileError(EffaceError):
+    """A file is no TOML, or only the beginning of it."""
+
+    code = "E107"
+
+    def __init__(self, path: str, line: int | None) -> None:
+        """Keep where it stops making sense; what stands there is not repeated."""
+        super().__init__()
+        self.path, self.line = path, line
+
+    def message(self) -> str:
+        """Return the file and the line."""
+        where = "at its end" if self.line is None else f"in line {self.line}"
+        return (
+            f"{self.path} is not complete TOML: it cannot be read any further {where}. "
+            f"{NOTHING_CHANGED} Look for a bracket, a quotation mark or a value that is missing."
+        )
+
+
+class SchemaDriftError(PolicyError):
+    """The database has other tables or columns than the models say."""
+
+    code = "E108"
+
+
+class SettingsError(EffaceError):
+    """A command does not know what to work on: no eraser, no database, or not that one."""
+
+    code = "E602"
+
+
+class MissingExtraError(EffaceError):
+    """A package is not installed that only some features need."""
+
+    code = "E603"
+
+    def __init__(self, feature: str, extra: str) -> None:
+        """Keep what was asked for and the *extra* that brings it."""
+        super().__init__()
+        self.feature, self.extra = feature, extra
+
+    def message(self) -> str:
+        """Return the install line."""
+        return f'{self.feature} needs more packages: pip install "efface[{self.extra}]"'
