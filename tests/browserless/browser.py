@@ -95,6 +95,10 @@ class Browser:
         """Let the window hear an event, such as ``pageshow``."""
         self._do("dispatch", type=type, init=init)
 
+    def request_submit(self, selector):
+        """Submit a form as a script can, whatever its button says."""
+        self._do("requestSubmit", selector=selector)
+
     def change(self, selector, name, value):
         """Set an attribute, as another script of the page might."""
         self._do("change", selector=selector, name=name, value=value)

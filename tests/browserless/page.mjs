@@ -208,8 +208,10 @@ const commands = {
     if (element.disabled) return;
     if (!element.dispatchEvent(new DOMEvent("click"))) return;
     if (element.tag === "summary") element.parent.open = !element.parent.open;
-    if (element.getAttribute("type") === "submit") submit(element.closest("form"));
+    const type = element.getAttribute("type") ?? (element.tag === "button" ? "submit" : "");
+    if (type === "submit") submit(element.closest("form"));
   },
+  requestSubmit({ selector }) { submit(find(selector)); },
   fill({ selector, value }) { visible(selector).value = value; },
   check({ selector }) { visible(selector).checked = true; },
   change({ selector, name, value }) { find(selector).setAttribute(name, value); },

@@ -83,6 +83,7 @@ class Site:
         Base.metadata.create_all(self.engine)
         self.eraser.create_tables(self.engine)
         self.log_outs = []
+        self.log_out_answer = Response(status_code=204)
         self.checks = 0
         self.closing = AccountClosing(
             self.eraser,
@@ -146,7 +147,7 @@ class Site:
             session.execute(delete(UserToken).where(UserToken.token == digest(token)))
         request.session.clear()
         request.session["flash"] = {"info": "You are signed out."}
-        return Response(status_code=204)
+        return self.log_out_answer
 
     async def start(self, request):
         return await run_in_threadpool(self.page, request, "Start")

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from efface.asgi.csrf import CSRFMiddleware, csrf_token, rotate, token_matches
+from efface.asgi.origin import comes_from_here
 
 FORM = "application/x-www-form-urlencoded"
 HERE = "https://garden.example"
@@ -242,6 +243,14 @@ async def test_where_a_request_comes_from_decides_besides_the_token(browser, hea
     answer = await browser.post("/echo", data={"_csrf_token": token}, headers=headers)
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("origin", [b"null", b""])
+def test_an_origin_and_a_host_that_are_both_nothing_are_not_the_same(origin):
+    """Without a Host header there is nothing to compare with; that is no match."""
+    scope = {"type": "http", "scheme": "http", "headers": [(b"origin", origin)]}
+
+    assert not comes_from_here(HTTPConnection(scope), trusted=["garbage"])
 
 
 async def test_a_trusted_origin_passes_with_its_token():

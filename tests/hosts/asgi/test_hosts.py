@@ -82,15 +82,19 @@ async def test_it_installs_into_fastapi(site, ada, open_browser):
     app = FastAPI()
     site.closing._installed = None
     site.closing.install(app, "/account/close")
-    app.add_api_route("/log_in/{id:int}", site.log_in)
-    app.add_api_route("/settings", site.settings)
+    app.add_route("/log_in/{id:int}", site.log_in)
+    app.add_route("/settings", site.settings)
     app.add_middleware(CSRFMiddleware)
     app.add_middleware(SessionMiddleware, secret_key="s" * 32, max_age=None)
 
     async with open_browser(app) as browser:
-        script = await browser.get("/account/close/efface.js")
+        await browser.sign_in(ada)
+        fields = {"_csrf_token": await browser.token("/settings"), **RIGHT}
+        answer = await browser.post("/account/close", data=fields)
 
-    assert script.status_code == 200
+    await site.closing.settled()
+    assert answer.status_code == 303
+    assert not site.is_open(ada)
 
 
 def test_shutdown_waits_for_what_has_been_closed(site, ada):

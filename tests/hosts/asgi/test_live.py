@@ -42,6 +42,10 @@ class Socket:
         await self.send(event, payload, id)
         return await self.receive()
 
+    async def ready(self):
+        """Wait until the server counts this socket among the person's."""
+        await self.ask("unknown", id="ready")
+
     async def end(self):
         """Return the close code; fail where anything else comes first."""
         with pytest.raises(ConnectionClosed):
@@ -258,6 +262,7 @@ async def test_the_server_speaks_to_every_socket_of_a_person(address, site, ada,
             site.closing.live.on("tell")(
                 lambda event: site.closing.live.push(event.subject, "news", {"n": 1})
             )
+            await two.ready()
             news = await one.ask("tell")
             ack = await one.receive()
             also = await two.receive()
@@ -277,6 +282,7 @@ async def test_a_recheck_ends_the_sockets_of_dead_sessions_only(address, site, a
             site.closing.live.on("log_out_laptop")(
                 lambda event: site.closing.live.recheck(event.subject)
             )
+            await gone.ready()
             await laptop.delete(
                 "/users/log_out", headers={"X-CSRF-Token": await laptop.token("/settings")}
             )
@@ -301,6 +307,8 @@ async def test_anonymize_closes_acks_and_signs_out_every_device(address, site, a
         await laptop.sign_in(ada)
         await phone.sign_in(ada)
         async with live(laptop) as own, live(laptop) as tab, live(phone) as pocket:
+            await tab.ready()
+            await pocket.ready()
             ack = await own.ask("anonymize", RIGHT, id="click")
             was_open = site.is_open(ada)
             told = [await socket.receive() for socket in (own, tab, pocket)]
@@ -330,6 +338,7 @@ async def test_the_plain_form_signs_out_open_sockets_too(address, site, browser)
     async with Browser(base_url=address) as phone:
         await phone.sign_in(1)
         async with live(phone) as pocket:
+            await pocket.ready()
             await browser.close_account(**RIGHT)
 
             assert await pocket.receive() == LOGOUT
@@ -368,6 +377,7 @@ async def test_a_hand_made_message_meets_the_same_rules(site, browser, ada, grac
 async def test_an_event_on_a_dead_session_does_nothing(site, browser, ada):
     """The session was revoked after the page was opened, and nobody told the socket."""
     async with live(browser) as socket:
+        await socket.ready()
         site.revoke(ada)
         answer = await socket.ask("anonymize", RIGHT)
         code = await socket.end()
@@ -380,6 +390,7 @@ async def test_an_event_on_a_dead_session_does_nothing(site, browser, ada):
 
 async def test_a_session_that_has_become_somebody_elses_does_nothing(site, browser, ada, grace):
     async with live(browser) as socket:
+        await socket.ready()
         site.closing.live._identify = lambda _: grace
         answer = await socket.ask("anonymize", RIGHT)
 
@@ -443,6 +454,7 @@ async def test_a_device_that_does_not_read_delays_nobody(address, site, ada):
             site.closing.live.on("flood")(
                 lambda event: site.closing.live.push(event.subject, "news", {"x": "x" * 50_000})
             )
+            await stuck.ready()
             stuck.websocket.transport.pause_reading()
             for number in range(5):
                 await own.send("flood", id=number)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from sqlalchemy import text
+from starlette.responses import RedirectResponse
 
 from tests.browserless.browser import Browser, BrowserError
 from tests.hosts.asgi.site import PASSWORD
@@ -80,8 +81,9 @@ def test_without_password_or_tick_nothing_is_sent(laptop):
 @pytest.mark.cases("CLO-13")
 def test_many_clicks_are_one_closing_one_log_out_one_navigation(site, laptop):
     laptop.fill_in()
-    for _ in range(5):
+    for _ in range(3):
         laptop.click(SUBMIT)
+        laptop.request_submit("[data-efface=form]")
     laptop.arrive("/")
 
     assert laptop.sent() == ["anonymize"]
@@ -281,9 +283,28 @@ def test_a_log_out_that_fails_still_ends_on_the_public_page(site, laptop, ada, f
     assert deletes == ([f"DELETE /users/log_out {said}"] if said else [])
 
 
+@pytest.mark.parametrize("status", [302, 303])
+@pytest.mark.cases("CLO-15")
+def test_the_start_page_never_receives_a_delete(site, laptop, status):
+    """A 302 would make browsers repeat the DELETE there."""
+    site.log_out_answer = RedirectResponse("/", status)
+    laptop.fill_in()
+    laptop.click(SUBMIT)
+    laptop.arrive("/")
+
+    assert laptop.farewell() == [f"DELETE /users/log_out {status}", "GET / 200"]
+    assert laptop.state["warnings"] == []
+
+
 @pytest.mark.parametrize(
     "hostile",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+    ],
 )
 def test_a_hostile_path_from_the_server_or_the_page_leads_to_the_start_page(
     site, laptop, ada, hostile

@@ -21,13 +21,11 @@ const LOST = "The connection was interrupted before the answer came. "
   + "You can send it again: an account closes only once.";
 const FAILED = "This did not work just now. Try again in a moment.";
 
-// Returns path where it stays on this site, else "/".
+// Returns the path if it stays on this site, else "/". Only a browser's own reading of it counts.
 export function localPath(path, window) {
   try {
     const url = new URL(path, window.location.href);
-    if (/^\/(?![/\\])/.test(path) && url.origin === window.location.origin) {
-      return url.pathname + url.search;
-    }
+    if (url.origin === window.location.origin) return url.pathname + url.search;
   } catch {
     // Not a path at all.
   }
