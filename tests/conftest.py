@@ -3,11 +3,17 @@
 import os
 import shutil
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import playwright
 import pytest
 from playwright.sync_api import sync_playwright
+
+from tests import databases
+from tests.gardening import blank_database, garden, loop, open_garden
+
+__all__ = ["blank_database", "garden", "loop", "open_garden"]
 
 # CI names here what it must not be without, as in EFFACE_TEST_REQUIRE=chromium.
 REQUIRED = os.environ.get("EFFACE_TEST_REQUIRE", "").replace(",", " ").split()
@@ -19,6 +25,43 @@ def skip_or_fail(thing: str, reason: str) -> None:
     if thing in REQUIRED:
         pytest.fail(f"{reason} EFFACE_TEST_REQUIRE asks for it here.", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def server_urls():
+    """The URL of a database of this worker's own, by kind; made when it is first asked for."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    with ExitStack() as running:
+        yield UrlsByKind(running, f"efface_test_{worker}_{os.getpid()}")
+
+
+class UrlsByKind(dict):
+    """Starts or joins a server when a test first asks for its kind."""
+
+    def __init__(self, running, name):
+        super().__init__()
+        self.running, self.name = running, name
+
+    def __missing__(self, kind):
+        if kind == "postgresql":
+            if not databases.has_wheel():
+                return skip_or_fail("postgresql", databases.NO_POSTGRESQL)
+            url = self.running.enter_context(databases.server())
+        else:
+            url = databases.NAMED[int(kind.removeprefix("named-"))]
+        self[kind] = self.running.enter_context(databases.database_on(url, self.name))
+        return self[kind]
+
+
+@pytest.fixture(params=databases.KINDS)
+def database(request, tmp_path):
+    """An engine over an empty database; the test runs once for each kind."""
+    if request.param == "sqlite":
+        engine = databases.sqlite_engine(tmp_path / "test.db")
+    else:
+        engine = databases.emptied(request.getfixturevalue("server_urls")[request.param])
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,10 @@ from tests.schemas.forum import Category, Invoice, Post, Token, User
 
 
 @pytest.fixture
-def engine(tmp_path):
-    """The forum with Ada and Grace, in a file that several connections can open."""
-    engine = forum.engine_of(f"sqlite:///{tmp_path / 'forum.db'}")
-    forum.create(engine)
-    yield engine
-    engine.dispose()
+def engine(database):
+    """The forum with Ada and Grace."""
+    forum.create(database)
+    return database
 
 
 def close(engine, subject=1):
@@ -118,7 +116,7 @@ def test_rows_that_a_waiting_writer_added_are_caught(engine):
     def write():
         locked.wait()
         with engine.begin() as connection:
-            # SQLite keeps this writer out until the closing has been committed.
+            # The database keeps this writer waiting until the closing has been committed.
             connection.execute(insert(Token).values(user_id=1, token=b"late"))
             late = {"author_id": 1, "title": "t", "body": "late, Ada Lovelace", "ip": "192.0.2.9"}
             connection.execute(insert(Post).values(**late))

@@ -32,14 +32,13 @@ ADA, GRACE = 1, 2
 
 
 @pytest.fixture
-def engine():
+def engine(database):
     """The forum, in which Ada has closed her account."""
-    engine = forum.engine_of()
+    engine = database
     forum.create(engine)
     with engine.begin() as connection:
         forum.eraser().close_account(connection, ADA, actor="test")
-    yield engine
-    engine.dispose()
+    return engine
 
 
 @pytest.fixture
@@ -147,7 +146,9 @@ def test_a_refresh_of_what_is_held_is_not_hidden(session):
 def test_include_closed_shows_them_for_one_statement(session):
     shown = {"include_closed": True}
 
-    assert session.scalars(select(User.id).execution_options(**shown)).all() == [ADA, GRACE]
+    query = select(User.id).order_by(User.id)
+
+    assert session.scalars(query.execution_options(**shown)).all() == [ADA, GRACE]
     assert session.get(User, ADA, execution_options=shown).id == ADA
     assert session.scalars(select(User.id)).all() == [GRACE]
 
@@ -170,7 +171,7 @@ def test_a_block_is_over_for_the_tasks_it_started(session):
 
 def test_other_sessions_of_the_application_are_not_changed(engine, session):
     with Session(engine) as plain:
-        assert plain.scalars(select(User.id)).all() == [ADA, GRACE]
+        assert plain.scalars(select(User.id).order_by(User.id)).all() == [ADA, GRACE]
         assert plain.get(User, ADA).id == ADA
 
 

@@ -23,12 +23,10 @@ from tests.schemas import forum
 
 
 @pytest.fixture
-def engine():
+def engine(database):
     """The forum with Ada and Grace."""
-    engine = forum.engine_of()
-    forum.create(engine)
-    yield engine
-    engine.dispose()
+    forum.create(database)
+    return database
 
 
 def test_a_plan_reads_as_a_table(engine):

@@ -1,4 +1,4 @@
-"""laws:P1–P7, P18: whatever the schema, these hold."""
+"""laws:P1 to P7, P18: whatever the schema, these hold."""
 
 import pytest
 from hypothesis import given, settings

@@ -202,6 +202,6 @@ def move_in(connection: Connection, key: int, email: str, name: str) -> None:
 def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table, for comparing before and after."""
     return {
-        table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.c))]
+        table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
         for table in Base.metadata.sorted_tables
     }
