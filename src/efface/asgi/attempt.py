@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
@@ -27,6 +27,7 @@ _LONGEST_PASSWORD = 1024
 # both are served first.
 _SECONDS_BEFORE_SETTLING = 0.25
 
+T = TypeVar("T")
 Reauthenticate = Callable[[Session, Any, str], bool]
 
 
@@ -74,7 +75,7 @@ class Attempts:
         self._database = database
         self._live = live
         self._reauthenticate = reauthenticate
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def close(
         self, connection: HTTPConnection, fields: Mapping[str, Any], own: WebSocket | None = None
@@ -98,11 +99,10 @@ class Attempts:
             if not known:
                 return WRONG_PASSWORD
             # A browser that goes away cancels us, but not what has begun.
-            await asyncio.shield(self._begin(self._carry_out(subject, own)))
+            return await asyncio.shield(self._begin(self._carry_out(subject, own)))
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
             report("Closing an account failed", error)
             return FAILED
-        return CLOSED
 
     async def settled(self) -> None:
         """Wait until every closing begun in this process has been settled or has failed."""
@@ -127,15 +127,20 @@ class Attempts:
         # True and nothing else: a forgotten `await` returns something truthy.
         return verdict is True
 
-    async def _carry_out(self, subject: Hashable, own: WebSocket | None) -> None:
-        receipt = await in_transaction(
-            self._database,
-            lambda session: self._eraser.close_account(session, subject, actor="self-service"),
-        )
+    async def _carry_out(self, subject: Hashable, own: WebSocket | None) -> Answer:
+        try:
+            receipt = await in_transaction(
+                self._database,
+                lambda session: self._eraser.close_account(session, subject, actor="self-service"),
+            )
+        except Exception as error:  # noqa: BLE001  (here, as the one who asked may be gone by now)
+            report("Closing an account failed", error)
+            return FAILED
         # From here the account is closed, whatever becomes of the messages.
         await self._live.end(subject, besides=own)
         if not receipt.already_closed:
             self._begin(self._settle(receipt))
+        return CLOSED
 
     async def _settle(self, receipt: Receipt) -> None:
         try:
@@ -150,7 +155,7 @@ class Attempts:
             # The account is closed; what failed is the second pass and the search.
             report(f"Settling {receipt.reference} failed", error)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         # The event loop itself keeps only weak references to tasks.
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)

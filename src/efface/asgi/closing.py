@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -122,9 +122,7 @@ class AccountClosing:
 
     async def prepare(self, connection: HTTPConnection) -> None:
         """Work out what the section will say, without blocking the event loop."""
-        subject = await self.live.who(connection)
-        if subject is not None:
-            connection.state.efface_consequences = await self._consequences(subject)
+        connection.state.efface_consequences = await self._consequences(connection)
 
     async def settled(self) -> None:
         """Wait until every closing begun in this process has been settled or has failed."""
@@ -138,7 +136,7 @@ class AccountClosing:
             return self._pages.page(request, 503, FAILED.message)
         if subject is None:
             return RedirectResponse(self._redirect_path, status_code=303)
-        return self._pages.closing_page(request, 200, await self._consequences(subject))
+        return self._pages.closing_page(request, 200, await self._consequences(request))
 
     async def _post(self, request: Request) -> Response:
         try:
@@ -156,10 +154,8 @@ class AccountClosing:
             return self._pages.page(request, 503, answer.message)
         if answer.outcome is not Outcome.REFUSED:
             return self._farewell(request, answer.message)
-        subject = await self.live.who(request)
-        return self._pages.closing_page(
-            request, 422, await self._consequences(subject), answer.message
-        )
+        known = await self._consequences(request)
+        return self._pages.closing_page(request, 422, known, answer.message)
 
     async def _on_anonymize(self, event: LiveEvent) -> None:
         answer = await self._attempts.close(event.websocket, event.payload, event.websocket)
@@ -181,8 +177,11 @@ class AccountClosing:
             response.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
         return response
 
-    async def _consequences(self, subject: Hashable) -> Consequences | None:
+    async def _consequences(self, connection: HTTPConnection) -> Consequences | None:
         try:
+            subject = await self.live.who(connection)
+            if subject is None:
+                return None
             plan = await in_transaction(
                 self._database, lambda session: self._eraser.plan(session, subject)
             )

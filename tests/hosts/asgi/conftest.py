@@ -35,6 +35,13 @@ def address(site):
         yield address
 
 
+@pytest.fixture
+async def browser(address, ada):
+    """Ada's browser, signed in at the real server."""
+    async with Browser(base_url=address) as browser:
+        yield await browser.sign_in(ada)
+
+
 class Browser(httpx.AsyncClient):
     """A cookie jar that can read a page's token."""
 

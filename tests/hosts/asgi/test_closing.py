@@ -244,6 +244,47 @@ async def test_a_database_that_refuses_gives_a_page_and_says_nothing_personal(
     assert PASSWORD not in caplog.text
 
 
+async def test_an_identification_that_fails_gives_pages_and_says_nothing_personal(
+    site, browser, caplog
+):
+    token = await browser.token("/settings")
+
+    def fail(connection):
+        raise LookupError("ada@example.org")
+
+    site.closing.live._identify = fail
+
+    answer = await browser.post("/users/settings/close", data={"_csrf_token": token, **RIGHT})
+    page = await browser.get("/users/settings/close")
+
+    assert (answer.status_code, page.status_code) == (503, 503)
+    assert "LookupError" in caplog.text
+    assert "ada@" not in caplog.text
+
+
+@pytest.mark.cases("CLO-08")
+async def test_a_browser_that_goes_away_does_not_take_the_closing_with_it(site, browser, ada):
+    token = await browser.token("/settings")
+    checked = asyncio.Event()
+    close = site.closing._attempts._carry_out
+
+    async def carry_out(*given):
+        checked.set()
+        return await close(*given)
+
+    site.closing._attempts._carry_out = carry_out
+    request = asyncio.ensure_future(
+        browser.post("/users/settings/close", data={"_csrf_token": token, **RIGHT})
+    )
+    await checked.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await site.closing.settled()
+
+    assert not site.is_open(ada)
+
+
 async def test_missing_tables_give_pages_not_errors(site, browser, ada, caplog):
     with site.engine.begin() as connection:
         connection.execute(text("DROP TABLE efface_closings"))
