@@ -352,16 +352,15 @@ class UnreadableFileError(EffaceError):
 
     code = "E107"
 
-    def __init__(self, path: str, line: int | None) -> None:
+    def __init__(self, path: str, line: int) -> None:
         """Keep where it stops making sense; what stands there is not repeated."""
         super().__init__()
         self.path, self.line = path, line
 
     def message(self) -> str:
         """Return the file and the line."""
-        where = "at its end" if self.line is None else f"in line {self.line}"
         return (
-            f"{self.path} is not complete TOML: it cannot be read any further {where}. "
+            f"{self.path} is not complete TOML: it cannot be read beyond line {self.line}. "
             f"{NOTHING_CHANGED} Look for a bracket, a quotation mark or a value that is missing."
         )
 

@@ -8,7 +8,7 @@ types and ``to_metadata`` carry it along, and two of them never overwrite one an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Table
@@ -23,10 +23,10 @@ Via = str | tuple[str, ...] | Match
 class SubjectMark:
     """What `data_subject` says about a table."""
 
-    action: Redact | Delete
-    identifiers: tuple[str, ...]
-    tombstone: str
-    not_personal: tuple[str, ...]
+    action: Redact | Delete = field(default_factory=Redact)
+    identifiers: tuple[str, ...] = ()
+    tombstone: str = "deleted_at"
+    not_personal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class LeavingMark:
 
     action: RowAction
     via: Via
-    identifiers: tuple[str, ...]
-    not_personal: tuple[str, ...]
+    identifiers: tuple[str, ...] = ()
+    not_personal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ColumnMark:
     """What `personal` or `not_personal` says about a column; no action means not personal."""
 
     action: ColumnAction | None
-    via: Via | None
+    via: Via | None = None
 
 
 class Marker(SchemaItem):

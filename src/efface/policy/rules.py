@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import MetaData, Table
 
 from efface.errors import Problem, SubjectTableError
+from efface.policy import document, file
 from efface.policy.actions import ColumnAction, Delete, Redact, Retain, RowAction
 from efface.policy.markers import (
     ColumnMark,
@@ -86,8 +88,32 @@ class Policy:
         Nothing is checked here: an application can be imported while a column is undecided, and
         `efface.policy.check.check` then lists everything at once.
         """
-        tables = {name: _rule(table) for name, table in sorted(metadata.tables.items())}
-        return cls(metadata, MappingProxyType(tables))
+        return cls(metadata, MappingProxyType(_rules(metadata, {})))
+
+    @classmethod
+    def from_file(cls, path: str | Path, metadata: MetaData) -> Policy:
+        """Return the policy of the TOML file at *path*, together with the markers in *metadata*.
+
+        A file can decide whole schemas, or only the tables that one does not own. What markers
+        say already may be repeated; a column decided in two ways is a problem of `check`.
+
+        Raises:
+            UnreadableFileError: the file is not TOML, or not all of it.
+            PolicyFileError: it names tables, columns, actions or words that do not exist.
+        """
+        return cls(metadata, MappingProxyType(_rules(metadata, file.read(path, metadata))))
+
+    def to_file(self, path: str | Path) -> None:
+        """Write the policy to *path* as TOML, for `from_file` and for people.
+
+        Raises:
+            MissingExtraError: tomlkit is not installed.
+            ConflictingDecisionError: a column is decided twice.
+            ValueError: a replacement is of a type that a file cannot hold.
+        """
+        decisions = {name: _decisions(rule) for name, rule in self.tables.items()}
+        said = {name: each for name, each in decisions.items() if each.table or each.columns}
+        Path(path).write_text(document.document(said), encoding="utf-8")
 
     @property
     def subject_rule(self) -> TableRule:
@@ -137,13 +163,23 @@ def subject_problems(policy: Policy) -> list[Problem]:
     return [Problem("E102", name, None, text) for name in names]
 
 
-def _rule(table: Table) -> TableRule:
-    marks = marks_of(table)
-    columns = {column.name: list(marks_of(column)) for column in table.columns}
+def _rules(metadata: MetaData, decided: Mapping[str, file.Decisions]) -> dict[str, TableRule]:
+    return {
+        name: _rule(table, decided.get(name, file.Decisions()))
+        for name, table in sorted(metadata.tables.items())
+    }
+
+
+def _rule(table: Table, decided: file.Decisions) -> TableRule:
+    marks = _united(marks_of(table), decided.table)
+    columns = {
+        column.name: _united(marks_of(column), decided.columns.get(column.name, ()))
+        for column in table.columns
+    }
     for mark in marks:
         for name in getattr(mark, "not_personal", ()):
             # An unknown name is kept, so that `check` can report it with the nearest known one.
-            columns.setdefault(name, []).append(ColumnMark(None, None))
+            columns.setdefault(name, []).append(ColumnMark(None))
     return TableRule(
         table=table,
         subjects=tuple(mark for mark in marks if isinstance(mark, SubjectMark)),
@@ -151,6 +187,21 @@ def _rule(table: Table) -> TableRule:
         unrelated=tuple(mark for mark in marks if isinstance(mark, UnrelatedMark)),
         columns=MappingProxyType({name: tuple(found) for name, found in columns.items()}),
     )
+
+
+def _united(markers: list[Any], decided: Sequence[Any]) -> list[Any]:
+    """Return both; what a file only repeats is one decision."""
+    return [*markers, *(mark for mark in decided if mark not in markers)]
+
+
+def _decisions(rule: TableRule) -> file.Decisions:
+    marks: list[file.TableMark] = [*rule.subjects, *rule.leavings, *rule.unrelated]
+    columns = {name: list(found) for name, found in rule.columns.items() if found}
+    for mark in marks:
+        for name in getattr(mark, "not_personal", ()):
+            # Said by the mark of the table; the file says it there as well.
+            columns[name].remove(ColumnMark(None))
+    return file.Decisions(marks, {name: found for name, found in columns.items() if found})
 
 
 def _canonical(value: Any) -> Any:

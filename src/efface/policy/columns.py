@@ -1,0 +1,59 @@
+"""What a column holds, past the types of the application: text, JSON, a Python type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Column, Enum, PrimaryKeyConstraint, String, UniqueConstraint
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+def unwrapped(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type below any `TypeDecorator`: what the database sees."""
+    while isinstance(type_, TypeDecorator):
+        type_ = type_.impl_instance
+    return type_
+
+
+def is_text(column: Column[Any]) -> bool:
+    """Return whether *column* holds free text; enumerations do not."""
+    type_ = unwrapped(column.type)
+    return isinstance(type_, String) and not isinstance(type_, Enum)
+
+
+def is_json(column: Column[Any]) -> bool:
+    """Return whether *column* holds JSON documents."""
+    return isinstance(unwrapped(column.type), JSON)
+
+
+def python_type(column: Column[Any]) -> type | None:
+    """Return the Python type of the values of *column*, or None where the type does not say."""
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        return None
+
+
+def room(column: Column[Any]) -> int | None:
+    """Return how many characters fit into *column*, or None where it does not say."""
+    length: int | None = getattr(unwrapped(column.type), "length", None)
+    return length
+
+
+def is_unique(column: Column[Any]) -> bool:
+    """Return whether no two rows may have the same value in *column* alone."""
+    table = column.table
+    for constraint in table.constraints:
+        if isinstance(constraint, (UniqueConstraint, PrimaryKeyConstraint)):
+            names = [each.name for each in constraint.columns]
+            if names == [column.name]:
+                return True
+    return bool(column.unique) or any(
+        index.unique and [c.name for c in index.columns] == [column.name] and not is_partial(index)
+        for index in table.indexes
+    )
+
+
+def is_partial(index: Any) -> bool:
+    """Return whether *index* holds only rows that fulfill a condition."""
+    return any(options.get("where") is not None for options in index.dialect_options.values())

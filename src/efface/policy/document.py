@@ -1,0 +1,125 @@
+"""Decisions as a TOML document for people: the words of the markers, with remarks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from efface.errors import ConflictingDecisionError, MissingExtraError, Problem
+from efface.policy.file import Decisions
+from efface.policy.markers import LeavingMark, SubjectMark, UnrelatedMark
+from efface.policy.records import to_data
+
+
+@dataclass
+class Remarks:
+    """Comments for one table: above it, beside its columns, and below it."""
+
+    above: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    below: Sequence[str] = ()
+
+
+def document(
+    decisions: Mapping[str, Decisions],
+    remarks: Mapping[str, Remarks] | None = None,
+    head: Sequence[str] = (),
+) -> str:
+    """Return *decisions* as TOML.
+
+    Args:
+        decisions: What is decided, by table.
+        remarks: Comments by table; a table may have comments alone.
+        head: Comments at the beginning.
+
+    Raises:
+        MissingExtraError: tomlkit is not installed.
+        ConflictingDecisionError: a column is decided twice.
+        ValueError: a file cannot hold a value of this type.
+    """
+    kit = _tomlkit()
+    blocks = ["\n".join(f"# {line}".rstrip() for line in head)] if head else []
+    said = remarks or {}
+    for name in sorted({**decisions, **said}):
+        noted = said.get(name, Remarks())
+        block = [f"# {line}" for line in noted.above]
+        if (made := decisions.get(name)) is not None:
+            whole = kit.document()
+            tables = kit.table(is_super_table=True)
+            tables.add(name, _table(kit, name, made, noted))
+            whole.add("tables", tables)
+            block.append(kit.dumps(whole).strip())
+        block += [f"# {line}" for line in noted.below]
+        blocks.append("\n".join(block))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _tomlkit() -> Any:
+    try:
+        import tomlkit  # noqa: PLC0415  # only writing needs it; the core has one dependency
+    except ModuleNotFoundError:
+        raise MissingExtraError("Writing a policy file", "cli") from None
+    return tomlkit
+
+
+def _table(kit: Any, place: str, made: Decisions, noted: Remarks) -> Any:
+    table = kit.table()
+    plain = sorted(
+        name for name, marks in made.columns.items() if any(mark.action is None for mark in marks)
+    )
+    if plain:
+        table.add("not_personal", _names(kit, plain, noted))
+    for mark in made.table:
+        if isinstance(mark, UnrelatedMark):
+            table.add("unrelated", _inline(kit, to_data(mark)))
+        elif isinstance(mark, SubjectMark):
+            table.add("data_subject", _filled(kit, kit.table(), to_data(mark, also="action")))
+    leaving = [mark for mark in made.table if isinstance(mark, LeavingMark)]
+    if leaving:
+        links = kit.aot()
+        for mark in leaving:
+            links.append(_filled(kit, kit.table(), to_data(mark, also="action")))
+        table.add("on_leaving", links)
+    columns = _personal(kit, place, made, noted)
+    if columns:
+        table.add("personal", columns)
+    return table
+
+
+def _names(kit: Any, plain: Sequence[str], noted: Remarks) -> Any:
+    names = kit.array()
+    if not any(name in noted.columns for name in plain):
+        names.extend(plain)
+        return names
+    for name in plain:
+        names.add_line(name, comment=noted.columns.get(name))
+    names.add_line(indent="")
+    return names
+
+
+def _personal(kit: Any, place: str, made: Decisions, noted: Remarks) -> Any:
+    columns = kit.table()
+    for name, marks in sorted(made.columns.items()):
+        for mark in marks:
+            if mark.action is None:
+                continue
+            data = to_data(mark, also="action")
+            value = kit.item(data["action"]) if len(data) == 1 else _inline(kit, data)
+            if name in columns:
+                text = f"{name} is decided twice; a file has one decision for a column."
+                raise ConflictingDecisionError([Problem("E104", place, name, text)])
+            if name in noted.columns:
+                value.comment(noted.columns[name])
+            columns.add(name, value)
+    return columns
+
+
+def _inline(kit: Any, data: Mapping[str, Any]) -> Any:
+    return _filled(kit, kit.inline_table(), data)
+
+
+def _filled(kit: Any, table: Any, data: Mapping[str, Any]) -> Any:
+    for key, value in data.items():
+        table.add(key, _inline(kit, value) if isinstance(value, Mapping) else value)
+    return table
