@@ -1,0 +1,71 @@
+"""Every exception of Efface: facts as attributes, text derived, a stable code per class.
+
+The hundreds digit of a code is the stage that notices. No message carries a value out of the
+database: table and column names, counts and references only. Driver errors quote rows, so they
+are never chained; their type and SQLSTATE are kept.
+"""
+
+from efface.errors.hosts import (
+    ClosedAccountsError,
+    MissingExtraError,
+    SettingsError,
+)
+from efface.errors.policy import (
+    AmbiguousPathError,
+    ConflictingDecisionError,
+    ImpossibleActionError,
+    IncompletePolicyError,
+    LostPathError,
+    MissingTombstoneError,
+    NoPathError,
+    PolicyError,
+    PolicyFileError,
+    Problem,
+    SchemaDriftError,
+    SubjectTableError,
+    UnreadableFileError,
+    describe,
+    raise_problems,
+)
+from efface.errors.root import NOTHING_CHANGED, EffaceError
+from efface.errors.running import (
+    ForeignPlanError,
+    MissingTablesError,
+    StalePlanError,
+    StatementError,
+    SubjectKeyError,
+    TombstoneWithoutClosingError,
+    UnknownSubjectError,
+    WeakKeyError,
+)
+
+__all__ = [
+    "NOTHING_CHANGED",
+    "AmbiguousPathError",
+    "ClosedAccountsError",
+    "ConflictingDecisionError",
+    "EffaceError",
+    "ForeignPlanError",
+    "ImpossibleActionError",
+    "IncompletePolicyError",
+    "LostPathError",
+    "MissingExtraError",
+    "MissingTablesError",
+    "MissingTombstoneError",
+    "NoPathError",
+    "PolicyError",
+    "PolicyFileError",
+    "Problem",
+    "SchemaDriftError",
+    "SettingsError",
+    "StalePlanError",
+    "StatementError",
+    "SubjectKeyError",
+    "SubjectTableError",
+    "TombstoneWithoutClosingError",
+    "UnknownSubjectError",
+    "UnreadableFileError",
+    "WeakKeyError",
+    "describe",
+    "raise_problems",
+]

@@ -1,0 +1,151 @@
+"""What can stop a closing, before or while it runs; E4xx and E5xx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from efface.errors.root import NOTHING_CHANGED, EffaceError
+
+
+class UnknownSubjectError(EffaceError):
+    """No row of the subject's table has this key."""
+
+    code = "E401"
+
+    def __init__(self, table: str) -> None:
+        """Name the *table*; the key is the caller's and is not repeated."""
+        super().__init__()
+        self.table = table
+
+    def message(self) -> str:
+        """Return what was looked for and that nothing happened."""
+        return f"No row of {self.table} has this key. {NOTHING_CHANGED}"
+
+
+class SubjectKeyError(EffaceError):
+    """The key has not the type, or not the number of parts, of the subject's primary key."""
+
+    code = "E406"
+
+    def __init__(self, table: str, expected: str, got: str) -> None:
+        """Keep the types; the key itself is not repeated."""
+        super().__init__()
+        self.table, self.expected, self.got = table, expected, got
+
+    def message(self) -> str:
+        """Return both types."""
+        return (
+            f"The primary key of {self.table} is {self.expected}, and this key is {self.got}. "
+            f"{NOTHING_CHANGED} Convert the key first."
+        )
+
+
+class StalePlanError(EffaceError):
+    """The database or the policy has moved on since the plan was made."""
+
+    code = "E402"
+
+    def __init__(self, table: str, planned: int, found: int) -> None:
+        """Keep the first *table* that differs, and both counts."""
+        super().__init__()
+        self.table, self.planned, self.found = table, planned, found
+
+    def message(self) -> str:
+        """Return which table moved, by counts."""
+        return (
+            f"The plan no longer fits: {self.table} had {self.planned} rows to change, "
+            f"and has {self.found} now. {NOTHING_CHANGED} Make a new plan and read it again."
+        )
+
+
+class ForeignPlanError(EffaceError):
+    """The plan was made for another subject or under another policy."""
+
+    code = "E403"
+
+    def message(self) -> str:
+        """Return what does not fit."""
+        return (
+            "The plan belongs to another subject or another policy. "
+            f"{NOTHING_CHANGED} Make a new plan with this eraser."
+        )
+
+
+class TombstoneWithoutClosingError(EffaceError):
+    """The row is marked as closed, but Efface never closed it."""
+
+    code = "E404"
+
+    def __init__(self, table: str, tombstone: str) -> None:
+        """Name the *table* and its *tombstone* column."""
+        super().__init__()
+        self.table, self.tombstone = table, tombstone
+
+    def message(self) -> str:
+        """Return the state and the line that adopts the row."""
+        return (
+            f"This row of {self.table} has {self.tombstone} set, but no closing of ours belongs "
+            f"to it: it was marked before Efface came, so its values may still be there. "
+            f"{NOTHING_CHANGED} To erase it and keep the date:\n\n"
+            '      eraser.adopt(session, subject, actor="...")'
+        )
+
+
+class StatementError(EffaceError):
+    """The database refused a statement; the caller's transaction has been rolled back.
+
+    The driver's text is dropped because it quotes rows.
+    """
+
+    code = "E405"
+
+    def __init__(self, table: str, act: str, driver_error: str, sqlstate: str | None) -> None:
+        """Keep where it happened and the driver's error type, never its text."""
+        super().__init__()
+        self.table, self.act = table, act
+        self.driver_error, self.sqlstate = driver_error, sqlstate
+
+    def message(self) -> str:
+        """Return where the database refused, and that all is as before."""
+        state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
+        return (
+            f"The database refused to {self.act} {self.table} ({self.driver_error}{state}). "
+            "The transaction was rolled back, so nothing was changed. "
+            "The database's own log has the details; run it again when that is mended."
+        )
+
+
+class MissingTablesError(EffaceError):
+    """The tables that Efface owns are not in this database."""
+
+    code = "E501"
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        """Keep the names of the missing *tables*."""
+        super().__init__()
+        self.tables = tuple(tables)
+
+    def message(self) -> str:
+        """Return which tables are missing and the line that makes them."""
+        names = ", ".join(self.tables)
+        verb = "is" if len(self.tables) == 1 else "are"
+        return (
+            f"{names} {verb} not in this database. {NOTHING_CHANGED} Make it in a migration, "
+            "or at once:\n\n"
+            "      op.create_efface_tables()        # in an Alembic migration, after: "
+            "import efface.alembic\n"
+            "      eraser.create_tables(engine)     # without migrations"
+        )
+
+
+class WeakKeyError(EffaceError):
+    """The key is too short to keep fingerprints apart from guesses."""
+
+    code = "E502"
+
+    def message(self) -> str:
+        """Return the rule and a line that makes a key."""
+        return (
+            "The key of an Eraser has at least 16 bytes. Make one, keep it with your secrets:\n\n"
+            '      python -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
