@@ -241,6 +241,15 @@ class TestWhoRegisteredIsNotWhoReadsTheMail:
         assert garden.browser().log_in(EMAIL).status_code == 422
         assert "choose a password" in reader.notice
 
+    def test_and_their_socket_ends(self, garden, link):
+        with garden.served() as browser:
+            impostor, reader = browser(), browser()
+            impostor.log_in(EMAIL)
+            with impostor.socket() as socket:
+                reader.submit(link)
+
+                assert socket.hear()["event"] == "logout"
+
     def test_it_stays_where_its_owner_is_logged_in(self, garden, link):
         owner = garden.signed_in()
 

@@ -12,7 +12,6 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from efface.asgi.csrf import rotate
 from garden.accounts import tokens
 from garden.models import User
 from garden.settings import Settings
@@ -141,8 +140,9 @@ def _fill(request: Request, secret: str, user_id: int) -> None:
 
 
 def _renew(request: Request) -> None:
+    # The CSRF secret goes with the rest. Who keeps a part of the session has to call
+    # `efface.asgi.csrf.rotate`.
     request.session.clear()
-    rotate(request)
 
 
 def _signer(settings: Settings) -> TimestampSigner:

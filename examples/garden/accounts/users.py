@@ -253,12 +253,12 @@ def _set_password(
 def _update(session: Session, user: User, **values: Any) -> bool:
     """Change the account only if it is still open; return whether it was.
 
-    It may have been closed in another tab since we read it. The database decides, in the same
-    statement.
+    It may have been closed in another tab since we read it. `hide_closed` adds the condition to
+    this statement as to all others, so the database decides, and no row comes back.
     """
     changed = session.scalars(
         update(User)
-        .where(User.id == user.id, User.deleted_at.is_(None))
+        .where(User.id == user.id)
         .values(updated_at=_now(session), **values)
         .returning(User.id)
     )
