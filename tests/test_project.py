@@ -27,6 +27,8 @@ TRACKED = [
 TEXTS = {".css", ".html", ".ini", ".js", ".mako", ".md", ".py", ".toml", ".txt", ".yaml", ""}
 WRITTEN = [path for path in TRACKED if path.suffix in TEXTS]
 
+HOSTS = {PACKAGE / name for name in ("alembic.py", "alembic", "asgi", "cli", "django")}
+
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
@@ -35,20 +37,39 @@ def parsed(path):
     return ast.parse(path.read_text(), str(path))
 
 
-def imports(path):
-    """Every module that a file imports, wherever in it."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative import"
-            yield node.module
+def imported_by(node):
+    """The modules that one statement imports."""
+    if isinstance(node, ast.Import):
+        return [name.name for name in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert not node.level, "relative import"
+        return [node.module]
+    return []
 
 
 def foreign(path):
-    """Every distribution's top-level name that a file imports beyond the standard library."""
-    roots = {name.partition(".")[0] for name in imports(path)}
+    """Every package beyond the standard library that a file imports, wherever in it."""
+    nodes = ast.walk(parsed(path))
+    roots = {name.partition(".")[0] for node in nodes for name in imported_by(node)}
     return roots - sys.stdlib_module_names - {"efface"}
+
+
+def at_once(path):
+    """Of those, the ones that importing the file imports: none inside a function."""
+    tree = parsed(path)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    names = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if id(node) not in inside
+        for name in imported_by(node)
+    }
+    return names - sys.stdlib_module_names - {"efface"}
 
 
 # ---------------------------------------------------------------- sizes and names
@@ -87,11 +108,20 @@ def test_no_module_is_named_after_nothing_in_particular():
 
 
 def test_the_core_imports_sqlalchemy_and_the_standard_library_alone():
-    hosts = {PACKAGE / "asgi", PACKAGE / "alembic.py", PACKAGE / "alembic"}
-    core = [path for path in PACKAGE.rglob("*.py") if not hosts & {path, *path.parents}]
+    core = [path for path in PACKAGE.rglob("*.py") if not HOSTS & {path, *path.parents}]
 
     assert core
-    assert {path: foreign(path) for path in core if foreign(path) - {"sqlalchemy"}} == {}
+    assert {path: at_once(path) for path in core if at_once(path) - {"sqlalchemy"}} == {}
+
+
+def test_what_the_core_imports_on_demand_comes_with_an_extra():
+    """Such as the package that writes TOML; without it one sentence names the extra."""
+    core = [path for path in PACKAGE.rglob("*.py") if not HOSTS & {path, *path.parents}]
+    extras = {Requirement(line).name.lower() for lines in EXTRAS.values() for line in lines}
+
+    on_demand = set().union(*(foreign(path) - at_once(path) for path in core))
+
+    assert on_demand - extras == set()
 
 
 @pytest.mark.parametrize(
