@@ -108,7 +108,12 @@ class Browser:
         self._do("drop")
 
     def faults(self, **faults):
-        """Set what goes wrong: ``offline``, ``deaf`` (answers get lost), ``logOut``."""
+        """Set what goes wrong.
+
+        ``offline``: nothing gets through. ``socketless``: no socket does. ``deaf``: what the
+        server says over the socket is lost. ``logOut="fail"``: the request is lost; any other
+        text is its CSRF token.
+        """
         self._do("faults", **faults)
 
     # What the test looks at.

@@ -9,7 +9,7 @@ import { DOMEvent, Listening, parse } from "./dom.mjs";
 const origin = process.argv[2];
 const cookies = new Map();
 const traffic = []; // what went over the wire and where the page went, in order
-const faults = { offline: false, deaf: false, logOut: null };
+const faults = { offline: false, socketless: false, deaf: false, logOut: null };
 const warnings = [];
 let page = null; // what the window shows now
 let loading = Promise.resolve();
@@ -66,7 +66,7 @@ async function fetchForPage(path, { method = "GET", headers = {}, body, redirect
 class PageSocket extends WebSocket {
   constructor(url) {
     const { pathname } = new URL(url);
-    super(faults.offline ? "ws://127.0.0.1:1" : url, { headers: { cookie: cookieLine(), origin } });
+    super(faults.offline || faults.socketless ? "ws://127.0.0.1:1" : url, { headers: { cookie: cookieLine(), origin } });
     page.sockets.add(this);
     super.addEventListener("open", () => note("socket open", { path: pathname }));
     super.addEventListener("close", ({ code }) => note("socket close", { code }));

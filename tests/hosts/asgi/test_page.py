@@ -124,14 +124,10 @@ def test_every_open_tab_and_device_leaves(node, address, site, laptop, ada):
 
 @pytest.mark.cases("CLO-09")
 def test_without_a_socket_the_plain_form_does_the_same(site, laptop, ada):
-    laptop.fill_in()
-    site.closing.live._identify = lambda _: None  # the socket is gone at its next connection
-    laptop.faults(offline=True)
+    laptop.faults(socketless=True)
     laptop.drop()
     laptop.wait("socket close")
-    site.closing.live._identify = site.identify
-    laptop.faults(offline=False)
-
+    laptop.fill_in()
     laptop.click(SUBMIT)
     laptop.arrive("/")
 
@@ -143,10 +139,9 @@ def test_without_a_socket_the_plain_form_does_the_same(site, laptop, ada):
 
 @pytest.mark.cases("CLO-10")
 def test_a_wrong_password_in_the_plain_form_gives_the_page_again(laptop):
-    laptop.faults(offline=True)
+    laptop.faults(socketless=True)
     laptop.drop()
     laptop.wait("socket close")
-    laptop.faults(offline=False)
     laptop.fill_in("wrong")
     laptop.click(SUBMIT)
     laptop.arrive("/users/settings/close")
