@@ -42,7 +42,6 @@ from efface import (
     personal,
 )
 from efface.errors import (
-    ConflictingDecisionError,
     MissingExtraError,
     PolicyFileError,
     UnreadableFileError,
@@ -206,13 +205,16 @@ def test_tables_of_a_schema_keep_their_names(tmp_path):
     assert dotted.tables["a.user"].personal_columns()["name"].action == Clear()
 
 
-def test_a_column_decided_twice_is_not_written(tmp_path):
-    policy = Policy.from_metadata(
-        people(Column("a", String, personal(Clear()), personal(Placeholder())))
-    )
+def test_a_column_with_a_decision_for_each_link_keeps_both(tmp_path):
+    def schema(*marks):
+        return people(Column("a", String, *marks))
 
-    with pytest.raises(ConflictingDecisionError):
-        policy.to_file(tmp_path / "efface.toml")
+    first, second = personal(Clear(), via="x"), personal(Placeholder(prefix=""), via="y")
+    policy = Policy.from_metadata(schema(first, second))
+
+    policy.to_file(tmp_path / "efface.toml")
+
+    assert Policy.from_file(tmp_path / "efface.toml", schema()).digest == policy.digest
 
 
 def test_a_value_that_a_file_cannot_hold_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from efface.errors import ConflictingDecisionError, MissingExtraError, Problem
+from efface.errors import MissingExtraError
 from efface.policy.file import Decisions
 from efface.policy.markers import LeavingMark, SubjectMark, UnrelatedMark
 from efface.policy.records import to_data
@@ -35,7 +35,6 @@ def document(
 
     Raises:
         MissingExtraError: tomlkit is not installed.
-        ConflictingDecisionError: a column is decided twice.
         ValueError: a file cannot hold a value of this type.
     """
     kit = _tomlkit()
@@ -47,7 +46,7 @@ def document(
         if (made := decisions.get(name)) is not None:
             whole = kit.document()
             tables = kit.table(is_super_table=True)
-            tables.add(name, _table(kit, name, made, noted))
+            tables.add(name, _table(kit, made, noted))
             whole.add("tables", tables)
             block.append(kit.dumps(whole).strip())
         block += [f"# {line}" for line in noted.below]
@@ -63,7 +62,7 @@ def _tomlkit() -> Any:
     return tomlkit
 
 
-def _table(kit: Any, place: str, made: Decisions, noted: Remarks) -> Any:
+def _table(kit: Any, made: Decisions, noted: Remarks) -> Any:
     table = kit.table()
     plain = sorted(
         name for name, marks in made.columns.items() if any(mark.action is None for mark in marks)
@@ -81,7 +80,7 @@ def _table(kit: Any, place: str, made: Decisions, noted: Remarks) -> Any:
         for mark in leaving:
             links.append(_filled(kit, kit.table(), to_data(mark, also="action")))
         table.add("on_leaving", links)
-    columns = _personal(kit, place, made, noted)
+    columns = _personal(kit, made, noted)
     if columns:
         table.add("personal", columns)
     return table
@@ -98,20 +97,17 @@ def _names(kit: Any, plain: Sequence[str], noted: Remarks) -> Any:
     return names
 
 
-def _personal(kit: Any, place: str, made: Decisions, noted: Remarks) -> Any:
+def _personal(kit: Any, made: Decisions, noted: Remarks) -> Any:
     columns = kit.table()
     for name, marks in sorted(made.columns.items()):
-        for mark in marks:
-            if mark.action is None:
-                continue
-            data = to_data(mark, also="action")
-            value = kit.item(data["action"]) if len(data) == 1 else _inline(kit, data)
-            if name in columns:
-                text = f"{name} is decided twice; a file has one decision for a column."
-                raise ConflictingDecisionError([Problem("E104", place, name, text)])
-            if name in noted.columns:
-                value.comment(noted.columns[name])
-            columns.add(name, value)
+        said = [to_data(mark, also="action") for mark in marks if mark.action is not None]
+        values = [each["action"] if len(each) == 1 else _inline(kit, each) for each in said]
+        if not values:
+            continue
+        value = kit.item(values[0] if len(values) == 1 else values)
+        if name in noted.columns:
+            value.comment(noted.columns[name])
+        columns.add(name, value)
     return columns
 
 

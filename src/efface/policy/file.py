@@ -139,9 +139,10 @@ class _Reading:
             return
         for name, said in value.items():
             if self._column(table, name):
-                each = {"action": said} if isinstance(said, str) else said
-                mark = self._record(table, name, "personal", ColumnMark, each)
-                made.columns.setdefault(name, []).extend([mark] if mark else [])
+                for one in said if isinstance(said, list) else [said]:
+                    each = {"action": one} if isinstance(one, str) else one
+                    mark = self._record(table, name, "personal", ColumnMark, each)
+                    made.columns.setdefault(name, []).extend([mark] if mark else [])
 
     def _not_personal(self, table: Table, value: Any, made: Decisions) -> None:
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):

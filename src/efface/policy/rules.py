@@ -108,7 +108,6 @@ class Policy:
 
         Raises:
             MissingExtraError: tomlkit is not installed.
-            ConflictingDecisionError: a column is decided twice.
             ValueError: a replacement is of a type that a file cannot hold.
         """
         decisions = {name: _decisions(rule) for name, rule in self.tables.items()}

@@ -1,0 +1,160 @@
+"""CHECK constraints that would refuse what an action writes.
+
+The constraint is asked itself: an in-memory SQLite evaluates it with the new values. Only what is
+certain is reported. A constraint that SQLite does not understand, or that looks into a column
+whose new value nobody knows beforehand, is left to the database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum
+from itertools import product
+from typing import Any, Self
+
+from sqlalchemy import CheckConstraint, Column
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from efface.errors import Problem
+from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace
+from efface.policy.columns import is_json
+from efface.policy.markers import Via
+from efface.policy.rules import TableRule
+
+DIGITS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
+"""Two random parts that a placeholder could have."""
+INSTRUCTIONS = 100_000
+"""How long a constraint may think."""
+_LITERAL = re.compile(r"('(?:[^']|'')*')")
+_CAST = re.compile(r"::\s*[a-z_]+(?:\s+(?:varying|precision))?(?:\(\d+\))?(?:\[\])?", re.IGNORECASE)
+_ANY = re.compile(r"=\s*ANY\s*\((\(?)ARRAY\[([^\]]*)\](\)?)\)", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_JSON_NULL = re.compile(r"=\s*'null'|'null'\s*=")
+
+
+class Constraints:
+    """An empty database in memory that evaluates constraints; closed at the end of the block."""
+
+    def __enter__(self) -> Self:
+        """Open it, with the functions that other databases have."""
+        self._database = sqlite3.connect(":memory:")
+        for name in ("char_length", "character_length"):
+            self._database.create_function(name, 1, _length, deterministic=True)
+        self._database.create_function("btrim", 1, _trimmed, deterministic=True)
+        self._database.set_progress_handler(lambda: 1, INSTRUCTIONS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self._database.close()
+
+    def refusals(self, rule: TableRule) -> Iterator[Problem]:
+        """Yield each column of *rule* whose new value a CHECK constraint refuses for certain."""
+        for constraint in rule.table.constraints:
+            if isinstance(constraint, CheckConstraint) and rule.keeps_rows:
+                text = _text(constraint)
+                if text is not None:
+                    yield from self._refusal(rule, text)
+
+    def _refusal(self, rule: TableRule, text: str) -> Iterator[Problem]:
+        words = {w.casefold() for part in _LITERAL.split(text)[::2] for w in _WORD.findall(part)}
+        named = [column for column in rule.table.columns if column.name.casefold() in words]
+        written = {c.name: found for c in named if (found := _decided(rule, c)) is not None}
+        for column in named:
+            action = written.get(column.name, (None, None))[0]
+            if isinstance(action, Clear) and is_json(column) and _JSON_NULL.search(text):
+                yield Problem(
+                    "E103", rule.name, column.name,
+                    f"A CHECK wants JSON null in {column.name}, and Clear writes SQL NULL, "
+                    "which is another.",
+                    "personal(Replace(None))    # JSON null",
+                )  # fmt: skip
+                return
+        known = {c.name: values for c in named if (values := _samples(rule, c, written))}
+        if not written or len(known) < len(named) or len({via for _, via in written.values()}) > 1:
+            return
+        if not any(self._passes(text, dict(each)) for each in _combinations(known)):
+            name = next(iter(written))
+            yield Problem(
+                "E103", rule.name, name,
+                f"A CHECK refuses the new value of {', '.join(written)}: {text}",
+                "choose a value that fulfills it, or change the constraint",
+            )  # fmt: skip
+
+    def _passes(self, text: str, values: Mapping[str, Any]) -> bool:
+        """Return whether *text* holds, or cannot be said here to be broken."""
+        quoted = (f'? AS "{name.replace(chr(34), chr(34) * 2)}"' for name in values)
+        # Not a query of the application's: its own constraint, over values of ours.
+        query = f"SELECT ({text}) FROM (SELECT {', '.join(quoted)})"  # noqa: S608
+        try:
+            found = self._database.execute(query, tuple(values.values())).fetchone()[0]
+        except sqlite3.Error:
+            return True
+        # NULL fulfills a CHECK.
+        return found is None or bool(found)
+
+
+def _length(value: Any) -> int | None:
+    return None if value is None else len(str(value))
+
+
+def _trimmed(value: Any) -> str | None:
+    return None if value is None else str(value).strip(" ")
+
+
+def _text(constraint: CheckConstraint) -> str | None:
+    """Return the constraint as SQLite may understand it; PostgreSQL's casts are left out."""
+    if getattr(constraint, "_type_bound", False):
+        # The list of an Enum's values or a Boolean's; the type itself is asked elsewhere.
+        return None
+    with suppress(SQLAlchemyError, NotImplementedError):
+        options = {"literal_binds": True, "include_table": False}
+        text = str(constraint.sqltext.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+        parts = _LITERAL.split(text)
+        parts[::2] = [_CAST.sub("", part) for part in parts[::2]]
+        return _ANY.sub(r"IN (\2)", "".join(parts))
+    return None
+
+
+def _decided(rule: TableRule, column: Column[Any]) -> tuple[ColumnAction, Via | None] | None:
+    for mark in rule.columns[column.name]:
+        if mark.action is not None:
+            return mark.action, mark.via
+    return None
+
+
+def _samples(rule: TableRule, column: Column[Any], written: Mapping[str, Any]) -> list[Any]:
+    """Return values that *column* could have afterwards, or none where nobody knows."""
+    if column.name in written:
+        return _values(written[column.name][0])
+    if rule.subjects and column.name == rule.subjects[0].tombstone:
+        return [datetime(2026, 1, 1).isoformat(" ")]  # noqa: DTZ001  # any moment, as text
+    return []
+
+
+def _values(action: ColumnAction) -> list[Any]:
+    if isinstance(action, Placeholder):
+        digits = action.length - len(action.prefix) - len(action.suffix)
+        return [f"{action.prefix}{each[:digits]}{action.suffix}" for each in DIGITS]
+    if isinstance(action, Replace):
+        return [_stored(action.value)]
+    return [None] if action.word in ("clear", "unlink") else []
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if value is None or isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return value if isinstance(value, (str, bytes, int, float)) else str(value)
+
+
+def _combinations(known: Mapping[str, list[Any]]) -> Iterator[zip[tuple[str, Any]]]:
+    for each in product(*known.values()):
+        yield zip(known, each, strict=True)

@@ -1,0 +1,119 @@
+"""What is undecided, decided twice, or decided for something that does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Column, Enum, Integer, Uuid
+
+from efface.errors import Problem
+from efface.policy.actions import Match
+from efface.policy.columns import is_json, is_text, is_unique, unwrapped
+from efface.policy.markers import Via
+from efface.policy.rules import Policy, TableRule
+from efface.policy.spelling import did_you_mean
+
+
+def tombstone(policy: Policy) -> Iterator[Problem]:
+    """Yield what is wrong with the column that marks a closed account."""
+    table, name = policy.subject_table, policy.subject.tombstone
+    if policy.removes_subject and name not in table.c:
+        return
+    if name not in table.c:
+        text = f"The column {name}, which marks a closed account, is not in the table."
+        paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
+        yield Problem("E105", table.fullname, name, text, paste)
+    elif not table.c[name].nullable:
+        text = f"The column {name} must accept NULL: NULL means that the account is open."
+        yield Problem("E105", table.fullname, name, text)
+
+
+def undecided(rule: TableRule) -> Iterator[Problem]:
+    """Yield the table, or each of its columns, that nobody has decided."""
+    if not rule.is_decided:
+        text = "This table is undecided: does it hold anything about a person?"
+        paste = f"__table_args__ = ({_table_suggestion(rule)},)"
+        yield Problem("E101", rule.name, None, text, paste)
+    if not rule.keeps_rows:
+        return
+    links = {name for mark in rule.leavings for name in link_columns(mark.via)}
+    for column in rule.table.columns:
+        if rule.columns[column.name] or column.name in links or needs_no_mark(rule, column):
+            continue
+        text = f"{column.name} is undecided. Add one of these to the column:"
+        paste = f"personal({suggestion(column)})\nnot_personal()"
+        yield Problem("E101", rule.name, column.name, text, paste)
+
+
+def unknown_names(rule: TableRule) -> Iterator[Problem]:
+    """Yield each name in a marker that is no column, with the nearest that is."""
+    named = [(name, "identifiers") for mark in rule.subjects for name in mark.identifiers]
+    named += [(name, "identifiers") for mark in rule.leavings for name in mark.identifiers]
+    named += [(name, "not_personal") for name in rule.columns]
+    known = [column.name for column in rule.table.columns]
+    for name, where in named:
+        if name not in known:
+            text = f"{where} names {name}, which is not a column.{did_you_mean(name, known)}"
+            yield Problem("E103", rule.name, name, text)
+
+
+def decided_once(rule: TableRule) -> Iterator[Problem]:
+    """Yield the table, a link or a column for which two decisions stand side by side."""
+    if rule.unrelated and (rule.subjects or rule.leavings):
+        text = "This table is marked as unrelated and as related at once; keep one of the markers."
+        yield Problem("E104", rule.name, None, text)
+    if len(rule.unrelated) > 1:
+        text = "This table is marked as unrelated twice; keep one of the reasons."
+        yield Problem("E104", rule.name, None, text)
+    vias = [mark.via for mark in rule.leavings]
+    for via in {str(via): via for via in vias if vias.count(via) > 1}.values():
+        text = f"The link {via} is given two actions; keep one of them."
+        yield Problem("E104", rule.name, None, text)
+    for name, marks in rule.columns.items():
+        # One decision for each link: the same value can be the sender's and the recipient's.
+        if len({mark.via for mark in marks}) < len(marks):
+            text = f"{name} is decided {len(marks)} times; keep one of the decisions."
+            yield Problem("E104", rule.name, name, text)
+
+
+def link_columns(via: Via) -> tuple[str, ...]:
+    """Return the columns of the table itself that refer, and so need no decision."""
+    if isinstance(via, str):
+        return (via.split(".")[0],)
+    # By value, the column may itself name the person: it needs a decision of its own.
+    return via if isinstance(via, tuple) else ()
+
+
+def compared_columns(via: Via) -> tuple[str, ...]:
+    """Return the columns of the table itself that the link looks into."""
+    return (via.column,) if isinstance(via, Match) else link_columns(via)
+
+
+def needs_no_mark(rule: TableRule, column: Column[Any]) -> bool:
+    """Return whether *column* is a number or UUID that identifies a row, or the tombstone."""
+    if rule.subjects and column.name == rule.subjects[0].tombstone:
+        return True
+    if column.foreign_keys:
+        return True
+    return column.primary_key and isinstance(unwrapped(column.type), (Integer, Uuid))
+
+
+def suggestion(column: Column[Any]) -> str:
+    """Return an action that is possible on *column*, as one types it."""
+    type_ = unwrapped(column.type)
+    if column.nullable:
+        return "Clear()"
+    if isinstance(type_, Enum):
+        return f'Replace("{type_.enums[0]}")' if type_.enums else "Replace(...)"
+    if is_text(column):
+        return "Placeholder()" if is_unique(column) else 'Replace("...")'
+    return "Replace({})" if is_json(column) else "Replace(...)"
+
+
+def _table_suggestion(rule: TableRule) -> str:
+    for constraint in rule.table.foreign_key_constraints:
+        names = tuple(constraint.column_keys)
+        via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
+        return f"on_leaving(Delete(), via={via})"
+    return 'unrelated(because="...")'

@@ -1,0 +1,125 @@
+"""Links as far as one table shows them: through rows that go, missing ones, missing indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from efface.errors import Problem
+from efface.policy.actions import Delete, Revoke
+from efface.policy.check.decisions import compared_columns, link_columns
+from efface.policy.columns import is_partial
+from efface.policy.markers import LeavingMark, Via
+from efface.policy.rules import Policy, TableRule
+
+
+def lost_paths(policy: Policy) -> Iterator[Problem]:
+    """Yield each table whose rows stay although the rows they refer to go."""
+    for rule in policy.tables.values():
+        for mark in rule.leavings:
+            constraint = _reference(rule.table, mark.via)
+            if isinstance(mark.action, (Delete, Revoke)) or constraint is None:
+                continue
+            parent = policy.tables.get(constraint.referred_table.fullname)
+            if parent is None or parent.subjects or _lets_go(rule, constraint):
+                continue
+            going = _onward(parent, mark.via)
+            if going and all(isinstance(each.action, (Delete, Revoke)) for each in going):
+                names = ", ".join(constraint.column_keys)
+                text = (
+                    f"Its rows stay, and {names} refers to {parent.name}, whose rows go. "
+                    f"Let those stay without their values, on {parent.name}:"
+                )
+                via = going[0].via
+                shown = f'"{via}"' if isinstance(via, str) else repr(via)
+                paste = f"on_leaving(Redact(), via={shown})"
+                yield Problem("E203", rule.name, None, text, paste)
+
+
+def unlinked_references(policy: Policy) -> Iterator[Problem]:
+    """Yield a warning for each reference to the people that no link and no decision names."""
+    subject = policy.subject_table
+    for rule in policy.tables.values():
+        if not rule.is_decided:
+            continue
+        links = {tuple(sorted(link_columns(mark.via))) for mark in rule.leavings}
+        for constraint in _sorted(rule.table):
+            names = tuple(constraint.column_keys)
+            if constraint.referred_table is not subject or tuple(sorted(names)) in links:
+                continue
+            if any(rule.columns.get(name) for name in names):
+                continue
+            text = (
+                f"{', '.join(names)} refers to {subject.fullname}, and no link says what happens "
+                "to these rows when that person leaves. Add one of these:"
+            )
+            via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
+            paste = f"on_leaving(Redact(), via={via})    # on the table\nnot_personal()"
+            paste += "    # on the column: it may point at the tombstone"
+            yield Problem("W101", rule.name, names[0], text, paste, level="warning")
+
+
+def unindexed_links(policy: Policy, rule: TableRule) -> Iterator[Problem]:
+    """Yield a warning for each link whose columns do not lead any index.
+
+    Without one, each closing reads the whole table: 300 times slower at a million rows.
+    """
+    for mark in rule.leavings:
+        table, names = rule.table, compared_columns(mark.via)
+        by = getattr(mark.via, "by", None)
+        if by is not None:
+            # A row that the person's rows refer to: whoever else refers to it is looked up.
+            place, _, column = by.rpartition(".")
+            if place not in policy.tables:
+                continue
+            table, names = policy.tables[place].table, (column,)
+        if any(name not in table.c for name in names) or is_indexed(table, names):
+            continue
+        joined = "_".join(names)
+        listed = ", ".join(f'"{name}"' for name in names)
+        text = f"{', '.join(names)} is not indexed, so each closing reads the whole table."
+        paste = f'Index("ix_{table.name}_{joined}", {listed})'
+        yield Problem("W102", table.fullname, names[0], text, paste, level="warning")
+
+
+def is_indexed(table: Table, names: tuple[str, ...]) -> bool:
+    """Return whether *names* are the first columns of some index, in any order among them."""
+    wanted, size = set(names), len(names)
+    for constraint in table.constraints:
+        if isinstance(constraint, (PrimaryKeyConstraint, UniqueConstraint)):
+            found = [column.name for column in constraint.columns]
+            if set(found[:size]) == wanted:
+                return True
+    for index in table.indexes:
+        leading = [getattr(each, "name", None) for each in list(index.expressions)[:size]]
+        if set(leading) == wanted and not is_partial(index):
+            return True
+    return False
+
+
+def _sorted(table: Table) -> list[ForeignKeyConstraint]:
+    return sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys))
+
+
+def _reference(table: Table, via: Via) -> ForeignKeyConstraint | None:
+    names = link_columns(via)
+    found = [each for each in _sorted(table) if names and tuple(each.column_keys) == names]
+    return found[0] if found else None
+
+
+def _onward(parent: TableRule, via: Via) -> list[LeavingMark]:
+    """Return the links of *parent* on which the path may go on; one where it names it."""
+    named = via.split(".", 1)[1] if isinstance(via, str) and "." in via else None
+    return [mark for mark in parent.leavings if named is None or mark.via == named]
+
+
+def _lets_go(rule: TableRule, constraint: ForeignKeyConstraint) -> bool:
+    """Return whether the reference becomes NULL, by an action or by the database."""
+    if (constraint.ondelete or "").upper() == "SET NULL":
+        return True
+    return any(
+        mark.action is not None and mark.action.word == "unlink"
+        for name in constraint.column_keys
+        for mark in rule.columns.get(name, ())
+    )

@@ -1,0 +1,233 @@
+"""Links that lose their rows, references that no link names, link columns without an index."""
+
+import pytest
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+)
+
+from efface import (
+    Basis,
+    Delete,
+    Match,
+    Policy,
+    Redact,
+    Retain,
+    Revoke,
+    data_subject,
+    not_personal,
+    on_leaving,
+    unrelated,
+)
+from efface.errors import LostPathError, raise_problems
+from efface.policy.check import check
+
+RETAIN = Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law")
+
+
+def schema():
+    metadata = MetaData()
+    key = Column("id", Integer, primary_key=True)
+    gone = Column("deleted_at", DateTime(timezone=True))
+    email = Column("email", String, not_personal(), unique=True)
+    Table("people", metadata, key, gone, email, data_subject())
+    return metadata
+
+
+def said(metadata):
+    """What `check` says, as (code, place)."""
+    return [(p.code, p.place) for p in check(Policy.from_metadata(metadata))]
+
+
+# ---------------------------------------------------------------- through rows that go
+
+
+def orders_and_invoices(order, invoice, *, via="order_id", **reference):
+    metadata = schema()
+    Table(
+        "orders",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("buyer_id", ForeignKey("people.id"), index=True),
+        Column("payer_id", ForeignKey("people.id"), index=True),
+        *order,
+    )
+    key = ForeignKey("orders.id", **reference)
+    Table("invoices", metadata, Column("order_id", key, index=True), on_leaving(invoice, via=via))
+    return metadata
+
+
+@pytest.mark.parametrize("parent", [Delete(), Revoke()])
+@pytest.mark.parametrize("child", [Redact(), RETAIN])
+def test_rows_cannot_stay_when_the_rows_they_refer_to_go(parent, child):
+    order = [on_leaving(parent, via="buyer_id"), on_leaving(parent, via="payer_id")]
+    metadata = orders_and_invoices(order, child, via="order_id.buyer_id")
+
+    problems = check(Policy.from_metadata(metadata))
+
+    assert [(p.code, p.place) for p in problems] == [("E203", "invoices")]
+    assert problems[0].paste == 'on_leaving(Redact(), via="buyer_id")'
+    with pytest.raises(LostPathError):
+        raise_problems(problems)
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "reference"),
+    [
+        (Redact(), RETAIN, {}),
+        (Delete(), Delete(), {}),
+        (Delete(), Redact(), {"ondelete": "set null"}),
+    ],
+)
+def test_rows_stay_with_their_parents_or_go_with_them(parent, child, reference):
+    order = [on_leaving(parent, via="buyer_id"), on_leaving(parent, via="payer_id")]
+
+    assert said(orders_and_invoices(order, child, via="order_id.buyer_id", **reference)) == []
+
+
+def test_of_several_links_the_one_that_the_path_names_counts():
+    order = [on_leaving(Redact(), via="buyer_id"), on_leaving(Delete(), via="payer_id")]
+
+    assert said(orders_and_invoices(order, RETAIN, via="order_id.buyer_id")) == []
+    assert said(orders_and_invoices(order, RETAIN, via="order_id.payer_id")) == [
+        ("E203", "invoices")
+    ]
+
+
+# ---------------------------------------------------------------- references without a link
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [on_leaving(Redact(), via="author_id"), unrelated(because="I forgot the editor")],
+)
+def test_a_reference_to_the_people_that_no_link_names_is_a_warning(marker):
+    metadata = schema()
+    Table(
+        "posts",
+        metadata,
+        Column("author_id", Integer),
+        Column("editor_id", ForeignKey("people.id")),
+        marker,
+    )
+
+    problems = [p for p in check(Policy.from_metadata(metadata)) if p.code == "W101"]
+
+    assert [(p.place, p.level) for p in problems] == [("posts.editor_id", "warning")]
+    assert raise_problems(problems) is None
+
+
+def test_a_decided_reference_is_no_warning():
+    metadata = schema()
+    Table(
+        "posts",
+        metadata,
+        Column("author_id", ForeignKey("people.id"), index=True),
+        Column("editor_id", ForeignKey("people.id"), not_personal()),
+        on_leaving(Redact(), via="author_id"),
+    )
+
+    assert said(metadata) == []
+
+
+def test_a_person_who_refers_to_another_is_a_warning_too():
+    metadata = schema()
+    inviter = Column("invited_by", ForeignKey("people.id"))
+    metadata.tables["people"].append_column(inviter)
+
+    assert said(metadata) == [("W101", "people.invited_by")]
+
+
+def test_a_composite_reference_is_known_by_its_columns_in_any_order():
+    def notes(via):
+        metadata = MetaData()
+        Table(
+            "people",
+            metadata,
+            Column("site", Integer, primary_key=True),
+            Column("id", Integer, primary_key=True),
+            data_subject(Delete()),
+        )
+        Table(
+            "notes",
+            metadata,
+            Column("site", Integer),
+            Column("who", Integer),
+            ForeignKeyConstraint(["site", "who"], ["people.site", "people.id"]),
+            Index("ix_notes", "who", "site"),
+            on_leaving(Delete(), via=via),
+        )
+        return metadata
+
+    assert said(notes(("site", "who"))) == []
+    assert said(notes("who")) == [("W101", "notes.site")]
+
+
+# ---------------------------------------------------------------- indexes
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [Index("i", "person_id")],
+        [Index("i", "person_id", "other")],
+        [UniqueConstraint("person_id", "other")],
+        [PrimaryKeyConstraint("person_id", "other")],
+    ],
+)
+def test_a_link_column_that_leads_an_index_is_no_warning(index):
+    assert said(notes(*index)) == []
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [],
+        [Index("i", "other", "person_id")],
+        [Index("i", "person_id", sqlite_where=Column("other").is_not(None))],
+        [Index("i", func.abs(Column("person_id")))],
+        [PrimaryKeyConstraint("other", "person_id")],
+    ],
+)
+def test_a_link_column_that_leads_no_whole_index_is_a_warning(index):
+    problems = check(Policy.from_metadata(notes(*index)))
+
+    assert [(p.code, p.place, p.level) for p in problems] == [
+        ("W102", "notes.person_id", "warning")
+    ]
+    assert problems[0].paste == 'Index("ix_notes_person_id", "person_id")'
+
+
+def notes(*index):
+    metadata = schema()
+    Table(
+        "notes",
+        metadata,
+        Column("person_id", ForeignKey("people.id")),
+        Column("other", Integer),
+        on_leaving(Delete(), via="person_id"),
+        *index,
+    )
+    return metadata
+
+
+def test_a_link_by_value_needs_an_index_as_well():
+    metadata = schema()
+    Table(
+        "letters",
+        metadata,
+        Column("address", String),
+        on_leaving(Delete(), via=Match("address", equals="people.email")),
+    )
+
+    assert said(metadata) == [("W102", "letters.address")]

@@ -1,0 +1,238 @@
+"""What an action writes must be something the column takes: type, length, null, uniqueness."""
+
+import enum
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    UniqueConstraint,
+    Uuid,
+)
+
+from efface import Clear, Placeholder, Policy, Replace, ReplaceMentions, data_subject, personal
+from efface.policy.check import check
+
+ENDLESS = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT max(i) FROM n)"
+
+
+class Status(enum.Enum):
+    """What an account can be."""
+
+    OPEN = "open"
+    GONE = "gone"
+
+
+def said(*items):
+    """What `check` says about a table of people with these columns and constraints."""
+    metadata = MetaData()
+    key = Column("id", Integer, primary_key=True)
+    gone = Column("deleted_at", DateTime(timezone=True))
+    Table("people", metadata, key, gone, *items, data_subject())
+    found = check(Policy.from_metadata(metadata))
+    assert all(p.code == "E103" and p.level == "error" for p in found)
+    return [(p.place, p.text) for p in found]
+
+
+def column(type_, action, **options):
+    return Column("a", type_, personal(action), **options)
+
+
+# ---------------------------------------------------------------- the value itself
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (String(5), "12345"),
+        (Integer, 0),
+        (Float, 0),
+        (Numeric, 1.5),
+        (Numeric, Decimal(0)),
+        (Boolean, False),
+        (Date, date(1900, 1, 1)),
+        (Uuid(as_uuid=False), "x"),
+        (Enum(Status), Status.GONE),
+        (Enum(Status), "GONE"),
+        (Enum("open", "gone"), "gone"),
+        (JSON, {"a": None}),
+        (JSON, None),
+        (String, None),
+    ],
+)
+def test_a_replacement_of_the_columns_type_is_possible(type_, value):
+    assert said(column(type_, Replace(value))) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "says"),
+    [
+        (String(5), "123456", "room for 5 characters"),
+        (String, 0, "holds str values"),
+        (Integer, "0", "holds int values"),
+        (Integer, True, "holds int values"),
+        (Boolean, 0, "holds bool values"),
+        (Date, "1900-01-01", "holds date values"),
+        (Uuid, "x", "holds UUID values"),
+        (Enum(Status), "gone", "only these values: OPEN, GONE"),
+        (Enum("open", "gone"), "deleted", "only these values: open, gone"),
+    ],
+)
+def test_a_replacement_of_another_type_is_impossible(type_, value, says):
+    ((place, text),) = said(column(type_, Replace(value)))
+
+    assert place == "people.a"
+    assert says in text
+
+
+def test_a_replacement_by_null_needs_a_column_that_accepts_it():
+    ((_, text),) = said(column(String, Replace(None), nullable=False))
+
+    assert "does not accept NULL" in text
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [column(String, Replace(""), unique=True)],
+        [column(String, Replace("")), UniqueConstraint("a")],
+        [column(String, Replace("")), Index("i", "a", unique=True)],
+    ],
+)
+def test_two_people_cannot_both_have_the_same_value_in_a_unique_column(items):
+    ((_, text),) = said(*items)
+
+    assert "second person" in text
+
+
+def test_a_unique_index_over_some_rows_or_several_columns_proves_nothing():
+    some = Index("some", "a", unique=True, sqlite_where=Column("a").is_not(None))
+
+    assert said(column(String, Replace("")), some, UniqueConstraint("a", "id")) == []
+
+
+def test_the_line_to_paste_is_possible_itself():
+    metadata = MetaData()
+    key = Column("id", Integer, primary_key=True)
+    gone = Column("deleted_at", DateTime(timezone=True))
+    impossible = column(Enum("open", "gone"), Clear(), nullable=False)
+    Table("people", metadata, key, gone, impossible, data_subject())
+
+    (problem,) = check(Policy.from_metadata(metadata))
+
+    assert problem.paste == 'personal(Replace("open"))'
+    assert said(column(Enum("open", "gone"), Replace("open"), nullable=False)) == []
+
+
+# ---------------------------------------------------------------- CHECK constraints
+
+
+@pytest.mark.parametrize(
+    ("action", "constraint"),
+    [
+        (Replace("gone"), "a IN ('open', 'closed')"),
+        (Replace("gone"), "a::text = ANY (ARRAY['open'::character varying, 'closed']::text[])"),
+        (Replace(""), "a <> ''"),
+        (Replace("ab"), "char_length(a) > 2"),
+        (Replace("ab"), "\"A\" LIKE '%@%'"),
+        (Replace("A"), "a = lower(a)"),
+        (Replace(0), "a BETWEEN 1 AND 3"),
+        (Clear(), "a IS NOT NULL"),
+        (Placeholder(prefix="x", suffix=""), "a LIKE '%@%'"),
+        (Placeholder(), "length(a) < 10"),
+        (Clear(), "deleted_at IS NULL OR a IS NOT NULL"),
+        (Clear(), "(deleted_at IS NULL) <> (a IS NULL)  AND deleted_at IS NULL"),
+    ],
+)
+def test_a_value_that_a_check_constraint_refuses_is_impossible(action, constraint):
+    type_ = Integer if action == Replace(0) else String
+
+    ((place, text),) = said(column(type_, action), CheckConstraint(constraint))
+
+    assert place == "people.a"
+    assert "CHECK" in text
+
+
+@pytest.mark.parametrize(
+    ("action", "constraint"),
+    [
+        (Replace("open"), "a IN ('open', 'closed')"),
+        (Clear(), "a IN ('open', 'closed')"),
+        (Placeholder.email(), "a LIKE '%@%'"),
+        (ReplaceMentions("x"), "a = 'y'"),
+        (Clear(), "a ~ '^[a-z]+$' AND a IS NOT NULL"),
+        (Clear(), "a IS NOT NULL OR b IS NOT NULL"),
+        (Clear(), "unheard_of(a) AND a IS NOT NULL"),
+        (Clear(), "b IN ('a IS NOT NULL')"),
+        (Clear(), "deleted_at IS NOT NULL OR a IS NOT NULL"),
+        (Clear(), f"{ENDLESS} = a"),
+    ],
+)
+def test_what_a_check_constraint_may_accept_is_left_to_the_database(action, constraint):
+    """A pattern SQLite does not know, a column nobody decided, a query without end."""
+    other = Column("b", String, info={})
+    key = Column("id", Integer, primary_key=True)
+    gone = Column("deleted_at", DateTime(timezone=True))
+    metadata = MetaData()
+    marker = data_subject(not_personal=["b"])
+    items = [column(String, action), other, CheckConstraint(constraint), marker]
+    Table("people", metadata, key, gone, *items)
+
+    assert check(Policy.from_metadata(metadata)) == ()
+
+
+def test_a_constraint_over_two_columns_is_asked_when_both_are_decided():
+    def table(first, second, constraint="(a IS NULL) = (b IS NULL)"):
+        return (
+            column(String, first),
+            Column("b", String, personal(second)),
+            CheckConstraint(constraint),
+        )
+
+    assert said(*table(Clear(), Clear())) == []
+    ((_, text),) = said(*table(Clear(), Replace("")))
+    assert "a, b" in text
+    assert len(said(*table(Clear(), Clear(), "a IS NOT NULL OR b IS NOT NULL"))) == 1
+
+
+def test_a_check_that_is_an_expression_is_asked_as_well():
+    target = column(String, Replace(""))
+
+    assert len(said(target, CheckConstraint(target != ""))) == 1
+
+
+@pytest.mark.parametrize(
+    "constraint", ["(photo IS NULL) = (a::text = 'null')", "json_type(a) = 'null'"]
+)
+def test_a_check_that_wants_json_null_refuses_sql_null(constraint):
+    photo = Column("photo", String, personal(Clear()))
+
+    ((_, text),) = said(photo, column(JSON, Clear()), CheckConstraint(constraint))
+
+    assert "JSON null" in text
+
+
+def test_json_null_itself_is_what_such_a_check_accepts():
+    assert said(column(JSON, Replace(None)), CheckConstraint("json_type(a) = 'null'")) == []
+
+
+def test_the_values_of_an_enum_column_are_its_types_business():
+    bound = Enum("open", "gone", create_constraint=True, name="status")
+
+    ((_, text),) = said(column(bound, Replace("deleted")))
+
+    assert "only these values" in text
