@@ -4,6 +4,7 @@
 
 The community, the clock and the size of the window are the same each time; fonts are the system's.
 """
+# ruff: noqa: INP001, T201  # a script beside pages, which talks to whoever runs it
 
 import shutil
 import sys
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 
-from garden.app import create_app  # noqa: E402  (the line above makes it importable)
+from garden.app import create_app  # noqa: E402  # the line above makes it importable
 from garden.community import ADA_EMAIL, PASSWORD, plant  # noqa: E402
 from garden.demo import upgrade  # noqa: E402
 from garden.server import bind, serving  # noqa: E402
