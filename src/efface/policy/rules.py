@@ -103,6 +103,11 @@ class Policy:
         """
         return cls(metadata, MappingProxyType(_rules(metadata, file.read(path, metadata))))
 
+    def over(self, metadata: MetaData) -> Policy:
+        """Return the same decisions over the tables of *metadata* that have the same names."""
+        decided = {name: _decisions(rule) for name, rule in self.tables.items()}
+        return Policy(metadata, MappingProxyType(_rules(metadata, decided)))
+
     def to_file(self, path: str | Path) -> None:
         """Write the policy to *path* as TOML, for `from_file` and for people.
 

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Enum
 from sqlalchemy.types import TypeDecorator
 
 from efface.errors import Problem
-from efface.policy.actions import Basis, Placeholder, Replace, Retain
+from efface.policy.actions import Basis, ColumnAction, Placeholder, Replace, Retain
 from efface.policy.check.decisions import suggestion
 from efface.policy.columns import is_json, is_text, is_unique, python_type, room
 from efface.policy.markers import ColumnMark
@@ -30,11 +30,16 @@ def impossible_actions(rule: TableRule) -> Iterator[Problem]:
         for mark in marks:
             if mark.action is None:
                 continue
-            says = _RULES.get(mark.action.word)
-            text = (says(column, mark.action) if says else None) or _whose(rule, name, mark)
+            text = impossible(column, mark.action) or _whose(rule, name, mark)
             if text:
                 paste = "" if column.nullable else f"personal({suggestion(column)})"
                 yield Problem("E103", rule.name, name, text, paste)
+
+
+def impossible(column: Column[Any], action: ColumnAction) -> str | None:
+    """Return why *action* cannot be carried out on *column*, or None when it can."""
+    says = _RULES.get(action.word)
+    return says(column, action) if says else None
 
 
 def retentions(rule: TableRule) -> Iterator[Problem]:

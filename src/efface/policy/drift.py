@@ -1,0 +1,169 @@
+"""The policy against the live schema: what the database has that the models do not say.
+
+The live tables are put under the same decisions and checked like the models: whatever is possible
+on a model and impossible in the database comes out as a problem of its own.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Engine,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    inspect,
+)
+from sqlalchemy.exc import SAWarning
+from sqlalchemy.types import TypeEngine
+
+from efface.errors import Problem
+from efface.policy.check import check
+from efface.policy.check.decisions import needs_no_mark
+from efface.policy.rules import Policy
+
+OTHERS = frozenset({"alembic_version"})
+"""Tables of tools, which hold nothing about anybody."""
+
+
+def reflected(bind: Engine | Connection, schemas: Collection[str | None] = (None,)) -> MetaData:
+    """Return the schema that the database tells, with what SQLAlchemy can read of it."""
+    metadata = MetaData()
+    with warnings.catch_warnings():
+        # Types and indexes that SQLAlchemy does not know are left out; nothing is decided by them.
+        warnings.simplefilter("ignore", SAWarning)
+        for schema in sorted(schemas, key=str):
+            metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
+    return metadata
+
+
+def compare(
+    policy: Policy, bind: Engine | Connection, *, own: Collection[str] = ()
+) -> tuple[Problem, ...]:
+    """Return where the live schema and the models of *policy* differ in what matters to it.
+
+    Args:
+        policy: The decisions, over the models.
+        bind: The database.
+        own: Tables that are neither the application's nor undecided.
+    """
+    schemas = {table.schema for table in policy.metadata.tables.values()}
+    live = reflected(bind, schemas)
+    inspector = inspect(bind)
+    names = {
+        name if schema is None else f"{schema}.{name}"
+        for schema in schemas
+        for name in inspector.get_table_names(schema=schema)
+    }
+    problems = [*_tables(policy, live, names - OTHERS - set(own)), *_columns(policy, live)]
+    if policy.subject_table.fullname in live.tables:
+        seen = {problem.place for problem in problems}
+        problems += [p for p in _impossible(policy, live) if p.place not in seen]
+    return tuple(problems)
+
+
+def _tables(policy: Policy, live: MetaData, names: set[str]) -> Iterator[Problem]:
+    for name in sorted(policy.tables.keys() - live.tables.keys()):
+        text = "This table is not in the database; the models have it. Run the migrations."
+        yield Problem("E108", name, None, text)
+    for name in sorted(names - policy.tables.keys()):
+        text = "This table is in the database, and no model has it. Add it, and decide it:"
+        paste = f'Table("{live.tables[name].name}", metadata, autoload_with=engine)'
+        yield Problem("E108", name, None, text, paste)
+
+
+def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
+    for name, rule in policy.tables.items():
+        if name not in live.tables:
+            continue
+        here = {column.name for column in rule.table.columns}
+        there = live.tables[name].c
+        for missing in sorted(here - set(there.keys())):
+            paste = ""
+            if rule.subjects and missing == rule.subjects[0].tombstone:
+                paste = f'op.add_tombstone("{rule.table.name}")    # after: import efface.alembic'
+            text = f"{missing} is not in the database; the model has it. Run the migrations."
+            yield Problem("E108", name, missing, text, paste)
+        for extra in sorted(set(there.keys()) - here):
+            text = f"{extra} is in the database, and the model does not have it. Nobody decided it."
+            # A row that goes takes every column along, also one that nobody knows.
+            harmless = not rule.keeps_rows or needs_no_mark(rule, there[extra])
+            level: Any = "warning" if harmless else "error"
+            yield Problem("E108", name, extra, text, level=level)
+
+
+def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
+    known = {(p.code, p.place) for p in check(policy)}
+    for problem in check(policy.over(_merged(policy, live))):
+        if (problem.code, problem.place) not in known:
+            yield replace(problem, text=f"In the database, other than in the model: {problem.text}")
+
+
+def _merged(policy: Policy, live: MetaData) -> MetaData:
+    """Return the models' tables and types with the database's rules: NULL, lengths, constraints."""
+    merged = MetaData()
+    for name, rule in policy.tables.items():
+        there = live.tables.get(name)
+        if there is None:
+            continue
+        columns = [
+            Column(
+                each.name,
+                _narrowed(each.type, there.c[each.name].type),
+                primary_key=each.primary_key,
+                nullable=bool(there.c[each.name].nullable) and not each.primary_key,
+            )
+            for each in rule.table.columns
+            if each.name in there.c
+        ]
+        kept = {column.name for column in columns}
+        items = [*_constraints(there, kept), *_indexes(there, kept)]
+        Table(there.name, merged, *columns, *items, schema=there.schema)
+    return merged
+
+
+def _narrowed(model: TypeEngine[Any], live: TypeEngine[Any]) -> TypeEngine[Any]:
+    # A database tells less than the model about what a value is, and better how long it may be.
+    if type(model).__name__ in ("String", "Text", "VARCHAR") and isinstance(live, String):
+        return String(live.length)
+    return model
+
+
+def _constraints(there: Table, kept: set[str]) -> Iterator[Any]:
+    for constraint in there.constraints:
+        if isinstance(constraint, CheckConstraint):
+            yield CheckConstraint(constraint.sqltext)
+        elif isinstance(constraint, UniqueConstraint):
+            names = [column.name for column in constraint.columns]
+            if kept.issuperset(names):
+                yield UniqueConstraint(*names)
+        elif isinstance(constraint, ForeignKeyConstraint) and kept.issuperset(
+            constraint.column_keys
+        ):
+            targets = [element.target_fullname for element in constraint.elements]
+            yield ForeignKeyConstraint(
+                constraint.column_keys, targets, ondelete=constraint.ondelete
+            )
+
+
+def _indexes(there: Table, kept: set[str]) -> Iterator[Index]:
+    for index in there.indexes:
+        names = [column.name for column in index.columns]
+        plain = len(names) == len(list(index.expressions))
+        if names and plain and kept.issuperset(names):
+            options = {
+                f"{dialect}_where": given["where"]
+                for dialect, given in index.dialect_options.items()
+                if given.get("where") is not None
+            }
+            yield Index(index.name, *names, unique=index.unique, **options)

@@ -1,0 +1,123 @@
+"""The live schema against the models: what is missing, unknown, or impossible only there."""
+
+import pytest
+from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, create_engine, text
+
+from efface import Policy, data_subject
+from efface.policy.check import check
+from efface.policy.drift import compare
+from tests.schemas import forum
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'forum.db'}")
+    forum.create(engine)
+    yield engine
+    engine.dispose()
+
+
+def changed(engine, *statements):
+    """What `compare` says after these statements, as (code, place, level)."""
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    policy = Policy.from_metadata(forum.Base.metadata)
+    return [(p.code, p.place, p.level) for p in compare(policy, engine, own=["efface_closings"])]
+
+
+def replaced(engine, table, old, new):
+    """Put *table* up again with a part of its definition replaced."""
+    with engine.connect() as connection:
+        sql = connection.scalar(
+            text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name"),
+            {"name": table},
+        )
+    assert old in sql
+    return f"DROP TABLE {table}", sql.replace(old, new)
+
+
+def test_a_database_made_from_the_models_is_no_drift(engine):
+    assert changed(engine) == []
+
+
+def test_the_same_is_found_in_a_connection(engine):
+    policy = Policy.from_metadata(forum.Base.metadata)
+
+    with engine.connect() as connection:
+        assert compare(policy, connection, own=["efface_closings"]) == ()
+
+
+def test_tables_of_one_side_only_are_named(engine):
+    found = changed(
+        engine,
+        "DROP TABLE newsletter",
+        "CREATE TABLE visitors (ip TEXT)",
+        "CREATE TABLE alembic_version (version_num TEXT)",
+    )
+
+    assert found == [("E108", "newsletter", "error"), ("E108", "visitors", "error")]
+
+
+def test_columns_of_one_side_only_are_named(engine):
+    found = changed(
+        engine,
+        "ALTER TABLE users DROP COLUMN bio",
+        "ALTER TABLE users ADD COLUMN phone TEXT",
+        "ALTER TABLE users_tokens ADD COLUMN agent TEXT",
+    )
+
+    assert found == [
+        ("E108", "users.bio", "error"),
+        ("E108", "users.phone", "error"),
+        ("E108", "users_tokens.agent", "warning"),
+    ]
+
+
+def test_a_missing_tombstone_comes_with_the_migration(engine):
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE users DROP COLUMN deleted_at"))
+
+    problems = compare(forum.eraser().policy, engine, own=["efface_closings"])
+
+    assert [p.place for p in problems] == ["users.deleted_at"]
+    assert problems[0].paste.startswith('op.add_tombstone("users")')
+
+
+GONE = "deleted_at DATETIME"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("name VARCHAR(80)", "name VARCHAR(80) NOT NULL", ("E103", "users.name")),
+        ("email VARCHAR(160)", "email VARCHAR(20)", ("E103", "users.email")),
+        ("bio TEXT", "bio TEXT CHECK (bio <> '')", ("E103", "users.bio")),
+        (GONE, f"{GONE} NOT NULL", ("E105", "users.deleted_at")),
+    ],
+)
+def test_what_the_database_alone_makes_impossible_is_a_problem(engine, old, new, found):
+    problems = changed(engine, *replaced(engine, "users", old, new))
+
+    assert [(code, place) for code, place, _ in problems] == [found]
+
+
+def test_a_link_whose_index_is_missing_in_the_database_is_a_warning(engine):
+    assert changed(engine, "DROP INDEX ix_posts_author_id") == [
+        ("W102", "posts.author_id", "warning")
+    ]
+
+
+def test_what_the_models_lack_themselves_is_not_reported_again(engine):
+    """Those problems are `check`'s, and stand in its report already."""
+    metadata = MetaData()
+    key, gone = Column("id", Integer, primary_key=True), Column("deleted_at", DateTime)
+    undecided = Column("phone", String(20))
+    Table("members", metadata, key, gone, undecided, data_subject())
+    metadata.create_all(engine)
+    policy = Policy.from_metadata(metadata)
+
+    problems = compare(policy, engine, own=["efface_closings", *forum.Base.metadata.tables])
+
+    assert [p.place for p in check(policy)] == ["members.phone"]
+    assert problems == ()
