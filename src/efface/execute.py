@@ -2,30 +2,28 @@
 
 The order is the design. The lock comes first, so that two closings of one person cannot both
 begin. Credentials go and the tombstone is set before anything else. Then the tables, deepest
-first; the person's own row last, because links by value are found through it.
+first, the person's own row after them, because links by value are found through it. Rows that
+the person's rows referred to come last, when nothing refers to them any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from efface.errors import UnknownSubjectError
+from efface.errors import ConflictError, UnknownSubjectError
 from efface.plan.driver import Driver
-from efface.plan.planner import (
-    Captured,
-    Count,
-    capture,
-    count,
-    in_order,
-    kept,
-    key_values,
-    mentions,
-)
-from efface.plan.program import Program, TableProgram
+from efface.plan.edits import Edit, edits
+from efface.plan.people import People, capture
+from efface.plan.planner import Count, count, in_order, kept, key_values
+from efface.plan.program import Program
 from efface.plan.steps import Step
+from efface.plan.table import TableProgram
 from efface.policy.actions import Revoke
+
+TRIES = 5
+"""How often a table is written when a placeholder of few digits is already taken."""
 
 
 @dataclass(frozen=True)
@@ -40,74 +38,135 @@ class Outcome:
         return sum(step.rows for step in self.steps)
 
 
-def lock(driver: Driver, program: Program, key: tuple[object, ...]) -> Captured:
-    """Lock the subject's row and return what it says, before anything changes.
+@dataclass
+class _Owned:
+    """Rows of an owned table, found while the references to them are still there."""
+
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+
+
+def lock(driver: Driver, program: Program, values: dict[str, Any]) -> People:
+    """Lock the subjects' rows and return what they say, before anything changes.
 
     Raises:
-        UnknownSubjectError: no row has this key.
+        UnknownSubjectError: there is no such row.
     """
-    rows = driver.rows(program.lock, key_values(program, key))
+    rows = driver.rows(program.lock, values)
     if not rows:
         raise UnknownSubjectError(program.table.fullname)
-    return capture(driver, program, rows[0])
+    return capture(driver, program, rows)
 
 
-def close(driver: Driver, program: Program, person: Captured, now: datetime) -> Outcome:
-    """Carry out every step for the locked *person* and return what it did.
+def lock_one(driver: Driver, program: Program, key: tuple[Any, ...]) -> People:
+    """Lock the row with this *key*; see `lock`."""
+    return lock(driver, program, key_values(program, key))
 
-    The tombstone of a row that somebody marked by hand stays as it is.
+
+def close(
+    driver: Driver, program: Program, people: People, now: datetime, *, marked: bool = False
+) -> Outcome:
+    """Carry out every step for the locked *people* and return what it did.
+
+    The tombstone of a row that somebody has *marked* by hand stays as it is.
     """
+    owned = _find_owned(driver, program, people)
     credentials = [table for table in program.tables if table.has(Revoke)]
-    others = [table for table in program.tables if not table.has(Revoke)]
-    counts = [(table, _carry_out(driver, table, person)) for table in credentials]
-    if program.tombstone and person.closed_at is None:
-        driver.run(program.mark, {**person.values, "now": now})
-    counts += [(table, _carry_out(driver, table, person)) for table in (*others, program.own)]
+    others = [table for table in program.tables if not table.has(Revoke) and not table.owned]
+    counts = [(table, _carry_out(driver, table, people)) for table in credentials]
+    if program.tombstone and not marked:
+        driver.run(program.mark, {**people.values, "now": now})
+    counts += [(table, _carry_out(driver, table, people)) for table in (*others, program.own)]
+    counts += _carry_out_owned(driver, program, owned)
+    if program.early_check is not None:
+        driver.run(program.early_check, {})
     return Outcome(_steps(program, counts, now.date()))
 
 
-def again(driver: Driver, program: Program, person: Captured, today: date) -> Outcome:
+def again(driver: Driver, program: Program, people: People, today: date) -> Outcome:
     """Carry out the steps once more, except on the subject's own row.
 
     A writer that was waiting on our lock may have written after the commit. The result says how
     many rows that were, and now how many rows each link reaches.
     """
+    owned = _find_owned(driver, program, people)
     counts = []
     for table in program.tables:
-        done = _carry_out(driver, table, person)
-        if table.redacts:
-            done.redacted = count(driver, table, person).redacted
-        counts.append((table, done))
+        if not table.owned:
+            done = _carry_out(driver, table, people)
+            if table.redacts:
+                done.redacted = count(driver, table, people).redacted
+            counts.append((table, done))
+    counts += _carry_out_owned(driver, program, owned)
     return Outcome(_steps(program, counts, today))
 
 
-def _carry_out(driver: Driver, table: TableProgram, person: Captured) -> Count:
-    done = Count(kept=kept(driver, table, person))
+def _carry_out(driver: Driver, table: TableProgram, people: People) -> Count:
+    if not table.may_collide:
+        return _write(driver, table, people)
+    for _ in range(TRIES - 1):
+        try:
+            with driver.savepoint():
+                return _write(driver, table, people)
+        except ConflictError:
+            # The placeholder was taken; the next one is another.
+            continue
+    return _write(driver, table, people)
+
+
+def _write(driver: Driver, table: TableProgram, people: People) -> Count:
+    done = Count(kept=kept(driver, table, people))
     # Read before the static columns change, so that a row with both kinds is counted once.
-    edits = mentions(driver, table, person, locked=True)
+    found = edits(driver, table, people, locked=True)
     if table.delete is not None:
-        done.removed = driver.run(table.delete, person.values)
+        done.removed = driver.run(table.delete, people.values)
+    if found:
+        # Before the static columns: PostgreSQL's address of a row changes with every write.
+        driver.run_many(table.rewrite, [edit.parameters() for edit in found])
+        done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:
-        done.changed = driver.run(table.update, person.values)
-    if edits:
-        driver.run_many(table.rewrite, [_bound(key, new) for key, _, new in edits])
-        done.changed += sum(1 for _, unfinished, _ in edits if not unfinished)
+        done.changed += driver.run(table.update, people.values)
     return done
 
 
-def _bound(key: Sequence[object], new: Sequence[object]) -> dict[str, object]:
-    return {
-        **{f"key_{i}": value for i, value in enumerate(key)},
-        **{f"new_{i}": value for i, value in enumerate(new)},
-    }
+def _find_owned(driver: Driver, program: Program, people: People) -> dict[str, _Owned]:
+    found = {}
+    for table in program.tables:
+        if table.owned:
+            rows = driver.rows(table.keys, people.values)
+            found[table.name] = _Owned(
+                [{f"key_{i}": part for i, part in enumerate(key)} for key in rows],
+                edits(driver, table, people, locked=True),
+            )
+    return found
+
+
+def _carry_out_owned(
+    driver: Driver, program: Program, owned: dict[str, _Owned]
+) -> list[tuple[TableProgram, Count]]:
+    counts = []
+    for table in program.tables:
+        if not table.owned:
+            continue
+        found, done = owned[table.name], Count()
+        if found.edits:
+            driver.run_many(table.rewrite, [edit.parameters() for edit in found.edits])
+            done.changed = sum(1 for edit in found.edits if not edit.unfinished)
+        statement = table.delete or table.update
+        if found.keys and statement is not None:
+            driver.run_many(statement, found.keys)
+            if table.delete is not None:
+                done.removed = len(found.keys)
+            else:
+                done.changed += len(found.keys)
+        counts.append((table, done))
+    return counts
 
 
 def _steps(
     program: Program, counts: list[tuple[TableProgram, Count]], today: date
 ) -> tuple[Step, ...]:
     """Return the steps in the order in which a plan shows them."""
-    position = {table.table.fullname: i for i, table in enumerate(program.tables)}
-    ordered = sorted(
-        counts, key=lambda each: (each[0].own, position.get(each[0].table.fullname, 0))
-    )
+    position = {table.name: i for i, table in enumerate(program.tables)}
+    ordered = sorted(counts, key=lambda each: (each[0].own, position.get(each[0].name, 0)))
     return tuple(in_order(ordered, today))

@@ -7,15 +7,15 @@ reaches the subject's table. Problems are collected, never raised one at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from efface.errors import Problem
-from efface.policy.actions import Delete, Match, Revoke
+from efface.policy.actions import Clear, Delete, Match, Owned, Revoke, Unlink
 from efface.policy.markers import LeavingMark, Via
-from efface.policy.rules import Policy
+from efface.policy.rules import Policy, TableRule
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,14 @@ class Hop:
 
 @dataclass(frozen=True)
 class Path:
-    """The hops from a table's rows to the subject's row."""
+    """The hops from a table's rows to the subject's row.
+
+    The rows of an owned table are referred to; ``sharers`` are all references to them, each with
+    the paths by which the referring rows are the subject's own.
+    """
 
     hops: tuple[Hop, ...]
+    sharers: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
 
     @property
     def depth(self) -> int:
@@ -93,6 +98,10 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
                 found.append(Reach(mark, Path(hops)))
         if found:
             reaches[name] = tuple(found)
+    for name, owned in list(reaches.items()):
+        if any(isinstance(reach.mark.via, Owned) for reach in owned):
+            reaches[name] = _with_sharers(policy, owned, reaches)
+            problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, reaches)
     return Graph(policy, reaches, _deepest_first(policy, reaches)), tuple(problems)
 
@@ -123,6 +132,8 @@ def _hops(policy: Policy, table: Table, via: Via, seen: frozenset[str]) -> Itera
 def _first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
     if isinstance(via, Match):
         return _match_hop(policy, table, via), None
+    if isinstance(via, Owned):
+        return _owned_hop(policy, table, via), None
     onward = None
     names = via if isinstance(via, tuple) else (via,)
     if isinstance(via, str) and "." in via:
@@ -171,6 +182,61 @@ def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
             f'equals="{via.equals}", shared=True).',
         )
     return Hop(table, (table.c[via.column],), target, (column,), True)
+
+
+def _owned_hop(policy: Policy, table: Table, via: Owned) -> Hop:
+    name, _, column = via.by.rpartition(".")
+    if name not in policy.tables or column not in policy.tables[name].table.c:
+        raise _NoPath("E201", f"Owned names {via.by}, which is not a column of a table here.")
+    by = policy.tables[name].table
+    for constraint in by.foreign_key_constraints:
+        if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
+            referring = _reference_hop(policy, by, constraint)
+            return Hop(table, referring.target_columns, by, referring.columns, False)
+    raise _NoPath("E201", f"{via.by} does not refer to {table.fullname}.")
+
+
+def _with_sharers(
+    policy: Policy, owned: tuple[Reach, ...], reaches: dict[str, tuple[Reach, ...]]
+) -> tuple[Reach, ...]:
+    """Return the reaches of an owned table, knowing every reference to its rows."""
+    table = owned[0].path.hops[0].table
+    sharers = []
+    for name, rule in policy.tables.items():
+        for constraint in rule.table.foreign_key_constraints:
+            if constraint.referred_table is table:
+                hop = _reference_hop(policy, rule.table, constraint)
+                sharers.append(
+                    (
+                        Hop(table, hop.target_columns, rule.table, hop.columns, False),
+                        (*(reach.path for reach in reaches.get(name, ())), *_own_path(rule)),
+                    )
+                )
+    return tuple(replace(r, path=replace(r.path, sharers=tuple(sharers))) for r in owned)
+
+
+def _own_path(rule: TableRule) -> tuple[Path, ...]:
+    """Return the path by which the subject's own row is the subject's."""
+    if not rule.subjects:
+        return ()
+    key = tuple(rule.table.primary_key.columns)
+    return (Path((Hop(rule.table, key, rule.table, key, False),)),)
+
+
+def _owned_problems(policy: Policy, owned: tuple[Reach, ...]) -> Iterator[Problem]:
+    name = owned[0].path.hops[0].table.fullname
+    if len(owned) > 1:
+        yield Problem("E202", name, None, "A table with an Owned link has no other link.")
+    for reach in owned:
+        hop = reach.path.hops[0]
+        rule = policy.tables[hop.target.fullname]
+        actions = [mark.action for mark in rule.columns.get(hop.target_columns[0].name, ())]
+        goes = all(isinstance(m.action, (Delete, Revoke)) for m in rule.leavings)
+        lets_go = any(isinstance(action, (Unlink, Clear)) for action in actions)
+        if isinstance(reach.mark.action, Delete) and not (lets_go or (goes and rule.leavings)):
+            column = hop.target_columns[0].name
+            text = f"{rule.name}.{column} still refers to the rows that go. Mark the column:"
+            yield Problem("E103", name, None, text, "personal(Unlink())")
 
 
 def _is_unique(column: Column[Any]) -> bool:

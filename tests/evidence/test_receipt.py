@@ -22,7 +22,7 @@ def receipt():
     with engine.begin() as connection:
         settled = eraser.settle(connection, receipt)
     engine.dispose()
-    return settled.remembering(receipt.person)
+    return settled.remembering(receipt.people)
 
 
 def test_a_receipt_survives_json(receipt):
@@ -38,7 +38,7 @@ def test_a_receipt_shows_nothing_of_the_person(receipt):
         str([getattr(receipt, f.name) for f in fields(receipt)]),
         str(vars(receipt)),
         pickle.dumps(receipt).decode("latin-1"),
-        repr(receipt.person),
+        repr(receipt.people),
     ]
 
     for text in shown:
@@ -47,9 +47,9 @@ def test_a_receipt_shows_nothing_of_the_person(receipt):
 
 
 def test_copies_and_pickles_forget_the_person(receipt):
-    assert receipt.person is not None
-    assert copy.copy(receipt).person is None
-    assert pickle.loads(pickle.dumps(receipt)).person is None  # made in this line
+    assert receipt.people is not None
+    assert copy.copy(receipt).people is None
+    assert pickle.loads(pickle.dumps(receipt)).people is None  # made in this line
     assert pickle.loads(pickle.dumps(receipt)) == receipt  # made in this line
 
 

@@ -36,7 +36,7 @@ from efface.errors import (
     WeakKeyError,
 )
 from efface.plan.driver import Driver
-from efface.plan.planner import aware
+from efface.plan.people import aware
 from efface.store.tables import closings
 from tests.databases import allow, refuse
 from tests.schemas import forum
@@ -472,7 +472,7 @@ def test_the_number_of_statements_does_not_depend_on_rows(engine, monkeypatch):
             super().__init__(connection)
             drivers.append(self)
 
-    monkeypatch.setattr("efface.eraser.Driver", Counted)
+    monkeypatch.setattr("efface.eraser.joined.Driver", Counted)
 
     def statements(subject):
         drivers.clear()

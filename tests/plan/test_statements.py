@@ -6,6 +6,7 @@ from sqlalchemy.dialects import sqlite
 from efface import Policy
 from efface.graph import build
 from efface.plan.program import Program
+from efface.policy.actions import Tokens
 from tests.schemas import forum
 
 
@@ -13,7 +14,7 @@ def program():
     """The forum's statements for SQLite."""
     graph, problems = build(Policy.from_metadata(forum.Base.metadata))
     assert problems == ()
-    return Program(graph, sqlite.dialect())
+    return Program(graph, sqlite.dialect(), Tokens.database())
 
 
 def sql(statement):

@@ -137,27 +137,15 @@ def register_user(
     return user
 
 
-def confirm_user(
-    session: Session, secret: str, *, current_user: User | None = None, password: str = ""
-) -> User | None:
+def confirm_user(session: Session, secret: str) -> User | None:
     """Believe that an address belongs to whoever holds the link that was sent to it.
 
-    Somebody else may have registered with it. So the password stays only when its owner is here
-    now: logged in, or typing it. Otherwise it goes, with all log-ins, and a new one is set
-    through "Forgot your password?".
+    The link works once, and with it go all others of its kind.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.CONFIRM)
-    if user is None or user.confirmed_at:
+    if user is None or user.confirmed_at or not _update(session, user, confirmed_at=_now(session)):
         return None
-    values: dict[str, Any] = {"confirmed_at": _now(session)}
-    is_owner = (current_user and current_user.id == user.id) or (
-        password and check_password(session, user, password)
-    )
-    if not is_owner:
-        values["hashed_password"] = None
-    if not _update(session, user, **values):
-        return None
-    tokens.delete_user_tokens(session, user, *([tokens.CONFIRM] if is_owner else []))
+    tokens.delete_user_tokens(session, user, tokens.CONFIRM)
     return user
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, Request
 from fastapi.responses import Response
 
-from garden.accounts import sessions, tokens, users
+from garden.accounts import sessions, users
 from garden.accounts.forms import FormError
 from garden.accounts.letters import deliver_user_confirmation_instructions
 from garden.web import Database, ForOthers, Visitor, link_to, redirect, render
@@ -71,38 +71,20 @@ def send_confirmation(
 
 
 @router.get("/users/confirm/{token}")
-def edit_confirmation(request: Request, db: Database, user: Visitor, token: str) -> Response:
+def edit_confirmation(request: Request, token: str) -> Response:
     """Show a button: mail scanners open links, and nothing must come of that."""
-    owner = tokens.get_user_by_email_token(db, token, tokens.CONFIRM)
-    ask = owner is not None and owner.hashed_password and (user is None or user.id != owner.id)
-    return render(request, "confirm_account", token=token, ask_for_password=bool(ask))
+    return render(request, "confirm_account", token=token)
 
 
 @router.post("/users/confirm/{token}")
-def confirm(
-    request: Request,
-    db: Database,
-    tasks: BackgroundTasks,
-    user: Visitor,
-    *,
-    token: str,
-    password: Text = "",
-) -> Response:
+def confirm(request: Request, db: Database, user: Visitor, token: str) -> Response:
     """Confirm the address; nobody is logged in by it."""
-    confirmed = users.confirm_user(db, token, current_user=user, password=password)
-    if confirmed is None:
-        if user is not None and user.confirmed_at:
-            return redirect(request, "/")
-        return redirect(request, "/", error=BAD_LINK)
-    db.commit()
-    tasks.add_task(request.app.state.closing.live.recheck, confirmed.id)
-    if confirmed.hashed_password is None:
-        return redirect(
-            request,
-            "/users/reset_password",
-            info="Your address is confirmed. Now choose a password: ask for the link here.",
-        )
-    return redirect(request, "/", info="Your address is confirmed.")
+    if users.confirm_user(db, token) is not None:
+        db.commit()
+        return redirect(request, "/", info="Your address is confirmed.")
+    if user is not None and user.confirmed_at:
+        return redirect(request, "/")
+    return redirect(request, "/", error=BAD_LINK)
 
 
 def _send_instructions(request: Request, tasks: BackgroundTasks, email: str) -> None:

@@ -5,6 +5,15 @@ database: table and column names, counts and references only. Driver errors quot
 are never chained; their type and SQLSTATE are kept.
 """
 
+from efface.errors.database import (
+    AutocommitError,
+    ConflictError,
+    ConnectionLostError,
+    ReadOnlyError,
+    RetryError,
+    SchemaMismatchError,
+    StatementError,
+)
 from efface.errors.hosts import (
     ClosedAccountsError,
     MissingExtraError,
@@ -32,7 +41,6 @@ from efface.errors.running import (
     ForeignPlanError,
     MissingTablesError,
     StalePlanError,
-    StatementError,
     SubjectKeyError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
@@ -42,8 +50,11 @@ from efface.errors.running import (
 __all__ = [
     "NOTHING_CHANGED",
     "AmbiguousPathError",
+    "AutocommitError",
     "ClosedAccountsError",
+    "ConflictError",
     "ConflictingDecisionError",
+    "ConnectionLostError",
     "EffaceError",
     "ForeignPlanError",
     "ImpossibleActionError",
@@ -56,7 +67,10 @@ __all__ = [
     "PolicyError",
     "PolicyFileError",
     "Problem",
+    "ReadOnlyError",
+    "RetryError",
     "SchemaDriftError",
+    "SchemaMismatchError",
     "SettingsError",
     "StalePlanError",
     "StatementError",

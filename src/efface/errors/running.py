@@ -12,13 +12,15 @@ class UnknownSubjectError(EffaceError):
 
     code = "E401"
 
-    def __init__(self, table: str) -> None:
-        """Name the *table*; the key is the caller's and is not repeated."""
+    def __init__(self, table: str, people: int = 1) -> None:
+        """Name the *table*, and for how many *people*; keys are the caller's, not repeated."""
         super().__init__()
-        self.table = table
+        self.table, self.people = table, people
 
     def message(self) -> str:
         """Return what was looked for and that nothing happened."""
+        if self.people > 1:
+            return f"{self.people} of these keys have no row in {self.table}. {NOTHING_CHANGED}"
         return f"No row of {self.table} has this key. {NOTHING_CHANGED}"
 
 
@@ -88,30 +90,6 @@ class TombstoneWithoutClosingError(EffaceError):
             f"to it: it was marked before Efface came, so its values may still be there. "
             f"{NOTHING_CHANGED} To erase it and keep the date:\n\n"
             '      eraser.adopt(session, subject, actor="...")'
-        )
-
-
-class StatementError(EffaceError):
-    """The database refused a statement; the caller's transaction has been rolled back.
-
-    The driver's text is dropped because it quotes rows.
-    """
-
-    code = "E405"
-
-    def __init__(self, table: str, act: str, driver_error: str, sqlstate: str | None) -> None:
-        """Keep where it happened and the driver's error type, never its text."""
-        super().__init__()
-        self.table, self.act = table, act
-        self.driver_error, self.sqlstate = driver_error, sqlstate
-
-    def message(self) -> str:
-        """Return where the database refused, and that all is as before."""
-        state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
-        return (
-            f"The database refused to {self.act} {self.table} ({self.driver_error}{state}). "
-            "The transaction was rolled back, so nothing was changed. "
-            "The database's own log has the details; run it again when that is mended."
         )
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from efface.evidence.residue import Search
-from efface.plan.planner import Captured
+from efface.plan.people import People
 from efface.plan.steps import Step, step_from_json, step_to_json
 
 
@@ -17,9 +17,10 @@ class Receipt:
     """The record of one closing, frozen.
 
     ``reference`` names it, ``subject`` is a keyed fingerprint, ``steps`` are counted by the
-    database. ``late`` are the rows that a writer added after the closing and the second pass
-    caught; ``search`` is what the search of the database found, None until it was made or where
-    it was not possible. ``already_closed`` says that this call changed nothing.
+    database, for as many people as were closed ``together``. ``late`` are the rows that a writer
+    added after the closing and the second pass caught; ``search`` is what the search of the
+    database found, None until it was made or where it was not possible. ``already_closed`` says
+    that this call changed nothing.
     """
 
     reference: str
@@ -31,6 +32,7 @@ class Receipt:
     steps: tuple[Step, ...]
     settled_at: datetime | None = None
     late: int = 0
+    together: int = 1
     search: Search | None = None
     already_closed: bool = field(default=False, compare=False)
 
@@ -44,24 +46,29 @@ class Receipt:
         """Return the last day on which some record is kept, or None."""
         return max((step.until for step in self.steps if step.until and step.reached), default=None)
 
-    def remembering(self, person: Captured) -> Receipt:
-        """Return this receipt with *person* beside it, in the memory of this process only.
+    def remembering(self, people: People) -> Receipt:
+        """Return this receipt with *people* beside it, in the memory of this process only.
 
         `settle` searches for the person's identifiers, which must not be stored: they are no
         field, and are left out of ``repr``, JSON, copies and pickles.
         """
         copy = replace(self)
-        object.__setattr__(copy, "_person", person)
+        object.__setattr__(copy, "_people", people)
         return copy
 
     @property
-    def person(self) -> Captured | None:
+    def people(self) -> People | None:
         """Return what this process still remembers for `settle`, or None."""
-        return self.__dict__.get("_person")
+        return self.__dict__.get("_people")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the remembered person out of pickles and copies."""
-        return {name: value for name, value in self.__dict__.items() if name != "_person"}
+        """Leave the remembered people out of pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_people"}
+
+    def record(self) -> dict[str, Any]:
+        """Return what the closings table keeps of this receipt."""
+        names = ("reference", "subject", "closed_at", "actor", "policy", "settled_at")
+        return {"receipt": self.to_json(), **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         """Return the receipt as canonical JSON."""
@@ -75,6 +82,7 @@ class Receipt:
             "steps": [step_to_json(step) for step in self.steps],
             "settled_at": self.settled_at.isoformat() if self.settled_at else None,
             "late": self.late,
+            "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
         return json.dumps(data, sort_keys=True, separators=(",", ":"))
@@ -91,3 +99,45 @@ class Receipt:
             search=Search.from_json(search) if search else None,
             **data,
         )
+
+
+@dataclass(frozen=True)
+class BatchReceipt:
+    """The record of closing many accounts in one transaction.
+
+    ``receipts`` has one for each account in the order they were asked for; each can be found by
+    its reference later. ``steps`` count the rows of all people together.
+    """
+
+    actor: str
+    closed_at: datetime
+    steps: tuple[Step, ...]
+    receipts: tuple[Receipt, ...]
+    settled_at: datetime | None = None
+    late: int = 0
+    search: Search | None = None
+
+    @property
+    def closed(self) -> int:
+        """Return how many accounts this batch has closed."""
+        return sum(1 for receipt in self.receipts if not receipt.already_closed)
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows changed."""
+        return sum(step.rows for step in self.steps) + self.late
+
+    def remembering(self, people: People) -> BatchReceipt:
+        """Return this receipt with *people* beside it, in the memory of this process only."""
+        copy = replace(self)
+        object.__setattr__(copy, "_people", people)
+        return copy
+
+    @property
+    def people(self) -> People | None:
+        """Return whom this process still remembers for `settle`, or None."""
+        return self.__dict__.get("_people")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the remembered people out of pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_people"}

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, case, false, select
+from sqlalchemy import Table, case, false, or_, select
 
 from efface.plan.compiled import Statement
 from efface.plan.driver import Driver
-from efface.plan.mentions import Needles, parsed
-from efface.plan.planner import Captured
+from efface.plan.mentions import Crowd, Named, Needles, parsed
+from efface.plan.people import People
 from efface.plan.program import Program
 from efface.plan.statements import as_text, bare, may_mention
 from efface.policy.actions import Retain
@@ -79,31 +79,43 @@ class Residue:
             names = [c.name for c in table.columns if is_text(c) or is_json(c)]
             here = kept.here if kept else bare(table)
             self._searched.append((table, here, kept.retained if kept else false(), names))
-        self._statements: dict[int, list[tuple[Table, list[str], Statement]]] = {}
+        self._statements: dict[int | None, list[tuple[Table, list[str], Statement]]] = {}
 
-    def search(self, driver: Driver, person: Captured) -> Search:
-        """Return where the identifiers of *person* still stand."""
+    def search(self, driver: Driver, values: Mapping[str, Any], needles: Needles) -> Search:
+        """Return where *needles* still stand; *values* say which rows are kept under `Retain`."""
+        patterns = {f"pattern_{i}": pattern for i, pattern in enumerate(needles.patterns)}
+        bound = {**values, **patterns}
+        return self._look(driver, bound, len(patterns), needles)
+
+    def search_many(self, driver: Driver, people: People) -> Search:
+        """Return where the identifiers of any of *people* still stand, reading every text once."""
+        return self._look(driver, people.values, None, Crowd(p.needles for p in people.persons))
+
+    def _look(
+        self, driver: Driver, bound: Mapping[str, Any], patterns: int | None, needles: Named
+    ) -> Search:
         left: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str]] = Counter()
-        for table, names, statement in self._compiled(len(person.needles.patterns)):
-            values = {**person.values, **_patterns(person.needles)}
-            for *texts, is_kept in driver.stream(statement, values):
+        for table, names, statement in self._compiled(patterns):
+            for *texts, is_kept in driver.stream(statement, bound):
                 found = kept if is_kept else left
                 found.update(
                     (table.fullname, name)
                     for name, text in zip(names, texts, strict=True)
-                    if _names(person.needles, text)
+                    if text is not None
+                    and (needles.found_in(text) or needles.found_in(parsed(text)))
                 )
         return Search(
             tables=len(self._searched),
             columns=sum(len(names) for _, _, _, names in self._searched),
             findings=tuple(_findings(left)),
             kept=tuple(_findings(kept)),
-            skipped=person.needles.skipped,
+            skipped=needles.skipped,
         )
 
-    def _compiled(self, patterns: int) -> list[tuple[Table, list[str], Statement]]:
-        if not patterns:
+    def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], Statement]]:
+        """Return a query for each table; for None every row with a text, for 0 none at all."""
+        if patterns == 0:
             return []
         if patterns not in self._statements:
             self._statements[patterns] = [
@@ -114,24 +126,15 @@ class Residue:
         return self._statements[patterns]
 
     def _statement(
-        self, table: Table, here: Any, kept: Any, names: list[str], patterns: int
+        self, table: Table, here: Any, kept: Any, names: list[str], patterns: int | None
     ) -> Statement:
         columns = [here.c[name] for name in names]
         wanted = [*map(as_text, columns), case((kept, 1), else_=0)]
-        query = select(*wanted).select_from(here).where(may_mention(columns, patterns))
+        worth = [c.is_not(None) if patterns is None else may_mention(c, patterns) for c in columns]
+        query = select(*wanted).select_from(here).where(or_(*worth))
         return Statement(
             query, self.program.dialect, table=table.fullname, act="search", results=wanted
         )
-
-
-def _patterns(needles: Needles) -> dict[str, str]:
-    return {f"pattern_{i}": pattern for i, pattern in enumerate(needles.patterns)}
-
-
-def _names(needles: Needles, text: str | None) -> bool:
-    if text is None:
-        return False
-    return needles.found_in(text) or needles.found_in(parsed(text))
 
 
 def _findings(counted: Mapping[tuple[str, str], int]) -> Iterator[Finding]:

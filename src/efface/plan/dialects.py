@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
+    Integer,
     String,
     TableClause,
     Text,
+    TypeDecorator,
+    any_,
     bindparam,
     cast,
+    func,
+    literal_column,
     select,
     type_coerce,
     update,
@@ -19,7 +26,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from efface.policy.actions import DIGITS
 
 
 class Token(ColumnElement[str]):
@@ -27,6 +36,7 @@ class Token(ColumnElement[str]):
 
     type = String()
     inherit_cache = True
+    digits = DIGITS
 
 
 @compiles(Token, "sqlite")
@@ -38,6 +48,59 @@ def _sqlite_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
 def _postgresql_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
     # In the core since PostgreSQL 13, from a strong random source; 122 of 128 bits are random.
     return "replace(gen_random_uuid()::text, '-', '')"
+
+
+def among(
+    dialect: Dialect, target: ColumnElement[Any], name: str, type_: TypeEngine[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that *target* is one of the values bound as *name*.
+
+    One parameter, however many values, so that the statement is compiled once. PostgreSQL gets
+    the column's own array type: ``bigint = ANY(int4[])`` would search linearly for each row.
+    """
+    if dialect.name == "postgresql":
+        return target == any_(bindparam(name, type_=ARRAY(type_)))
+    values = func.json_each(bindparam(name, type_=JSONList(type_))).table_valued("value")
+    return target.in_(select(values.c.value))
+
+
+class TID(UserDefinedType[str]):
+    """PostgreSQL's address of a row."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return "tid"
+
+
+class JSONList(TypeDecorator[list[Any]]):
+    """Several values of one type as one JSON text, each as the database keeps it."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        """Keep the type of the values."""
+        super().__init__()
+        self.item = item
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> str | None:
+        """Return the list as JSON text."""
+        process = self.item.dialect_impl(dialect).bind_processor(dialect)
+        return json.dumps([process(v) if process else v for v in value or ()])
+
+
+def row_address(dialect: Dialect) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """Return what addresses a row without a key, and the condition that it is ``key_0``.
+
+    Good inside one transaction, and on PostgreSQL only until the row is written again.
+    """
+    if dialect.name == "postgresql":
+        ctid: ColumnElement[Any] = literal_column("ctid")
+        return cast(ctid, Text), ctid == cast(bindparam("key_0", type_=Text()), TID())
+    rowid: ColumnElement[Any] = literal_column("rowid", type_=Integer())
+    return rowid, rowid == bindparam("key_0", type_=Integer())
 
 
 def from_text(dialect: Dialect, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
@@ -56,15 +119,18 @@ def lock(
     dialect: Dialect,
     table: TableClause,
     where: ColumnElement[bool],
+    *,
     columns: list[ColumnElement[Any]],
+    key: list[ColumnElement[Any]],
     untouched: ColumnElement[Any],
 ) -> Executable:
     """Return the statement that locks the subject's row and reads *columns* from it.
 
     SQLite ignores FOR UPDATE, and the caller's transaction has usually begun as a reader: there a
     write that changes nothing takes the lock before anything is read, so nobody can write in
-    between. Elsewhere FOR UPDATE is the only row lock that a foreign key's check waits for.
+    between. Elsewhere FOR UPDATE is the only row lock that a foreign key's check waits for; the
+    order keeps two batches that overlap from waiting for each other.
     """
     if dialect.name == "sqlite":
         return update(table).where(where).values({untouched: untouched}).returning(*columns)
-    return select(*columns).where(where).with_for_update()
+    return select(*columns).where(where).order_by(*key).with_for_update()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
 
-from efface.errors import StatementError
+from efface.errors import AutocommitError, StatementError
+from efface.errors.database import refused
 from efface.plan.compiled import Statement
 
 
@@ -15,13 +17,19 @@ class Driver:
     """One cursor in the caller's transaction; counts the statements it has run."""
 
     def __init__(self, connection: Connection) -> None:
-        """Join the transaction of *connection*, beginning it where nothing has run yet."""
+        """Join the transaction of *connection*, beginning it where nothing has run yet.
+
+        Raises:
+            AutocommitError: each statement would be committed by itself.
+        """
         if not connection.in_transaction():
             # As SQLAlchemy itself does at the first statement: the caller commits.
             connection.begin()
+        if _commits_each_statement(connection):
+            raise AutocommitError
         self.connection = connection
         self.statements = 0
-        self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
+        self._dbapi: Any = connection.dialect.loaded_dbapi
         self._cursor: Any = connection.connection.cursor()
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
@@ -47,21 +55,56 @@ class Driver:
         self.statements += 1
         try:
             self._cursor.executemany(statement.sql, bound)
-        except self._errors as error:
+        except self._dbapi.Error as error:
             raise self._refused(statement, error) from None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block did when it fails, and only that."""
+        self._plain("SAVEPOINT efface")
+        try:
+            yield
+        except StatementError:
+            self._plain("ROLLBACK TO SAVEPOINT efface")
+            raise
+        self._plain("RELEASE SAVEPOINT efface")
 
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
 
+    def _plain(self, sql: str) -> None:
+        self.statements += 1
+        self._cursor.execute(sql)
+
     def _execute(self, statement: Statement, bound: Any) -> None:
         self.statements += 1
         try:
             self._cursor.execute(statement.sql, bound)
-        except self._errors as error:
+        except self._dbapi.Error as error:
             raise self._refused(statement, error) from None
 
     def _refused(self, statement: Statement, error: Exception) -> StatementError:
         # `from None` and no text: drivers quote rows in what they say.
-        sqlstate = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
-        return StatementError(statement.table, statement.act, type(error).__name__, sqlstate)
+        connection = self.connection.connection.dbapi_connection
+        is_lost = self.connection.dialect.is_disconnect(error, connection, self._cursor)  # type: ignore[arg-type]  # the driver's own types
+        is_conflict = isinstance(error, self._dbapi.IntegrityError)
+        if is_lost:
+            # The pool must not hand this connection to anybody again.
+            self.connection.invalidate()
+        return refused(
+            statement.table, statement.act, error, is_lost=is_lost, is_conflict=is_conflict
+        )
+
+
+def _commits_each_statement(connection: Connection) -> bool:
+    dbapi: Any = connection.connection.dbapi_connection
+    try:
+        is_set = connection.dialect.detect_autocommit_setting(dbapi)
+    except NotImplementedError:
+        return False
+    if is_set and connection.dialect.name == "sqlite":
+        # Applications that begin by themselves set the driver so; then it has begun by now.
+        driver: Any = connection.connection.driver_connection
+        return not driver.in_transaction
+    return is_set

@@ -12,12 +12,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 SHORTEST = 4
 """Identifiers with fewer characters are neither replaced nor searched for: they hit by chance."""
 
 _JSON_STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
+_WORD = re.compile(r"\w+")
 _ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
 _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 
@@ -48,6 +49,15 @@ class Needles:
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Leave the values behind: a pickled receipt must not carry them."""
         return (Needles, ((),))
+
+    def first_words(self) -> set[str]:
+        """Return the first word of each identifier, without regard to case."""
+        return {
+            found[0]
+            for word in self._words
+            for form in _forms(word)
+            if (found := _WORD.findall(form.casefold()))
+        }
 
     @property
     def _mention(self) -> re.Pattern[str]:
@@ -86,6 +96,49 @@ class Needles:
             return json.dumps(new, ensure_ascii=False) + (match["colon"] or "")
 
         return _JSON_STRING.sub(edited, document)
+
+
+class Crowd:
+    """The identifiers of many people, looked for in one reading of a text.
+
+    Each identifier is filed under its first word. A text is cut into words once, and only those
+    that begin some identifier are looked at more closely.
+    """
+
+    __slots__ = ("_by_first_word", "skipped")
+
+    def __init__(self, people: Iterable[Needles]) -> None:
+        """File the identifiers of *people*."""
+        self._by_first_word: dict[str, list[Needles]] = {}
+        self.skipped = 0
+        for needles in people:
+            self.skipped += needles.skipped
+            for first in needles.first_words():
+                self._by_first_word.setdefault(first, []).append(needles)
+
+    def __repr__(self) -> str:
+        """Return nothing of them."""
+        return "<Crowd>"
+
+    def found_in(self, value: object) -> bool:
+        """Return whether *value* (text or JSON data) mentions any of them."""
+        for text in _texts(value):
+            for word in set(_WORD.findall(text.casefold())):
+                for needles in self._by_first_word.get(word, ()):
+                    if needles.found_in(text):
+                        return True
+        return False
+
+
+class Named(Protocol):
+    """Whatever can be looked for in a text."""
+
+    @property
+    def skipped(self) -> int:
+        """Return how many identifiers are too short to look for."""
+
+    def found_in(self, value: object) -> bool:
+        """Return whether *value* mentions one of them."""
 
 
 def parsed(value: object) -> Any:

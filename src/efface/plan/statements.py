@@ -7,9 +7,11 @@ Python-side defaults and ``onupdate`` values must not ride along.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     FromClause,
     Table,
@@ -19,6 +21,8 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    exists,
+    false,
     func,
     literal,
     null,
@@ -29,10 +33,13 @@ from sqlalchemy import (
     tuple_,
     type_coerce,
 )
+from sqlalchemy.engine import Dialect
 
 from efface.graph import Hop, Path
-from efface.plan.dialects import Token
-from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace, ReplaceMentions
+from efface.plan.dialects import Token, among
+from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace, Unlink
+
+Condition = ColumnElement[bool]
 
 
 def bare(source: Table) -> TableClause:
@@ -41,54 +48,108 @@ def bare(source: Table) -> TableClause:
     return table(source.name, *columns, schema=source.schema)
 
 
-def subject_bind(name: str, type_: Any, *, by_value: bool = False) -> ColumnElement[Any]:
-    """Return the parameter that holds the subject's value of the column *name*.
+@dataclass(frozen=True)
+class Subjects:
+    """How statements name the people: by one value each, or by an array for many at once."""
 
-    Links by value have parameters of their own: a blank or a placeholder matches nothing there.
-    """
-    return bindparam(f"{'match' if by_value else 'subject'}_{name}", type_=type_)
+    dialect: Dialect
+    many: bool = False
 
+    def equal(
+        self, mine: ColumnElement[Any], theirs: Column[Any], *, by_value: bool = False
+    ) -> Condition:
+        """Return the condition that *mine* holds the subjects' value of the column *theirs*.
 
-def reaches(path: Path, here: FromClause) -> ColumnElement[bool]:
-    """Return the condition that *path* leads from a row of *here* to the subject."""
-    return _leads(path.hops, here)
+        Links by value have parameters of their own: a blank or a placeholder matches nothing.
+        """
+        name = f"{'match' if by_value else 'subject'}_{theirs.name}"
+        if self.many:
+            return among(self.dialect, mine, name, theirs.type)
+        return mine == bindparam(name, type_=theirs.type)
 
+    def reached(self, path: Path, here: FromClause) -> Condition:
+        """Return the condition that *path* leads from a row of *here* to a subject."""
+        return self._leads(path.hops, here)
 
-def _leads(hops: Sequence[Hop], here: FromClause) -> ColumnElement[bool]:
-    hop, *onward = hops
-    columns = [here.c[c.name] for c in hop.columns]
-    if not onward:
+    def _leads(self, hops: Sequence[Hop], here: FromClause) -> Condition:
+        hop, *onward = hops
+        columns = [here.c[c.name] for c in hop.columns]
+        if not onward:
+            return and_(
+                *(
+                    self.equal(mine, theirs, by_value=hop.by_value)
+                    for mine, theirs in zip(columns, hop.target_columns, strict=True)
+                )
+            )
+        there = bare(hop.target).alias()
+        targets = [there.c[c.name] for c in hop.target_columns]
+        keys = select(*targets).where(self._leads(onward, there))
+        if hop.by_value:
+            keys = keys.where(targets[0].is_not(None), cast(targets[0], Text) != "")
+        return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
+
+    def refers(self, others: FromClause, own: Hop, here: FromClause) -> Condition:
+        """Return the condition that a row of *others* refers to the row of *here*."""
         return and_(
             *(
-                mine == subject_bind(theirs.name, theirs.type, by_value=hop.by_value)
-                for mine, theirs in zip(columns, hop.target_columns, strict=True)
+                others.c[theirs.name] == here.c[mine.name]
+                for mine, theirs in zip(own.columns, own.target_columns, strict=True)
             )
         )
+
+
+def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
+    """Return the value by which a row of *here* names its subject, at the end of *path*."""
+    return _owner(path.hops, here)
+
+
+def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
+    hop, *onward = hops
+    if not onward:
+        return here.c[hop.columns[0].name]
     there = bare(hop.target).alias()
-    targets = [there.c[c.name] for c in hop.target_columns]
-    keys = select(*targets).where(_leads(onward, there))
-    if hop.by_value:
-        keys = keys.where(targets[0].is_not(None), cast(targets[0], Text) != "")
-    return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
+    joined = and_(
+        *(
+            there.c[theirs.name] == here.c[mine.name]
+            for mine, theirs in zip(hop.columns, hop.target_columns, strict=True)
+        )
+    )
+    # An owned row may be referred to by several rows of the same person.
+    return select(func.min(_owner(onward, there))).where(joined).scalar_subquery()
+
+
+def no_one_else_refers(subjects: Subjects, path: Path, here: FromClause) -> Condition:
+    """Return the condition that only the subject's rows refer to an owned row of *here*."""
+    clauses = []
+    for hop, onward in path.sharers:
+        others = bare(hop.target).alias()
+        theirs = or_(*(subjects.reached(each, others) for each in onward)) if onward else None
+        foreign = [] if theirs is None else [is_not_true(theirs)]
+        clauses.append(
+            ~exists().select_from(others).where(subjects.refers(others, hop, here), *foreign)
+        )
+    return and_(true(), *clauses)
 
 
 def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return what a static column action writes into *target*."""
-    if isinstance(action, Clear):
+    if isinstance(action, (Clear, Unlink)):
         return null()
     if isinstance(action, Replace):
         return literal(action.value, type_=target.type)
     if isinstance(action, Placeholder):
         made: ColumnElement[Any] = Token()
+        if action.digits < Token.digits:
+            made = func.substr(made, 1, action.digits)
         if action.prefix:
             made = literal(action.prefix).concat(made)
         return made.concat(action.suffix) if action.suffix else made
     raise TypeError(f"{action.word} has no value that is the same for every row")
 
 
-def not_done(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[bool]:
+def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
     """Return the condition that *target* still holds something else than the action leaves."""
-    if isinstance(action, Clear):
+    if isinstance(action, (Clear, Unlink)):
         return target.is_not(None)
     if isinstance(action, Replace):
         return target.is_distinct_from(literal(action.value, type_=target.type))
@@ -99,25 +160,20 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[
             target.not_like(shape, escape="\\"),
             func.length(target) != action.length,
         )
-    raise TypeError(f"{action.word} is decided on each text, not in a condition")
+    raise TypeError(f"{action.word} is decided on each value, not in a condition")
 
 
-def is_static(action: ColumnAction) -> bool:
-    """Return whether the action writes without reading the row."""
-    return not isinstance(action, ReplaceMentions)
-
-
-def may_mention(columns: Sequence[ColumnElement[Any]], patterns: int) -> ColumnElement[bool]:
-    """Return the condition that a text in *columns* may hold one of so many patterns.
+def may_mention(target: ColumnElement[Any], patterns: int) -> Condition:
+    """Return the condition that the text in *target* may hold one of so many patterns.
 
     The patterns are bound as ``pattern_0`` and so on.
     """
     return or_(
+        false(),
         *(
             as_text(target).ilike(bindparam(f"pattern_{i}", type_=Text()), escape="\\")
-            for target in columns
             for i in range(patterns)
-        )
+        ),
     )
 
 
@@ -126,7 +182,7 @@ def as_text(target: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(cast(target, Text), Text())
 
 
-def is_not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def is_not_true(condition: Condition) -> Condition:
     """Return the negation for which NULL counts as not true: an empty link reaches nothing."""
     return condition.is_not(true())
 

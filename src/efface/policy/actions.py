@@ -5,12 +5,17 @@ Actions are imperatives because a policy is a list of orders.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
-TOKEN_CHARACTERS = 32
+DIGITS = 32
 """Length of a placeholder's random part: 128 bits as hexadecimal digits."""
+FEWEST_DIGITS = 16
+"""The shortest random part: at 64 bits ten million rows collide with a chance of 3 in a million."""
 
 
 class Basis(StrEnum):
@@ -84,15 +89,17 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """The value becomes unique, random and inert: prefix, 128 random bits, suffix.
+    """The value becomes unique, random and inert: prefix, random hexadecimal digits, suffix.
 
-    The random part does not depend on the person, so nothing leads back.
+    The random part does not depend on the person, so nothing leads back. In a short column it has
+    fewer digits, and then no prefix; see `fitted`.
     """
 
     word: ClassVar[str] = "placeholder"
 
     prefix: str = "anonymized-"
     suffix: str = ""
+    digits: int = DIGITS
 
     @classmethod
     def email(cls) -> Placeholder:
@@ -106,7 +113,22 @@ class Placeholder:
     @property
     def length(self) -> int:
         """Return the number of characters of every value of this placeholder."""
-        return len(self.prefix) + TOKEN_CHARACTERS + len(self.suffix)
+        return len(self.prefix) + self.digits + len(self.suffix)
+
+    def fitted(self, length: int | None) -> Placeholder | None:
+        """Return this placeholder for a column of *length* characters, or None if none fits.
+
+        First the random part is shortened, down to 64 bits; then the prefix goes.
+        """
+        for made in (self, replace(self, prefix="")):
+            room = DIGITS if length is None else length - (made.length - made.digits)
+            if room >= FEWEST_DIGITS:
+                return replace(made, digits=min(made.digits, room))
+        return None
+
+    def value(self, token: str) -> str:
+        """Return the placeholder that *token*, 32 random digits, makes."""
+        return f"{self.prefix}{token[: self.digits]}{self.suffix}"
 
     def made(self, value: object) -> bool:
         """Return whether *value* has the form of this placeholder.
@@ -128,7 +150,74 @@ class ReplaceMentions:
     replacement: str
 
 
-ColumnAction = Clear | Replace | Placeholder | ReplaceMentions
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """The reference becomes NULL: the row stays and leads to the person no more."""
+
+    word: ClassVar[str] = "unlink"
+
+
+@dataclass(frozen=True, slots=True)
+class Generalize:
+    """The value becomes a coarser one.
+
+    ``to`` is ``"year"`` or ``"month"`` for dates and times (the first day of it), a prefix such as
+    ``"/24"`` for IP addresses (an IPv6 address keeps twice as many bits), or a number: so many
+    first characters, as of a postal code.
+    """
+
+    word: ClassVar[str] = "generalize"
+
+    to: str | int
+
+    def coarser(self, value: Any) -> Any:
+        """Return *value* as coarse as ``to`` says; what cannot be read becomes an empty text."""
+        if value is None or value == "":
+            return value
+        if isinstance(self.to, int):
+            return str(value)[: self.to]
+        if isinstance(value, (date, datetime)):
+            start = value.replace(day=1) if self.to == "month" else value.replace(month=1, day=1)
+            if isinstance(start, datetime):
+                start = start.replace(hour=0, minute=0, second=0, microsecond=0)
+            return start
+        return _network(str(value), int(self.to.removeprefix("/")))
+
+
+def _network(text: str, bits: int) -> str:
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        # Whatever it is, it was personal.
+        return ""
+    kept = bits if address.version == IPV4 else 2 * bits
+    return str(ip_network((address, kept), strict=False).network_address)
+
+
+IPV4 = 4
+
+ColumnAction = Clear | Replace | Placeholder | ReplaceMentions | Unlink | Generalize
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Where the random part of placeholders comes from.
+
+    The database makes a token for every row by itself. Where it may not (functions with changing
+    results are forbidden in an UPDATE of some distributed databases), Python does.
+    """
+
+    source: Callable[[], str] | None = None
+
+    @classmethod
+    def database(cls) -> Tokens:
+        """Return tokens that the database makes."""
+        return cls()
+
+    @classmethod
+    def bound(cls, source: Callable[[], str]) -> Tokens:
+        """Return tokens that *source* makes: 32 random hexadecimal digits a call."""
+        return cls(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +236,17 @@ class Match:
     def __str__(self) -> str:
         """Return the link as the plan shows it."""
         return f"{self.column} = {self.equals}"
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A link to rows that the person's rows refer to: ``by`` is ``"table.column"``.
+
+    A row that anybody else refers to as well stays as it is.
+    """
+
+    by: str
+
+    def __str__(self) -> str:
+        """Return the link as the plan shows it."""
+        return self.by

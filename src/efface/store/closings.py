@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,9 +44,9 @@ class Closings:
             "write to",
         )
 
-    def add(self, driver: Driver, values: dict[str, Any]) -> None:
-        """Record a closing."""
-        driver.run(self._add, values)
+    def add(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
+        """Record closings."""
+        driver.run_many(self._add, records)
 
     def receipt_of(self, driver: Driver, subject: str, closed_at: datetime) -> str | None:
         """Return the receipt of the closing that set this tombstone, or None."""
@@ -57,10 +58,9 @@ class Closings:
         found = driver.rows(self._get, {"reference": reference})
         return found[0][0] if found else None
 
-    def settle(self, driver: Driver, reference: str, receipt: str, now: datetime) -> None:
-        """Keep the settled *receipt*."""
-        values = {"reference": reference, "receipt": receipt, "settled_at": now}
-        driver.run(self._settle, values)
+    def settle(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
+        """Keep settled receipts in place of those of their closings."""
+        driver.run_many(self._settle, records)
 
 
 def _bind(name: str) -> Any:

@@ -1,0 +1,266 @@
+"""The conductor: joins the caller's transaction, runs the stages, hands out receipts.
+
+An eraser owns no connection, never commits, and keeps nothing between calls but compiled
+statements.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, overload
+from weakref import WeakSet
+
+from sqlalchemy import Connection, Engine
+
+from efface.eraser.closing import Request, close_many, close_one, settle_batch, settle_one
+from efface.eraser.joined import Bind, expire, join
+from efface.eraser.machine import Machine, check_database
+from efface.errors import Problem, SubjectKeyError
+from efface.evidence.receipt import BatchReceipt, Receipt
+from efface.evidence.residue import Search
+from efface.graph import build
+from efface.plan.driver import Driver
+from efface.plan.mentions import Needles
+from efface.plan.planner import key_values, make_plan
+from efface.plan.steps import Plan
+from efface.policy.actions import Tokens
+from efface.policy.check import check
+from efface.policy.rules import Policy
+from efface.store.fingerprint import Fingerprints
+from efface.store.tables import metadata
+
+ACTOR_LENGTH = 200
+BATCH = 1000
+"""The most people that are closed in one transaction: more would hold locks for too long."""
+
+
+def utc_now() -> datetime:
+    """Return the time now, aware."""
+    return datetime.now(UTC)
+
+
+def new_reference() -> str:
+    """Return a random name for a receipt: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+class Eraser:
+    """Close accounts by a policy, inside the transaction of whoever calls."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        key: bytes | str,
+        clock: Callable[[], datetime] = utc_now,
+        reference: Callable[[], str] = new_reference,
+        tokens: Tokens = Tokens.database(),  # noqa: B008  # frozen value
+    ) -> None:
+        """Make an eraser for *policy*.
+
+        Nothing is checked yet: an undecided column stops the first call, not the import.
+
+        Args:
+            policy: What happens to every column.
+            key: The secret behind fingerprints, at least 16 bytes.
+            clock: Where the time comes from; aware datetimes.
+            reference: Where the names of receipts come from: unique, at most 32 characters.
+            tokens: Where the random part of placeholders comes from.
+
+        Raises:
+            WeakKeyError: *key* is too short.
+        """
+        self.policy = policy
+        self._fingerprints = Fingerprints(key)
+        self._clock = clock
+        self._reference = reference
+        self._tokens = tokens
+        self._machines: dict[tuple[type, str, int], Machine] = {}
+        self._ready: WeakSet[Engine] = WeakSet()
+
+    def check(self) -> tuple[Problem, ...]:
+        """Return everything that keeps the policy from being carried out, links included."""
+        problems = check(self.policy)
+        if any(problem.code == "E102" for problem in problems):
+            return problems
+        return (*problems, *build(self.policy)[1])
+
+    def create_tables(self, bind: Engine | Connection) -> None:
+        """Create the tables that Efface owns where they are missing."""
+        metadata.create_all(bind)
+
+    def plan(self, bind: Bind, subject: Any) -> Plan:
+        """Return what closing the account would do now; reads only.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+            PolicyError: the policy cannot be carried out, or a column is undecided.
+        """
+        key = self._key_of(subject)
+        with self._at_work(bind) as (driver, machine):
+            return make_plan(
+                driver, machine.program, key, self._fingerprint(key), self._now().date()
+            )
+
+    def statements(self, bind: Bind) -> list[str]:
+        """Return the SQL that a closing runs on this database, in order, without values."""
+        with self._at_work(bind) as (_, machine):
+            return [statement.sql for statement in machine.statements()]
+
+    def close_account(
+        self, bind: Bind, subject: Any, *, actor: str, plan: Plan | None = None
+    ) -> Receipt:
+        """Close the account and return the receipt; the caller commits.
+
+        Closing a closed account changes nothing and answers the first receipt, with
+        ``already_closed`` set. After the commit, `settle` does the second pass and the search.
+
+        Args:
+            bind: The Session or Connection whose transaction is used.
+            subject: The primary key of the person's row; a tuple where it has several columns.
+            actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
+            plan: A plan that somebody has read: refused when the database has moved on since.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+            TombstoneWithoutClosingError: the row was marked by hand; see `adopt`.
+            StalePlanError: *plan* no longer fits.
+            StatementError: the database refused; the transaction has been rolled back.
+            PolicyError: the policy cannot be carried out, or a column is undecided.
+        """
+        key, request = self._key_of(subject), self._request(actor)
+        with self._at_work(bind) as (driver, machine):
+            receipt = close_one(driver, machine, key, request, plan=plan)
+        if not receipt.already_closed:
+            expire(bind, (step.table for step in receipt.steps if step.changes_rows))
+        return receipt
+
+    def close_accounts(self, bind: Bind, subjects: Iterable[Any], *, actor: str) -> BatchReceipt:
+        """Close up to 1,000 accounts with the statements of one; the caller commits.
+
+        Either all are closed or none. Accounts that were closed before answer their first
+        receipts.
+
+        Raises:
+            UnknownSubjectError: some row does not exist; nothing was changed.
+            ValueError: there are more than 1,000, or keys of several columns.
+            StatementError: the database refused; the transaction has been rolled back.
+        """
+        # In the order of the keys, so that batches that overlap lock in the same order.
+        keys = list(dict.fromkeys(self._key_of(subject) for subject in subjects))
+        if len(keys) > BATCH or len(self.policy.subject_table.primary_key.columns) > 1:
+            raise ValueError(f"A batch has at most {BATCH} people, each with a key of one column.")
+        request = self._request(actor)
+        with self._at_work(bind) as (driver, machine):
+            batch = close_many(driver, machine, keys, request)
+        expire(bind, (step.table for step in batch.steps if step.changes_rows))
+        return batch
+
+    def adopt(self, bind: Bind, subject: Any, *, actor: str) -> Receipt:
+        """Erase an account whose tombstone was set before Efface came, and keep its date.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+            StatementError: the database refused; the transaction has been rolled back.
+        """
+        key, request = self._key_of(subject), self._request(actor)
+        with self._at_work(bind) as (driver, machine):
+            receipt = close_one(driver, machine, key, request, adopting=True)
+        expire(bind, (step.table for step in receipt.steps if step.changes_rows))
+        return receipt
+
+    @overload
+    def settle(self, bind: Bind, receipt: Receipt) -> Receipt: ...
+
+    @overload
+    def settle(self, bind: Bind, receipt: BatchReceipt) -> BatchReceipt: ...
+
+    def settle(self, bind: Bind, receipt: Receipt | BatchReceipt) -> Receipt | BatchReceipt:
+        """Do the second pass and search the database, after the closing was committed.
+
+        A writer that waited on the closing's lock may have written for the person since. The
+        search needs identifiers that only the process which closed the account remembers: for a
+        receipt from elsewhere the pass is done and ``search`` stays None.
+
+        Raises:
+            StatementError: the database refused; the transaction has been rolled back.
+        """
+        request = self._request(receipt.actor)
+        settled: Receipt | BatchReceipt
+        with self._at_work(bind) as (driver, machine):
+            if isinstance(receipt, BatchReceipt):
+                settled, steps = settle_batch(driver, machine, receipt, request)
+            else:
+                settled, steps = settle_one(driver, machine, receipt, request)
+        expire(bind, (step.table for step in steps if step.changes_rows))
+        return settled
+
+    def verify(self, bind: Bind, subject: Any, identifiers: Iterable[str]) -> Search:
+        """Search every text and JSON column for *identifiers* of a subject; reads only.
+
+        Args:
+            bind: The Session or Connection to read with.
+            subject: The primary key of the person's row: rows under `Retain` are told apart by it.
+            identifiers: What the person was known by; nothing of it is kept or shown.
+        """
+        key = self._key_of(subject)
+        with self._at_work(bind) as (driver, machine):
+            program = machine.program
+            values = dict.fromkeys(f"subject_{name}" for name in program.read_columns)
+            values |= dict.fromkeys(f"match_{name}" for name in program.read_columns)
+            values |= key_values(program, key)
+            return machine.residue.search(driver, values, Needles(identifiers))
+
+    def _request(self, actor: str) -> Request:
+        if not 0 < len(actor) <= ACTOR_LENGTH:
+            raise ValueError(f"actor is 1 to {ACTOR_LENGTH} characters long")
+        return Request(actor, self._now(), self._fingerprint, self._reference)
+
+    @contextmanager
+    def _at_work(self, bind: Bind) -> Iterator[tuple[Driver, Machine]]:
+        with join(bind, self.policy.subject_table) as driver:
+            yield driver, self._machine(driver.connection)
+
+    def _machine(self, connection: Connection) -> Machine:
+        dialect = connection.dialect
+        # A table that joined the metadata later is undecided: count them each time.
+        key = (type(dialect), dialect.paramstyle, len(self.policy.metadata.tables))
+        machine = self._machines.get(key)
+        if machine is None:
+            machine = self._machines[key] = Machine(self.policy, dialect, self._tokens)
+        if connection.engine not in self._ready:
+            check_database(connection, machine.program)
+            self._ready.add(connection.engine)
+        return machine
+
+    def _key_of(self, subject: Any) -> tuple[Any, ...]:
+        table = self.policy.subject_table
+        key = subject if isinstance(subject, tuple) else (subject,)
+        columns = list(table.primary_key.columns)
+        fits = len(key) == len(columns) and all(
+            _python_type(column.type) in ("object", *(c.__name__ for c in type(part).__mro__))
+            for column, part in zip(columns, key, strict=True)
+        )
+        if not fits or any(isinstance(part, bool) for part in key):
+            expected = ", ".join(_python_type(column.type) for column in columns)
+            got = ", ".join(type(part).__name__ for part in key)
+            raise SubjectKeyError(table.fullname, expected, got)
+        return key
+
+    def _fingerprint(self, key: tuple[Any, ...]) -> str:
+        return self._fingerprints.of(self.policy.subject_table.fullname, key)
+
+    def _now(self) -> datetime:
+        # To the second: databases keep different fractions, and the tombstone is compared later.
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+
+def _python_type(type_: Any) -> str:
+    try:
+        name: str = type_.python_type.__name__
+    except NotImplementedError:
+        return "object"
+    return name

@@ -1,0 +1,263 @@
+"""Closing and settling, one account or many: the stages in a row, from lock to receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from efface import execute
+from efface.eraser.machine import Machine
+from efface.errors import (
+    ForeignPlanError,
+    StalePlanError,
+    TombstoneWithoutClosingError,
+    UnknownSubjectError,
+)
+from efface.evidence.receipt import BatchReceipt, Receipt
+from efface.evidence.residue import Search
+from efface.plan.driver import Driver
+from efface.plan.people import People, capture
+from efface.plan.planner import key_values, make_plan
+from efface.plan.program import Program
+from efface.plan.steps import Plan, Step
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call of the eraser brings along: who asks, and the sources of time and names."""
+
+    actor: str
+    now: datetime
+    fingerprint: Callable[[Key], str]
+    reference: Callable[[], str]
+
+
+def close_one(
+    driver: Driver,
+    machine: Machine,
+    key: Key,
+    request: Request,
+    *,
+    plan: Plan | None = None,
+    adopting: bool = False,
+) -> Receipt:
+    """Close one account and return its receipt; a closed one answers its first receipt."""
+    program = machine.program
+    people = execute.lock_one(driver, program, key)
+    fingerprint, closed_at = request.fingerprint(key), people.only.closed_at
+    if closed_at is not None:
+        first = machine.closings.receipt_of(driver, fingerprint, closed_at)
+        if first is not None:
+            return replace(Receipt.from_json(first), already_closed=True)
+        if not adopting:
+            raise TombstoneWithoutClosingError(program.table.fullname, program.tombstone or "")
+    now = closed_at or request.now
+    known = _still_fits(driver, program, key, plan, replace(request, now=now)) if plan else ()
+    outcome = execute.close(driver, program, people, now, marked=closed_at is not None)
+    receipt = Receipt(
+        reference=request.reference(),
+        table=program.table.fullname,
+        subject=fingerprint,
+        policy=program.digest,
+        actor=request.actor,
+        closed_at=now,
+        steps=_with_reached(outcome.steps, known),
+    )
+    machine.closings.add(driver, [receipt.record()])
+    return receipt.remembering(people)
+
+
+def close_many(
+    driver: Driver, machine: Machine, keys: Sequence[Key], request: Request
+) -> BatchReceipt:
+    """Close many accounts with the statements of one; closed ones answer their first receipts."""
+    program = machine.many
+    name = program.key_names[0]
+    rows = driver.rows(program.lock, {f"subject_{name}": [key[0] for key in keys]})
+    by_key = {(row[0],): row for row in rows}
+    if len(by_key) < len(keys):
+        raise UnknownSubjectError(program.table.fullname, len(keys) - len(by_key))
+    found = capture(driver, program, [by_key[key] for key in keys], with_needles=False)
+    earlier = _earlier(driver, machine, found, request)
+    opened = [by_key[p.key] for p in found.persons if p.closed_at is None]
+    steps: tuple[Step, ...] = ()
+    new: dict[Key, Receipt] = {}
+    people = capture(driver, program, opened) if opened else None
+    if people is not None:
+        steps = execute.close(driver, program, people, request.now).steps
+        new = {
+            person.key: Receipt(
+                reference=request.reference(),
+                table=program.table.fullname,
+                subject=request.fingerprint(person.key),
+                policy=program.digest,
+                actor=request.actor,
+                closed_at=request.now,
+                steps=steps,
+                together=len(opened),
+            )
+            for person in people.persons
+        }
+        machine.closings.add(driver, [receipt.record() for receipt in new.values()])
+    receipts = tuple(new.get(key) or earlier[key] for key in keys)
+    batch = BatchReceipt(request.actor, request.now, steps, receipts)
+    return batch.remembering(people) if people is not None else batch
+
+
+def _earlier(
+    driver: Driver, machine: Machine, found: People, request: Request
+) -> dict[Key, Receipt]:
+    earlier = {}
+    for person in found.persons:
+        if person.closed_at is None:
+            continue
+        subject = request.fingerprint(person.key)
+        first = machine.closings.receipt_of(driver, subject, person.closed_at)
+        if first is None:
+            program = machine.program
+            raise TombstoneWithoutClosingError(program.table.fullname, program.tombstone or "")
+        earlier[person.key] = replace(Receipt.from_json(first), already_closed=True)
+    return earlier
+
+
+def settle_one(
+    driver: Driver, machine: Machine, receipt: Receipt, request: Request
+) -> tuple[Receipt, tuple[Step, ...]]:
+    """Do the second pass and the search for one closing; also return what the pass did."""
+    stored = machine.closings.receipt(driver, receipt.reference)
+    latest = Receipt.from_json(stored) if stored else receipt
+    if latest.settled_at and (latest.search or receipt.people is None):
+        return latest, ()
+    # Searched before anything is locked: reading a whole database takes its time, and on SQLite
+    # nobody could write meanwhile. What the second pass then changes is searched again.
+    search = _search(driver, machine, receipt)
+    people, is_there = _settling(driver, machine.program, receipt, request)
+    steps: tuple[Step, ...] = ()
+    if people is not None and is_there:
+        today = receipt.closed_at.date()
+        steps = execute.again(driver, machine.program, people, today).steps
+    late = sum(step.rows for step in steps)
+    if late:
+        search = _search(driver, machine, receipt)
+    settled = replace(
+        latest,
+        steps=_with_reached(latest.steps, steps),
+        late=latest.late + late,
+        settled_at=request.now,
+        search=search,
+    )
+    machine.closings.settle(driver, [settled.record()])
+    return settled, steps
+
+
+def _search(driver: Driver, machine: Machine, receipt: Receipt) -> Search | None:
+    known = receipt.people
+    return machine.residue.search(driver, known.values, known.only.needles) if known else None
+
+
+def settle_batch(
+    driver: Driver, machine: Machine, batch: BatchReceipt, request: Request
+) -> tuple[BatchReceipt, tuple[Step, ...]]:
+    """Do the second pass and the search for a batch; also return what the pass did.
+
+    Raises:
+        ValueError: this process does not remember the people; settle each receipt by itself.
+    """
+    people, program = batch.people, machine.many
+    if people is None:
+        raise ValueError("Only the process that closed a batch can settle it as one.")
+    name = program.key_names[0]
+    search = machine.residue_of_many.search_many(driver, people)
+    rows = driver.rows(program.lock, {f"subject_{name}": [p.key[0] for p in people.persons]})
+    # Keys are given out again: whoever has one now must still be whom we closed.
+    state = {p.key: p.closed_at for p in capture(driver, program, rows, with_needles=False).persons}
+    if program.policy.removes_subject or program.tombstone is None:
+        ours = [person for person in people.persons if person.key not in state]
+    else:
+        ours = [person for person in people.persons if state.get(person.key) == batch.closed_at]
+    steps: tuple[Step, ...] = ()
+    if ours:
+        steps = execute.again(driver, program, People(program, ours), batch.closed_at.date()).steps
+    late = sum(step.rows for step in steps)
+    if late:
+        search = machine.residue_of_many.search_many(driver, people)
+    counted = _with_reached(batch.steps, steps)
+    receipts = tuple(
+        receipt
+        if receipt.already_closed
+        else replace(receipt, steps=counted, late=late, settled_at=request.now, search=search)
+        for receipt in batch.receipts
+    )
+    machine.closings.settle(driver, [r.record() for r in receipts if not r.already_closed])
+    settled = replace(
+        batch,
+        steps=counted,
+        receipts=receipts,
+        settled_at=request.now,
+        late=late,
+        search=search,
+    )
+    return settled, steps
+
+
+def _still_fits(
+    driver: Driver, program: Program, key: Key, plan: Plan, request: Request
+) -> tuple[Step, ...]:
+    """Return the steps as they are now, or raise where *plan* shows others."""
+    fingerprint = request.fingerprint(key)
+    if plan.fingerprint != fingerprint or plan.policy != program.digest:
+        raise ForeignPlanError
+    fresh = make_plan(driver, program, key, fingerprint, request.now.date())
+    for planned, found in zip(plan.steps, fresh.steps, strict=True):
+        if planned.rows != found.rows:
+            raise StalePlanError(found.table, planned.rows, found.rows)
+        if planned != found:
+            raise StalePlanError(found.table, planned.reached or 0, found.reached or 0)
+    return fresh.steps
+
+
+def _settling(
+    driver: Driver, program: Program, receipt: Receipt, request: Request
+) -> tuple[People | None, bool]:
+    """Return the person of *receipt* and whether the row with that key is still theirs.
+
+    Databases give keys out again: the steps must never run on whoever has the key now.
+    """
+    people = receipt.people
+    key = people.only.key if people else _key_by_fingerprint(driver, program, receipt, request)
+    if key is None:
+        return None, False
+    rows = driver.rows(program.lock, key_values(program, key))
+    if program.tombstone is None or program.policy.removes_subject:
+        return people, not rows
+    if not rows:
+        return people, False
+    now = capture(driver, program, rows, with_needles=False)
+    return people or now, now.only.closed_at == receipt.closed_at
+
+
+def _key_by_fingerprint(
+    driver: Driver, program: Program, receipt: Receipt, request: Request
+) -> Key | None:
+    """Return the key that our records keep only as a fingerprint, by the moment of the closing."""
+    if program.tombstone is None:
+        return None
+    for key in driver.rows(program.closed_at, {"now": receipt.closed_at}):
+        if request.fingerprint(tuple(key)) == receipt.subject:
+            return tuple(key)
+    return None
+
+
+def _with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return *steps* with the numbers of reached rows that *counted* knows."""
+    known = {(step.table, step.action): step.reached for step in counted}
+    return tuple(
+        replace(step, reached=known.get((step.table, step.action)))
+        if step.reached is None
+        else step
+        for step in steps
+    )

@@ -1,0 +1,355 @@
+"""The statements for one table, compiled once: what goes, what changes, what stays.
+
+A table gets at most one DELETE and one UPDATE whatever the number of links and rows; values that
+have to be read first (texts that may mention the person) get one SELECT and one UPDATE by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    TableClause,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import Dialect
+
+from efface.plan.compiled import Statement
+from efface.plan.dialects import from_text, row_address
+from efface.plan.statements import (
+    Condition,
+    as_text,
+    is_not_true,
+    may_mention,
+    new_value,
+    not_done,
+)
+from efface.policy.actions import (
+    DIGITS,
+    Delete,
+    Generalize,
+    Placeholder,
+    Redact,
+    ReplaceMentions,
+    Retain,
+    Revoke,
+    RowAction,
+    Tokens,
+)
+from efface.policy.check import is_json
+from efface.policy.markers import Via
+from efface.policy.rules import PersonalColumn
+
+
+@dataclass(frozen=True)
+class Target:
+    """Rows of a table that one link reaches, and what is to happen to them.
+
+    ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
+    that holds it.
+    """
+
+    action: RowAction
+    condition: Condition
+    owner: ColumnElement[Any]
+    owner_column: str
+    through: str | None = None
+    via: Via | None = None
+    identifiers: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass
+class TableProgram:
+    """The compiled statements for one table.
+
+    ``own`` is the subject's table as far as the person's own row goes; ``owned`` a table whose
+    rows are found through rows that refer to them, and are written by key after those.
+    """
+
+    table: Table
+    here: TableClause
+    dialect: Dialect
+    targets: tuple[Target, ...]
+    columns: dict[str, PersonalColumn]
+    tokens: Tokens
+    own: bool = False
+    owned: bool = False
+    many: bool = False
+    _candidates: dict[tuple[int, bool], Statement] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the table's full name."""
+        return self.table.fullname
+
+    # ------------------------------------------------------------ which rows
+
+    def has(self, *kinds: type) -> bool:
+        """Return whether some link carries an action of one of these *kinds*."""
+        return any(isinstance(target.action, kinds) for target in self.targets)
+
+    @property
+    def redacts(self) -> bool:
+        """Return whether rows stay without their values."""
+        return self.has(Redact)
+
+    def _any(self, *kinds: type) -> Condition:
+        return or_(false(), *(t.condition for t in self.targets if isinstance(t.action, kinds)))
+
+    def _stays(self, *kinds: type) -> list[Condition]:
+        return [is_not_true(self._any(*kinds))] if self.has(*kinds) else []
+
+    @cached_property
+    def retained(self) -> Condition:
+        """Return the condition of rows that stay with their values."""
+        return self._any(Retain)
+
+    @cached_property
+    def removed(self) -> Condition:
+        """Return the condition of rows that go: Retain and Redact outrank Delete."""
+        if not self.has(Delete, Revoke):
+            return false()
+        return and_(self._any(Delete, Revoke), *self._stays(Retain, Redact))
+
+    @cached_property
+    def redacted(self) -> Condition:
+        """Return the condition of rows that stay without their values: Retain outranks Redact."""
+        if not self.redacts:
+            return false()
+        return and_(self._any(Redact), *self._stays(Retain))
+
+    def _where(self, mark: PersonalColumn) -> Condition:
+        """Return the condition of rows in which the column's value is the person's."""
+        if mark.via is None:
+            return self.redacted
+        mine = [t.condition for t in self.targets if t.via == mark.via]
+        return and_(self.redacted, or_(false(), *mine))
+
+    def target_of(self, mark: PersonalColumn) -> Target:
+        """Return the link through which the column's value is the person's."""
+        fitting = [t for t in self.targets if isinstance(t.action, Redact)]
+        return next((t for t in fitting if t.via == mark.via), fitting[0])
+
+    # ------------------------------------------------------------ which columns
+
+    def _is_edited(self, mark: PersonalColumn) -> bool:
+        if isinstance(mark.action, (ReplaceMentions, Generalize)):
+            return True
+        return isinstance(mark.action, Placeholder) and self.tokens.source is not None
+
+    @cached_property
+    def edited(self) -> dict[str, PersonalColumn]:
+        """Return the columns whose values are read, changed here, and written back by key."""
+        return {name: mark for name, mark in self.columns.items() if self._is_edited(mark)}
+
+    @cached_property
+    def static(self) -> dict[str, PersonalColumn]:
+        """Return the columns whose new value does not depend on the old one."""
+        return {name: mark for name, mark in self.columns.items() if name not in self.edited}
+
+    @cached_property
+    def documents(self) -> frozenset[str]:
+        """Return the edited columns that hold JSON."""
+        return frozenset(name for name in self.edited if is_json(self.table.c[name]))
+
+    @cached_property
+    def _unfinished(self) -> Condition:
+        """Return the condition that a static column of the row still holds the old value."""
+        parts = []
+        for name, mark in self.static.items():
+            undone = not_done(mark.action, self.here.c[name])
+            parts.append(and_(self._where(mark), undone) if mark.via is not None else undone)
+        return or_(false(), *parts)
+
+    @property
+    def may_collide(self) -> bool:
+        """Return whether a placeholder may be taken: few digits, or tokens from elsewhere."""
+        return any(
+            isinstance(mark.action, Placeholder)
+            and (mark.action.digits < DIGITS or self.tokens.source is not None)
+            for mark in self.columns.values()
+        )
+
+    # ------------------------------------------------------------ statements
+
+    def _compile(self, clause: Any, act: str, results: Iterable[Any] = ()) -> Statement:
+        return Statement(clause, self.dialect, table=self.name, act=act, results=tuple(results))
+
+    @cached_property
+    def delete(self) -> Statement | None:
+        """Return the statement that removes rows; of an owned table, the row with a key."""
+        if not self.has(Delete, Revoke):
+            return None
+        where = self._is_key if self.owned else self.removed
+        return self._compile(delete(self.here).where(where), "delete from")
+
+    @cached_property
+    def update(self) -> Statement | None:
+        """Return the statement that replaces static values in rows that still hold old ones."""
+        if not self.static or not self.redacts:
+            return None
+        values = {}
+        for name, mark in self.static.items():
+            target = self.here.c[name]
+            value = new_value(mark.action, target)
+            if mark.via is not None:
+                value = case((self._where(mark), value), else_=target)
+            values[target] = value
+        where = self._is_key if self.owned else self.redacted
+        if not self.own and not self.owned:
+            # The person's own row is written whatever it holds: somebody may have typed a value
+            # that looks like a placeholder.
+            where = and_(where, self._unfinished)
+        return self._compile(update(self.here).values(values).where(where), "redact")
+
+    @cached_property
+    def counts(self) -> Statement:
+        """Return the query for: rows to remove, rows to redact, those of them unfinished."""
+        unfinished = self.redacted if self.own and self.static else self._unfinished
+        wanted = [
+            func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+            for condition in (self.removed, self.redacted, and_(self.redacted, unfinished))
+        ]
+        reached = or_(*(target.condition for target in self.targets))
+        query = select(*wanted).select_from(self.here).where(reached)
+        return self._compile(query, "count the rows of", wanted)
+
+    @cached_property
+    def kept(self) -> tuple[tuple[Retain, Statement], ...]:
+        """Return for each `Retain` the query for the number of its rows and their latest start."""
+        result = []
+        for target in self.targets:
+            action = target.action
+            if isinstance(action, Retain):
+                wanted: list[ColumnElement[Any]] = [func.count()]
+                if action.start not in ("closing", "calendar-year-end"):
+                    start = self.here.c[action.start]
+                    wanted.append(func.max(start, type_=start.type))
+                query = select(*wanted).select_from(self.here).where(target.condition)
+                result.append((action, self._compile(query, "count the rows of", wanted)))
+        return tuple(result)
+
+    @cached_property
+    def captures(self) -> tuple[tuple[str, Statement], ...]:
+        """Return the queries for former and secondary identifiers.
+
+        A row is the owner's value, for the subject's column named first, and the identifiers.
+        """
+        result = []
+        for target in self.targets:
+            if target.identifiers:
+                names = [self.here.c[name] for name in target.identifiers]
+                wanted = [target.owner if self.many else null().label("owner"), *names]
+                query = select(*wanted).select_from(self.here).where(target.condition)
+                result.append((target.owner_column, self._compile(query, "read", wanted)))
+        return tuple(result)
+
+    # ------------------------------------------------------------ by key
+
+    @cached_property
+    def key(self) -> list[ColumnElement[Any]]:
+        """Return what addresses a row: the primary key, or the database's own address of it."""
+        columns = list(self.table.primary_key.columns)
+        if not columns:
+            return [row_address(self.dialect)[0]]
+        return [self.here.c[column.name] for column in columns]
+
+    @cached_property
+    def _is_key(self) -> Condition:
+        if not self.table.primary_key.columns:
+            return row_address(self.dialect)[1]
+        return and_(*(c == bindparam(f"key_{i}", type_=c.type) for i, c in enumerate(self.key)))
+
+    @cached_property
+    def keys(self) -> Statement:
+        """Return the query for the keys of an owned table's rows that change."""
+        where = self.removed if self.has(Delete, Revoke) else and_(self.redacted, self._unfinished)
+        query = select(*self.key).select_from(self.here).where(where).with_for_update()
+        return self._compile(query, "read", self.key)
+
+    def candidates(self, patterns: int, *, locked: bool) -> Statement:
+        """Return the query for rows with values to edit.
+
+        A row is the key, whether a static column is unfinished, the owner for each edited column,
+        and the values. A text has to hold one of so many *patterns*; for many subjects at once
+        every text is read. Before an edit the rows are locked: a writer's newer text must not be
+        overwritten by the edit of an older one.
+        """
+        found = self._candidates.get((patterns, locked))
+        if found is None:
+            marks = self.edited.values()
+            values = [self._read(name) for name in self.edited]
+            owners = [self._owner(mark).label(f"of_{i}") for i, mark in enumerate(marks)]
+            # The person's own row is written whatever it holds.
+            always = self.own and self.static
+            flag = literal_column("1") if always else case((self._unfinished, 1), else_=0)
+            wanted: list[ColumnElement[Any]] = [
+                *self.key,
+                flag.label("unfinished"),
+                *owners,
+                *values,
+            ]
+            query = select(*wanted).select_from(self.here).where(self._worth_reading(patterns))
+            if locked:
+                query = query.with_for_update()
+            found = self._candidates[patterns, locked] = self._compile(query, "read", wanted)
+        return found
+
+    def _owner(self, mark: PersonalColumn) -> ColumnElement[Any]:
+        if self.many:
+            return self.target_of(mark).owner
+        if mark.via is None:
+            return literal_column("1")
+        return case((self._where(mark), 1), else_=0)
+
+    def _read(self, name: str) -> ColumnElement[Any]:
+        target = self.here.c[name]
+        return as_text(target) if self.as_text(name) else target
+
+    def as_text(self, name: str) -> bool:
+        """Return whether an edited column is read and written as the database's text."""
+        return isinstance(self.edited[name].action, ReplaceMentions)
+
+    def _worth_reading(self, patterns: int) -> Condition:
+        """Return the condition of rows with a value to edit; a link's condition stands once."""
+        by_link: dict[Any, tuple[Condition, list[Condition]]] = {}
+        for name, mark in self.edited.items():
+            target = self.here.c[name]
+            _, worth = by_link.setdefault(mark.via, (self._where(mark), []))
+            if isinstance(mark.action, ReplaceMentions):
+                mentions = may_mention(target, patterns)
+                worth.append(target.is_not(None) if self.many else mentions)
+            elif isinstance(mark.action, Generalize):
+                worth.append(target.is_not(None))
+            else:
+                worth.append(not_done(mark.action, target) if not self.own else self.redacted)
+        return or_(*(and_(mine, or_(false(), *worth)) for mine, worth in by_link.values()))
+
+    @cached_property
+    def rewrite(self) -> Statement:
+        """Return the UPDATE by key that writes edited values back."""
+        values = {
+            self.here.c[name]: (
+                from_text(self.dialect, f"new_{i}", self.here.c[name].type)
+                if self.as_text(name)
+                else bindparam(f"new_{i}", type_=self.here.c[name].type)
+            )
+            for i, name in enumerate(self.edited)
+        }
+        return self._compile(update(self.here).values(values).where(self._is_key), "redact")
