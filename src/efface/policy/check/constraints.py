@@ -17,8 +17,7 @@ from enum import Enum
 from itertools import product
 from typing import Any, Self
 
-from sqlalchemy import CheckConstraint, Column
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import CheckConstraint, Column, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from efface.errors import Problem
@@ -115,7 +114,9 @@ def _text(constraint: CheckConstraint) -> str | None:
         return None
     with suppress(SQLAlchemyError, NotImplementedError):
         options = {"literal_binds": True, "include_table": False}
-        text = str(constraint.sqltext.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+        # By URL, so that the dialect is loaded when a constraint is asked, not at the import.
+        dialect = make_url("sqlite://").get_dialect()()
+        text = str(constraint.sqltext.compile(dialect=dialect, compile_kwargs=options))
         parts = _LITERAL.split(text)
         parts[::2] = [_CAST.sub("", part) for part in parts[::2]]
         return _ANY.sub(r"IN (\2)", "".join(parts))
