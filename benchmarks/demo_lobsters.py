@@ -12,12 +12,13 @@ from time import perf_counter
 
 from sqlalchemy import Engine, create_engine, inspect, make_url
 
-from benchmarks.others import checksums, differences
 from efface import Eraser, Policy, Receipt
 from tests.schemas.lobsters.loading import load
+from tests.schemas.lobsters.others import checksums, differences
 from tests.schemas.lobsters.policy import leaving
 from tests.schemas.lobsters.rows import tables
 from tests.schemas.lobsters.schema import lobsters
+from tests.schemas.lobsters.tables import Marks
 from tests.schemas.lobsters.world import FULL, World
 
 KEY = "a key of the demo, and of nothing else"
@@ -25,10 +26,10 @@ URL = "LOBSTERS_DATABASE_URL"
 SIZE = "LOBSTERS_SIZE"
 
 
-def main() -> int:
+def main(marks: Marks) -> int:
     """Tell the story, and return 1 where anything is left or anybody else has changed."""
     with empty_database() as engine:
-        world, eraser = move_in(engine)
+        world, eraser = move_in(engine, marks)
         print(f"\nThe busiest member closes the account, on {engine.dialect.name}.\n")
         person = {"id": world.heaviest, "email": world.emails[world.heaviest]}
         with timed("checksums of everybody else"):
@@ -58,15 +59,15 @@ def empty_database() -> Iterator[Engine]:
         engine.dispose()
 
 
-def move_in(engine: Engine) -> tuple[World, Eraser]:
-    """Fill the site."""
+def move_in(engine: Engine, marks: Marks) -> tuple[World, Eraser]:
+    """Fill the site, and return an eraser by the policy of *marks*."""
     size = FULL.scaled(float(os.environ.get(SIZE, "1")))
     print(
         f"Lobsters: {size.members:,} members, {size.stories:,} stories, {size.comments:,} comments"
     )
     with timed("who wrote, answered and voted"):
         world = World(size)
-    metadata = lobsters(leaving())
+    metadata = lobsters(marks)
     with timed("all rows, indexes and keys"):
         load(engine, metadata, tables(world), lambda name, rows: print(f"{rows:12,}  {name}"))
     eraser = Eraser(Policy.from_metadata(metadata), key=KEY)
@@ -106,4 +107,4 @@ def timed(what: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(leaving()))

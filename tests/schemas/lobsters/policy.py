@@ -6,10 +6,6 @@ in every copy the site keeps. Text that others wrote about them stays, without t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy.schema import SchemaItem
-
 from efface import (
     Clear,
     Delete,
@@ -19,6 +15,7 @@ from efface import (
     Replace,
     ReplaceMentions,
     data_subject,
+    not_personal,
     on_leaving,
     personal,
     unrelated,
@@ -27,6 +24,7 @@ from efface.policy.actions import ColumnAction
 from tests.schemas.lobsters.tables import Marks
 
 REMOVED = Replace("[removed]")
+CLEAR = Clear()
 UNNAMED = ReplaceMentions("a former member")
 # Three references that the database does not declare, and the person's words kept twice.
 AUTHOR = Match("author_user_id", equals="users.id")
@@ -44,14 +42,24 @@ PRIVATE = (
 )
 
 
-def each(table: str, action: ColumnAction, *columns: str) -> Marks:
-    """Return the same decision for several columns."""
-    return {f"{table}.{column}": [personal(action)] for column in columns}
+def each(table: str, action: ColumnAction | None, *columns: str, via: str | None = None) -> Marks:
+    """Return the same decision for several columns; no action says that they are not personal."""
+    mark = personal(action, via=via) if action else not_personal()
+    return {f"{table}.{column}": [mark] for column in columns}
 
 
-def leaving(words: ColumnAction = REMOVED, texts: ColumnAction | None = None) -> Marks:
-    """Return our policy; *words* is how a person's own titles and comments go."""
-    texts = texts or Clear()
+def leaving(
+    words: ColumnAction = REMOVED,
+    texts: ColumnAction = CLEAR,
+    naming: ColumnAction | None = UNNAMED,
+) -> Marks:
+    """Return our policy.
+
+    Args:
+        words: How a person's own words go where the column has to hold some.
+        texts: How they go where it may hold none.
+        naming: How the person goes from texts that others wrote; None leaves these as they are.
+    """
     return {
         "users": [data_subject(identifiers=["username", "email"], not_personal=_MEMBER)],
         **each("users", Placeholder("former-"), "username", "session_token"),
@@ -68,52 +76,45 @@ def leaving(words: ColumnAction = REMOVED, texts: ColumnAction | None = None) ->
         **each("comments", words, "comment", "markeddown_comment"),
         **each("comments", Clear(), "hat_id"),
         "votes": [on_leaving(Redact(), via="user_id", not_personal=_VOTE)],
+        # What a person wrote to somebody goes with them; what they were sent stays, unnamed.
         "messages": [
-            on_leaving(Redact(), via=AUTHOR, not_personal=_MESSAGE),
-            on_leaving(Redact(), via="recipient_user_id"),
+            on_leaving(Delete(), via=AUTHOR),
+            on_leaving(Redact(), via="recipient_user_id", not_personal=_MESSAGE),
         ],
-        **_of_both("messages", AUTHOR, Clear(), "recipient_user_id", "subject", "body"),
-        "messages.hat_id": [personal(Clear(), via=AUTHOR)],
-        "messages.deleted_by_author": [personal(Replace(True), via=AUTHOR)],
-        "messages.deleted_by_recipient": [personal(Replace(True), via="recipient_user_id")],
+        **each("messages", naming, "subject", "body", via="recipient_user_id"),
+        **each("messages", Replace(True), "deleted_by_recipient", via="recipient_user_id"),
+        # What moderators wrote about a person goes; what a moderator wrote stays, unsigned.
         "moderations": [
+            on_leaving(Delete(), via=MODERATED),
             on_leaving(Redact(), via="moderator_user_id", not_personal=_MODERATION),
-            on_leaving(Redact(), via=MODERATED),
         ],
-        **_of_both("moderations", MODERATED, UNNAMED, "moderator_user_id", "action", "reason"),
+        **each("moderations", naming, "action", "reason", via="moderator_user_id"),
         "mod_notes": [
+            on_leaving(Delete(), via="user_id"),
             on_leaving(Redact(), via="moderator_user_id", not_personal=["created_at"]),
-            on_leaving(Redact(), via="user_id"),
         ],
-        **_of_both("mod_notes", "user_id", UNNAMED, "moderator_user_id", "note", "markeddown_note"),
+        **each("mod_notes", naming, "note", "markeddown_note", via="moderator_user_id"),
         "domains": [on_leaving(Redact(), via=BANNED_BY, not_personal=_DOMAIN)],
-        **each("domains", UNNAMED, "banned_reason"),
+        **each("domains", naming, "banned_reason"),
         "invitations": [
             on_leaving(Delete(), via="user_id"),
             on_leaving(Redact(), via="new_user_id", not_personal=_INVITATION),
         ],
-        "invitations.email": [personal(Clear(), via="new_user_id")],
-        "invitations.code": [personal(Clear(), via="new_user_id")],
-        "invitations.memo": [personal(UNNAMED, via="new_user_id")],
+        **each("invitations", Clear(), "email", "code", via="new_user_id"),
+        **each("invitations", naming or texts, "memo", via="new_user_id"),
         "invitation_requests": [on_leaving(Delete(), via=ASKED)],
         **{table: [on_leaving(Delete(), via="user_id")] for table in PRIVATE},
+        "hats.granted_by_user_id": [not_personal()],
         **{table: [unrelated(because="the site's own lists")] for table in _LISTS},
         # No link reaches a key inside a string. The key is the tombstone's, the value a count.
         "keystores": [unrelated(because="counters by the key of the tombstone")],
     }
 
 
-def _of_both(
-    table: str, whose: str | Match, action: ColumnAction, other: str, *columns: str
-) -> Marks:
-    """Return for columns of *whose* how they go, and that the *other* person is not named."""
-    marks: Sequence[SchemaItem] = [personal(action, via=whose), personal(UNNAMED, via=other)]
-    return {f"{table}.{column}": marks for column in columns}
-
-
-# References that the database does not know about are decided too: they point at the tombstone.
+# References to a person that stay, stay with the tombstone.
 _MEMBER = (
     *("created_at", "pushover_mentions", "mailing_list_mode", "banned_at", "disabled_invite_at"),
+    *("invited_by_user_id", "banned_by_user_id", "disabled_invite_by_user_id"),
 )
 _STORY = (
     *("created_at", "short_id", "is_expired", "score", "flags", "is_moderated", "hotness"),
@@ -124,7 +125,7 @@ _COMMENT = (
     *("is_deleted", "is_moderated", "is_from_email"),
 )
 _VOTE = ("vote", "reason", "updated_at")
-_MESSAGE = ("created_at", "has_been_read", "short_id", "author_user_id")
+_MESSAGE = ("created_at", "has_been_read", "short_id", "author_user_id", "deleted_by_author")
 _MODERATION = ("created_at", "updated_at", "is_from_suggestions", "domain_id", "user_id")
 _DOMAIN = ("domain", "is_tracker", "created_at", "updated_at", "banned_at", "banned_by_user_id")
 _INVITATION = ("created_at", "updated_at", "used_at")
