@@ -1,4 +1,4 @@
-"""Run the project: demo, test, test-all, lint, bench.
+"""Run the project: demo, demo-lobsters, test, test-all, lint, bench.
 
 Standard library only. Each command sets up what it needs in .venv, at the versions of
 constraints.txt, and then runs; the second time it only runs. This file starts on any
@@ -25,16 +25,18 @@ NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "pyt
 HOSTS = {"alembic", "asgi"}
 EXTRAS = {
     "demo": HOSTS | {"demo"},
+    "demo-lobsters": {"postgresql"},
     "test": HOSTS | {"demo", "dev"},
     "test-all": HOSTS | {"demo", "dev"},
     "lint": HOSTS | {"dev"},
-    "bench": HOSTS | {"demo"},
+    "bench": HOSTS | {"demo", "postgresql"},
 }
 PYTEST = ("-m", "pytest", "-n", "2")
 # Import-linter has a script, whose first line breaks in a path with spaces, and no `-m`.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 RUNS = {
     "demo": [("-m", "garden.demo")],
+    "demo-lobsters": [("-m", "benchmarks.demo_lobsters")],
     "test": [(*PYTEST, "-m", "not browser and not slow")],
     "test-all": [PYTEST],
     "lint": [

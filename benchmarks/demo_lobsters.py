@@ -61,7 +61,7 @@ def empty_database() -> Iterator[Engine]:
 
 def move_in(engine: Engine, marks: Marks) -> tuple[World, Eraser]:
     """Fill the site, and return an eraser by the policy of *marks*."""
-    size = FULL.scaled(float(os.environ.get(SIZE, "1")))
+    size = FULL.scaled(float(os.environ.get(SIZE) or 1))
     print(
         f"Lobsters: {size.members:,} members, {size.stories:,} stories, {size.comments:,} comments"
     )

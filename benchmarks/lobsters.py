@@ -21,7 +21,7 @@ from tests.schemas.lobsters.schema import lobsters
 from tests.schemas.lobsters.world import FULL, World
 
 SERVER = os.environ.get("EFFACE_BENCH_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
-SIZE = float(os.environ.get("LOBSTERS_SIZE", "1"))
+SIZE = float(os.environ.get("LOBSTERS_SIZE") or 1)
 KEY = "a key of the benchmark"
 SECRET = KEY.encode()
 ROUNDS = 170
