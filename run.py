@@ -44,7 +44,7 @@ RUNS = {
         ("-m", "ruff", "format", "--check", "."),
         ("-m", "mypy"),
         ("-c", LINT_IMPORTS, "--no-logo"),
-        ("-m", "pytest", "-q", "tests/test_project.py"),
+        ("-m", "pytest", "-q", "--noconftest", "tests/test_project.py"),
     ],
     "bench": [("-m", "benchmarks")],
 }

@@ -79,7 +79,7 @@ def close(
     counts += [(table, _carry_out(driver, table, people)) for table in (*others, program.own)]
     counts += _carry_out_owned(driver, program, owned)
     if program.early_check is not None:
-        driver.run(program.early_check, {})
+        driver.check(program.early_check)
     return Outcome(_steps(program, counts, now.date()))
 
 

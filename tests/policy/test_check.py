@@ -148,7 +148,7 @@ def test_a_text_key_needs_a_mark_and_a_number_does_not():
     ("column", "says"),
     [
         (Column("a", String(90), personal(Clear()), nullable=False), "does not accept NULL"),
-        (Column("a", String(56), personal(Placeholder.email())), "room for 56 characters"),
+        (Column("a", String(29), personal(Placeholder.email())), "room for 29 characters"),
         (Column("a", Integer, personal(Placeholder())), "does not hold text"),
         (Column("a", LargeBinary, personal(ReplaceMentions("x"))), "neither text nor JSON"),
         (Column("a", String, personal(Clear(), via="nowhere")), None),
@@ -165,7 +165,7 @@ def test_an_action_impossible_on_its_column_is_reported(column, says):
 
 def test_a_placeholder_that_just_fits_is_possible():
     metadata = MetaData()
-    people(metadata, Column("email", String(57), personal(Placeholder.email())))
+    people(metadata, Column("email", String(30), personal(Placeholder.email())))
 
     assert problems(metadata) == []
 

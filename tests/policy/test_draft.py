@@ -121,7 +121,7 @@ def test_a_reference_of_another_type_is_a_guess(drafted):
         (Column("email", String(80), unique=True, nullable=False), Placeholder.email()),
         (Column("email", String(20)), Clear()),
         (Column("userName", String(80)), Placeholder()),
-        (Column("login", String(40), nullable=False), Placeholder(prefix="")),
+        (Column("login", String(40), nullable=False), Placeholder()),
         (Column("passwordHash", String(80), nullable=False), Replace("")),
         (Column("secret", LargeBinary, nullable=False), Replace(b"")),
         (Column("session_token", String(75), nullable=False, unique=True), Placeholder(prefix="")),

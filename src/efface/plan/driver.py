@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from efface.errors import AutocommitError, StatementError
+from efface.errors import AutocommitError, ConflictError, StatementError
 from efface.errors.database import refused
 from efface.plan.compiled import Statement
 
@@ -57,6 +57,16 @@ class Driver:
             self._cursor.executemany(statement.sql, bound)
         except self._dbapi.Error as error:
             raise self._refused(statement, error) from None
+
+    def check(self, statement: Statement) -> None:
+        """Run a check of constraints: it raises, or its rows are what is broken.
+
+        Raises:
+            ConflictError: a foreign key would not hold at the commit.
+        """
+        self._execute(statement, statement.bind({}))
+        if self._cursor.description is not None and self._cursor.fetchone() is not None:
+            raise ConflictError(statement.table, statement.act, "foreign key", None)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

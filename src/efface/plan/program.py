@@ -20,6 +20,7 @@ from efface.plan.dialects import lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner
 from efface.plan.table import TableProgram, Target
 from efface.policy.actions import Owned, Placeholder, Redact, Tokens
+from efface.policy.columns import room
 from efface.policy.rules import PersonalColumn, TableRule
 
 
@@ -177,8 +178,10 @@ class Program:
             for rule in self.policy.tables.values()
             for constraint in rule.table.foreign_key_constraints
         ]
-        if self.dialect.name != "postgresql" or not any(key.deferrable for key in keys):
+        if not any(key.deferrable for key in keys):
             return None
+        if self.dialect.name == "sqlite":
+            return self._compile(text("PRAGMA foreign_key_check"), "check")
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
 
 
@@ -187,7 +190,7 @@ def _fitted(rule: TableRule) -> dict[str, PersonalColumn]:
     columns = rule.personal_columns()
     for name, mark in columns.items():
         if isinstance(mark.action, Placeholder):
-            length = getattr(rule.table.c[name].type, "length", None)
+            length = room(rule.table.c[name])
             fitted = mark.action.fitted(length)
             if fitted is not None:
                 columns[name] = replace(mark, action=fitted)

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from efface.errors import Problem
 from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace
-from efface.policy.columns import is_json
+from efface.policy.columns import is_json, room
 from efface.policy.markers import Via
 from efface.policy.rules import TableRule
 
@@ -133,16 +133,16 @@ def _decided(rule: TableRule, column: Column[Any]) -> tuple[ColumnAction, Via | 
 def _samples(rule: TableRule, column: Column[Any], written: Mapping[str, Any]) -> list[Any]:
     """Return values that *column* could have afterwards, or none where nobody knows."""
     if column.name in written:
-        return _values(written[column.name][0])
+        return _values(written[column.name][0], column)
     if rule.subjects and column.name == rule.subjects[0].tombstone:
         return [datetime(2026, 1, 1).isoformat(" ")]  # noqa: DTZ001  # any moment, as text
     return []
 
 
-def _values(action: ColumnAction) -> list[Any]:
+def _values(action: ColumnAction, column: Column[Any]) -> list[Any]:
     if isinstance(action, Placeholder):
-        digits = action.length - len(action.prefix) - len(action.suffix)
-        return [f"{action.prefix}{each[:digits]}{action.suffix}" for each in DIGITS]
+        fitted = action.fitted(room(column)) or action
+        return [fitted.value(each) for each in DIGITS]
     if isinstance(action, Replace):
         return [_stored(action.value)]
     return [None] if action.word in ("clear", "unlink") else []

@@ -11,7 +11,14 @@ from sqlalchemy import Column, Enum
 from sqlalchemy.types import TypeDecorator
 
 from efface.errors import Problem
-from efface.policy.actions import Basis, ColumnAction, Placeholder, Replace, Retain
+from efface.policy.actions import (
+    FEWEST_DIGITS,
+    Basis,
+    ColumnAction,
+    Placeholder,
+    Replace,
+    Retain,
+)
 from efface.policy.check.decisions import suggestion
 from efface.policy.columns import is_json, is_text, is_unique, python_type, room
 from efface.policy.markers import ColumnMark
@@ -62,11 +69,6 @@ def retentions(rule: TableRule) -> Iterator[Problem]:
             yield Problem("E103", rule.name, None, text)
 
 
-def fits(action: Placeholder, length: int | None) -> bool:
-    """Return whether the placeholder fits into a column of so many characters."""
-    return length is None or action.length <= length
-
-
 def _whose(rule: TableRule, name: str, mark: ColumnMark) -> str | None:
     links = [leaving.via for leaving in rule.leavings]
     if rule.subjects:
@@ -101,10 +103,11 @@ def _placeholder(column: Column[Any], action: Placeholder) -> str | None:
     if not is_text(column):
         return f"{column.name} cannot take a placeholder, because it does not hold text."
     length = room(column)
-    if not fits(action, length):
+    if action.fitted(length) is None:
         return (
-            f"{column.name} has room for {length} characters, and this placeholder "
-            f"has {action.length}. Widen the column or choose a shorter prefix."
+            f"{column.name} has room for {length} characters, and a placeholder with 64 random "
+            f"bits needs {FEWEST_DIGITS + len(action.suffix)}. Widen the column, or decide "
+            "otherwise."
         )
     return None
 
