@@ -26,7 +26,6 @@ letters
     body? text, note? text
 """
 UNNAMED = ReplaceMentions("a former member")
-ONE_DECISION = pytest.mark.xfail(reason="the plan knows one decision for a column, the last")
 MARKS = {
     "people": [data_subject(identifiers=["name"])],
     "people.name": [personal(Placeholder())],
@@ -86,7 +85,6 @@ def post(database):
     return Post(database)
 
 
-@ONE_DECISION
 def test_a_letter_of_the_leaver_goes_and_one_to_them_stays_without_their_name(post):
     post.send(ADA, GRACE)
     post.send(GRACE, ADA)
@@ -100,7 +98,6 @@ def test_a_letter_of_the_leaver_goes_and_one_to_them_stays_without_their_name(po
     assert search.is_clean
 
 
-@ONE_DECISION
 def test_a_letter_to_oneself_goes_and_is_not_written_back(post):
     """The stronger of the two decisions holds, and no edit of an older text undoes it."""
     post.send(ADA, ADA)
@@ -110,7 +107,6 @@ def test_a_letter_to_oneself_goes_and_is_not_written_back(post):
     assert post.texts() == [(None, "from a former member or Grace Hopper")]
 
 
-@ONE_DECISION
 def test_both_leave_one_after_the_other(post):
     post.send(ADA, GRACE)
 

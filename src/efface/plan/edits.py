@@ -37,18 +37,18 @@ def edits(
     if not table.edited or patterns is None:
         return []
     values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
-    width, found = len(table.key), []
-    columns = list(table.edited.items())
-    marks = [(name, mark, table.target_of(mark).owner_column) for name, mark in columns]
+    width, names, found = len(table.key), table.edited_names, []
+    marks = [(mark, table.target_of(mark).owner_column) for mark in table.edited]
     for row in driver.rows(table.candidates(len(patterns), locked=locked), values):
         key, unfinished = row[:width], bool(row[width])
-        owners, old = row[width + 1 : -len(columns)], row[-len(columns) :]
-        new = tuple(
-            _edited(table, name, mark, people.needles_of(column, owner), value)
-            for (name, mark, column), owner, value in zip(marks, owners, old, strict=True)
-        )
-        if new != old:
-            found.append(Edit(key, unfinished, new))
+        owners, old = row[width + 1 : -len(names)], row[-len(names) :]
+        new = dict(zip(names, old, strict=True))
+        for (mark, column), owner in zip(marks, owners, strict=True):
+            needles = people.needles_of(column, owner)
+            if needles is not None:
+                new[mark.name] = _edited(table, mark, needles, new[mark.name])
+        if tuple(new.values()) != old:
+            found.append(Edit(key, unfinished, tuple(new.values())))
     return found
 
 
@@ -58,22 +58,18 @@ def _patterns(table: TableProgram, people: People) -> list[str] | None:
         return []
     patterns = list(people.only.needles.patterns)
     if not patterns:
-        only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited.values())
+        only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
         return None if only_mentions else []
     # Padded to a power of two, so that few statements are compiled.
     return patterns + patterns[-1:] * ((1 << (len(patterns) - 1).bit_length()) - len(patterns))
 
 
-def _edited(
-    table: TableProgram, name: str, mark: PersonalColumn, needles: Needles | None, value: Any
-) -> Any:
+def _edited(table: TableProgram, mark: PersonalColumn, needles: Needles, value: Any) -> Any:
     action = mark.action
-    if needles is None:
-        return value
     if isinstance(action, ReplaceMentions):
         if value is None:
             return value
-        if name in table.documents:
+        if mark.name in table.documents:
             return needles.replaced_in_json(value, action.replacement)
         return needles.replaced_in(value, action.replacement)
     if isinstance(action, Generalize):

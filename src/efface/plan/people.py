@@ -77,7 +77,6 @@ def capture(
     driver: Driver, program: Program, rows: Sequence[tuple[Any, ...]], *, with_needles: bool = True
 ) -> People:
     """Return what the rest of a closing needs to know from the subjects' *rows*."""
-    columns = program.own.columns
     reads = [dict(zip(program.read_columns, row, strict=True)) for row in rows]
     people = People(program, [_person(program, read, ()) for read in reads])
     if not with_needles:
@@ -88,7 +87,7 @@ def capture(
             where = {_folded(read[column]): i for i, read in enumerate(reads)}
             for owner, *values in driver.rows(statement, people.values):
                 found[where.get(_folded(owner), 0) if program.many else 0] += values
-    made = [m.action for m in columns.values() if isinstance(m.action, Placeholder)]
+    made = [m.action for m in program.own.columns if isinstance(m.action, Placeholder)]
     persons = []
     for read, others in zip(reads, found, strict=True):
         named = [read[name] for name in program.policy.subject.identifiers] + others
@@ -105,8 +104,9 @@ def _person(program: Program, read: dict[str, Any], named: Sequence[Any]) -> Per
 
 def _parameters(program: Program, persons: Sequence[Person]) -> dict[str, Any]:
     values: dict[str, Any] = {}
+    marks = {mark.name: mark for mark in program.own.columns}
     for name in program.read_columns:
-        mark = program.own.columns.get(name)
+        mark = marks.get(name)
         all_of_them = [person.read[name] for person in persons]
         linkable = [_linkable(value, mark) for value in all_of_them]
         if program.many:

@@ -113,7 +113,7 @@ def steps(table: TableProgram, counted: Count, today: date) -> Iterator[Step]:
         )  # fmt: skip
     if table.redacts:
         yield Step(
-            name, "redact", _through(table, (Redact,)), tuple(table.columns), _levels(table),
+            name, "redact", _through(table, (Redact,)), _changed(table), _levels(table),
             rows=counted.changed, reached=counted.redacted,
         )  # fmt: skip
 
@@ -126,12 +126,16 @@ def _through(table: TableProgram, kinds: tuple[type, ...]) -> tuple[str, ...]:
     )
 
 
+def _changed(table: TableProgram) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(mark.name for mark in table.columns))
+
+
 def _levels(table: TableProgram) -> tuple[tuple[str, str], ...]:
     """Return what is true of each decided column afterwards."""
     kept_references = {
         name: "pseudonymized" for target in table.targets for name in target.references
     }
-    changed = {name: _level(mark.action) for name, mark in table.columns.items()}
+    changed = {mark.name: _level(mark.action) for mark in table.columns}
     return tuple(sorted({**kept_references, **changed}.items()))
 
 

@@ -73,7 +73,7 @@ class Program:
                     references=tuple(column.name for column in reach.path.hops[0].columns),
                 )
             )
-        columns = {}
+        columns: tuple[PersonalColumn, ...] = ()
         # Where every row goes or is kept as it is, no column is written.
         if table is not self.table and any(isinstance(t.action, Redact) for t in targets):
             columns = _fitted(self.policy.tables[table.fullname])
@@ -98,7 +98,7 @@ class Program:
             references=self.key_names,
         )
         is_kept = isinstance(target.action, Redact)
-        columns = _fitted(self.policy.subject_rule) if is_kept else {}
+        columns = _fitted(self.policy.subject_rule) if is_kept else ()
         return TableProgram(
             self.table,
             self._here,
@@ -185,13 +185,12 @@ class Program:
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
 
 
-def _fitted(rule: TableRule) -> dict[str, PersonalColumn]:
+def _fitted(rule: TableRule) -> tuple[PersonalColumn, ...]:
     """Return the personal columns, each placeholder as short as its column asks for."""
-    columns = rule.personal_columns()
-    for name, mark in columns.items():
-        if isinstance(mark.action, Placeholder):
-            length = room(rule.table.c[name])
-            fitted = mark.action.fitted(length)
-            if fitted is not None:
-                columns[name] = replace(mark, action=fitted)
-    return columns
+    columns = []
+    for mark in rule.personal_columns():
+        action = mark.action
+        if isinstance(action, Placeholder):
+            action = action.fitted(room(rule.table.c[mark.name])) or action
+        columns.append(replace(mark, action=action))
+    return tuple(columns)

@@ -86,7 +86,7 @@ class TableProgram:
     here: TableClause
     dialect: Dialect
     targets: tuple[Target, ...]
-    columns: dict[str, PersonalColumn]
+    columns: tuple[PersonalColumn, ...]
     tokens: Tokens
     own: bool = False
     owned: bool = False
@@ -154,26 +154,31 @@ class TableProgram:
         return isinstance(mark.action, Placeholder) and self.tokens.source is not None
 
     @cached_property
-    def edited(self) -> dict[str, PersonalColumn]:
+    def edited(self) -> tuple[PersonalColumn, ...]:
         """Return the columns whose values are read, changed here, and written back by key."""
-        return {name: mark for name, mark in self.columns.items() if self._is_edited(mark)}
+        return tuple(mark for mark in self.columns if self._is_edited(mark))
 
     @cached_property
-    def static(self) -> dict[str, PersonalColumn]:
+    def edited_names(self) -> tuple[str, ...]:
+        """Return the names of the edited columns, each once."""
+        return tuple(dict.fromkeys(mark.name for mark in self.edited))
+
+    @cached_property
+    def static(self) -> tuple[PersonalColumn, ...]:
         """Return the columns whose new value does not depend on the old one."""
-        return {name: mark for name, mark in self.columns.items() if name not in self.edited}
+        return tuple(mark for mark in self.columns if not self._is_edited(mark))
 
     @cached_property
     def documents(self) -> frozenset[str]:
         """Return the edited columns that hold JSON."""
-        return frozenset(name for name in self.edited if is_json(self.table.c[name]))
+        return frozenset(name for name in self.edited_names if is_json(self.table.c[name]))
 
     @cached_property
     def _unfinished(self) -> Condition:
         """Return the condition that a static column of the row still holds the old value."""
         parts = []
-        for name, mark in self.static.items():
-            undone = not_done(mark.action, self.here.c[name])
+        for mark in self.static:
+            undone = not_done(mark.action, self.here.c[mark.name])
             parts.append(and_(self._where(mark), undone) if mark.via is not None else undone)
         return or_(false(), *parts)
 
@@ -183,7 +188,7 @@ class TableProgram:
         return any(
             isinstance(mark.action, Placeholder)
             and (mark.action.digits < DIGITS or self.tokens.source is not None)
-            for mark in self.columns.values()
+            for mark in self.columns
         )
 
     # ------------------------------------------------------------ statements
@@ -205,12 +210,15 @@ class TableProgram:
         if not self.static or not self.redacts:
             return None
         values = {}
-        for name, mark in self.static.items():
+        for name in dict.fromkeys(mark.name for mark in self.static):
             target = self.here.c[name]
-            value = new_value(mark.action, target)
-            if mark.via is not None:
-                value = case((self._where(mark), value), else_=target)
-            values[target] = value
+            decided = [mark for mark in self.static if mark.name == name]
+            if decided[0].via is None:
+                values[target] = new_value(decided[0].action, target)
+            else:
+                # Of two people who leave with one row, the first declared link decides.
+                each = [(self._where(mark), new_value(mark.action, target)) for mark in decided]
+                values[target] = case(*each, else_=target)
         where = self._is_key if self.owned else self.redacted
         if not self.own and not self.owned:
             # The person's own row is written whatever it holds: somebody may have typed a value
@@ -293,9 +301,8 @@ class TableProgram:
         """
         found = self._candidates.get((patterns, locked))
         if found is None:
-            marks = self.edited.values()
-            values = [self._read(name) for name in self.edited]
-            owners = [self._owner(mark).label(f"of_{i}") for i, mark in enumerate(marks)]
+            values = [self._read(name) for name in self.edited_names]
+            owners = [self._owner(mark).label(f"of_{i}") for i, mark in enumerate(self.edited)]
             # The person's own row is written whatever it holds.
             always = self.own and self.static
             flag = literal_column("1") if always else case((self._unfinished, 1), else_=0)
@@ -324,13 +331,15 @@ class TableProgram:
 
     def as_text(self, name: str) -> bool:
         """Return whether an edited column is read and written as the database's text."""
-        return isinstance(self.edited[name].action, ReplaceMentions)
+        return any(
+            isinstance(mark.action, ReplaceMentions) for mark in self.edited if mark.name == name
+        )
 
     def _worth_reading(self, patterns: int) -> Condition:
         """Return the condition of rows with a value to edit; a link's condition stands once."""
         by_link: dict[Any, tuple[Condition, list[Condition]]] = {}
-        for name, mark in self.edited.items():
-            target = self.here.c[name]
+        for mark in self.edited:
+            target = self.here.c[mark.name]
             _, worth = by_link.setdefault(mark.via, (self._where(mark), []))
             if isinstance(mark.action, ReplaceMentions):
                 mentions = may_mention(target, patterns)
@@ -350,6 +359,6 @@ class TableProgram:
                 if self.as_text(name)
                 else bindparam(f"new_{i}", type_=self.here.c[name].type)
             )
-            for i, name in enumerate(self.edited)
+            for i, name in enumerate(self.edited_names)
         }
         return self._compile(update(self.here).values(values).where(self._is_key), "redact")

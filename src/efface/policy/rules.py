@@ -29,6 +29,7 @@ from efface.policy.markers import (
 class PersonalColumn:
     """A column whose value goes, how, and through which link it is the person's."""
 
+    name: str
     action: ColumnAction
     via: Via | None
 
@@ -64,14 +65,14 @@ class TableRule:
             for action in actions
         )
 
-    def personal_columns(self) -> dict[str, PersonalColumn]:
-        """Return the columns that a column action changes, by name."""
-        return {
-            name: PersonalColumn(mark.action, mark.via)
+    def personal_columns(self) -> tuple[PersonalColumn, ...]:
+        """Return the columns that column actions change; one per link where links differ."""
+        return tuple(
+            PersonalColumn(name, mark.action, mark.via)
             for name, marks in self.columns.items()
             for mark in marks
             if mark.action is not None
-        }
+        )
 
 
 @dataclass(frozen=True)
