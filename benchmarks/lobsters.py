@@ -40,7 +40,8 @@ EFFECT = (
     "SELECT count(*) FROM comments WHERE user_id = %(id)s AND hat_id IS NOT NULL",
     """SELECT count(*) FROM comments WHERE user_id = %(id)s AND
     (comment ~ %(name)s OR markeddown_comment ~ %(name)s)""",
-    "SELECT count(*) FROM messages WHERE author_user_id = %(id)s",
+    "SELECT count(*) FROM messages WHERE author_user_id = %(id)s AND body ~ %(name)s",
+    "SELECT count(*) FROM messages WHERE author_user_id = %(id)s AND NOT deleted_by_author",
     "SELECT count(*) FROM messages WHERE recipient_user_id = %(id)s AND NOT deleted_by_recipient",
     *(f"SELECT count(*) FROM {t} WHERE user_id = %(id)s" for t in lobsters_byhand.PRIVATE),
     "SELECT count(*) FROM invitations WHERE new_user_id = %(id)s AND email IS NOT NULL",

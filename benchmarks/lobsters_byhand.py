@@ -25,18 +25,15 @@ PRIVATE = (
     *("hats", "hat_requests", "hidden_stories", "saved_stories", "read_ribbons", "tag_filters"),
     *("suggested_taggings", "suggested_titles", "invitations"),
 )
-ABOUT = "user_id = %(id)s AND moderator_user_id IS DISTINCT FROM user_id"
 GONE = {
     **{table: f"DELETE FROM {table} WHERE user_id = %(id)s" for table in PRIVATE},
-    "moderations": f"DELETE FROM moderations WHERE {ABOUT}",
-    "mod_notes": f"DELETE FROM mod_notes WHERE {ABOUT}",
-    "messages": """DELETE FROM messages WHERE author_user_id = %(id)s
-        AND recipient_user_id <> author_user_id""",
     "invitation_requests": "DELETE FROM invitation_requests WHERE email = %(email)s",
 }
 COPIES = "id IN (SELECT id FROM stories WHERE user_id = %(id)s)"
 RECEIVED = """UPDATE messages SET deleted_by_recipient = true
     WHERE recipient_user_id = %(id)s AND NOT deleted_by_recipient"""
+SENT = """UPDATE messages SET subject = NULL, body = NULL, hat_id = NULL, deleted_by_author = true
+    WHERE author_user_id = %(id)s"""
 
 # What somebody wrote goes whole.
 REPLACED = {
@@ -45,7 +42,8 @@ REPLACED = {
         markeddown_description = NULL, twitter_id = NULL WHERE user_id = %(id)s""",
     "comments": """UPDATE comments SET comment = '[removed]', markeddown_comment = '[removed]',
         hat_id = NULL WHERE user_id = %(id)s""",
-    "messages": RECEIVED,
+    "messages sent": SENT,
+    "messages received": RECEIVED,
     "invitations": """UPDATE invitations SET email = NULL, code = NULL, memo = NULL
         WHERE new_user_id = %(id)s""",
 }
@@ -54,17 +52,20 @@ UNNAMED = "a former member"
 KEPT = {
     "comments": """UPDATE comments SET hat_id = NULL
         WHERE user_id = %(id)s AND hat_id IS NOT NULL""",
-    "messages": RECEIVED,
+    "messages sent": """UPDATE messages SET hat_id = NULL, deleted_by_author = true
+        WHERE author_user_id = %(id)s""",
+    "messages received": RECEIVED,
     "invitations": "UPDATE invitations SET email = NULL, code = NULL WHERE new_user_id = %(id)s",
 }
+ID = "%(id)s"
 STORY = ("title", "url", "description", "markeddown_description", "twitter_id")
 EDITED = {
     "story_texts": (COPIES, ("body",)),
     "stories": ("user_id = %(id)s", STORY),
     "comments": ("user_id = %(id)s", ("comment", "markeddown_comment")),
-    "messages": ("recipient_user_id = %(id)s", ("subject", "body")),
-    "moderations": ("moderator_user_id = %(id)s", ("action", "reason")),
-    "mod_notes": ("moderator_user_id = %(id)s", ("note", "markeddown_note")),
+    "messages": (f"(author_user_id = {ID} OR recipient_user_id = {ID})", ("subject", "body")),
+    "moderations": (f"(moderator_user_id = {ID} OR user_id = {ID})", ("action", "reason")),
+    "mod_notes": (f"(moderator_user_id = {ID} OR user_id = {ID})", ("note", "markeddown_note")),
     "domains": ("banned_by_user_id = %(id)s", ("banned_reason",)),
     "invitations": ("new_user_id = %(id)s", ("memo",)),
 }

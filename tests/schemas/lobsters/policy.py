@@ -6,6 +6,8 @@ in every copy the site keeps. Text that others wrote about them stays, without t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from efface import (
     Clear,
     Delete,
@@ -14,6 +16,7 @@ from efface import (
     Redact,
     Replace,
     ReplaceMentions,
+    Unlink,
     data_subject,
     not_personal,
     on_leaving,
@@ -21,6 +24,7 @@ from efface import (
     unrelated,
 )
 from efface.policy.actions import ColumnAction
+from efface.policy.markers import Via
 from tests.schemas.lobsters.tables import Marks
 
 REMOVED = Replace("[removed]")
@@ -42,10 +46,16 @@ PRIVATE = (
 )
 
 
-def each(table: str, action: ColumnAction | None, *columns: str, via: str | None = None) -> Marks:
+def each(table: str, action: ColumnAction | None, *columns: str, via: Via | None = None) -> Marks:
     """Return the same decision for several columns; no action says that they are not personal."""
     mark = personal(action, via=via) if action else not_personal()
     return {f"{table}.{column}": [mark] for column in columns}
+
+
+def both(table: str, actions: Mapping[Via, ColumnAction | None], *columns: str) -> Marks:
+    """Return decisions for columns that two people have to do with, one for each of them."""
+    marks = [personal(action, via=via) for via, action in actions.items() if action]
+    return {f"{table}.{column}": marks or [not_personal()] for column in columns}
 
 
 def leaving(
@@ -74,26 +84,30 @@ def leaving(
         **each("story_texts", words, "body"),
         "comments": [on_leaving(Redact(), via="user_id", not_personal=_COMMENT)],
         **each("comments", words, "comment", "markeddown_comment"),
-        **each("comments", Clear(), "hat_id"),
+        **each("comments", Unlink(), "hat_id"),
         "votes": [on_leaving(Redact(), via="user_id", not_personal=_VOTE)],
-        # What a person wrote to somebody goes with them; what they were sent stays, unnamed.
+        # A letter of theirs goes; of one that they were sent, only their name.
         "messages": [
-            on_leaving(Delete(), via=AUTHOR),
-            on_leaving(Redact(), via="recipient_user_id", not_personal=_MESSAGE),
+            on_leaving(Redact(), via=AUTHOR, not_personal=_MESSAGE),
+            on_leaving(Redact(), via="recipient_user_id"),
         ],
-        **each("messages", naming, "subject", "body", via="recipient_user_id"),
+        **both("messages", {AUTHOR: texts, "recipient_user_id": naming}, "subject", "body"),
+        **each("messages", Unlink(), "hat_id", via=AUTHOR),
+        **each("messages", Replace(True), "deleted_by_author", via=AUTHOR),
         **each("messages", Replace(True), "deleted_by_recipient", via="recipient_user_id"),
-        # What moderators wrote about a person goes; what a moderator wrote stays, unsigned.
+        # The record of moderation stays; it names neither whom it was about nor who did it.
         "moderations": [
-            on_leaving(Delete(), via=MODERATED),
-            on_leaving(Redact(), via="moderator_user_id", not_personal=_MODERATION),
+            on_leaving(Redact(), via=MODERATED, not_personal=_MODERATION),
+            on_leaving(Redact(), via="moderator_user_id"),
         ],
-        **each("moderations", naming, "action", "reason", via="moderator_user_id"),
+        **both("moderations", {MODERATED: naming, "moderator_user_id": naming}, "action", "reason"),
         "mod_notes": [
-            on_leaving(Delete(), via="user_id"),
-            on_leaving(Redact(), via="moderator_user_id", not_personal=["created_at"]),
+            on_leaving(Redact(), via="user_id", not_personal=["created_at"]),
+            on_leaving(Redact(), via="moderator_user_id"),
         ],
-        **each("mod_notes", naming, "note", "markeddown_note", via="moderator_user_id"),
+        **both(
+            "mod_notes", {"user_id": naming, "moderator_user_id": naming}, "note", "markeddown_note"
+        ),
         "domains": [on_leaving(Redact(), via=BANNED_BY, not_personal=_DOMAIN)],
         **each("domains", naming, "banned_reason"),
         "invitations": [
@@ -125,7 +139,7 @@ _COMMENT = (
     *("is_deleted", "is_moderated", "is_from_email"),
 )
 _VOTE = ("vote", "reason", "updated_at")
-_MESSAGE = ("created_at", "has_been_read", "short_id", "author_user_id", "deleted_by_author")
+_MESSAGE = ("created_at", "has_been_read", "short_id", "author_user_id")
 _MODERATION = ("created_at", "updated_at", "is_from_suggestions", "domain_id", "user_id")
 _DOMAIN = ("domain", "is_tracker", "created_at", "updated_at", "banned_at", "banned_by_user_id")
 _INVITATION = ("created_at", "updated_at", "used_at")

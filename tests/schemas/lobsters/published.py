@@ -106,12 +106,6 @@ SHARED = {
     "mod_notes": ("moderator_user_id", "user_id"),
     "hats": ("granted_by_user_id", "user_id"),
 }
-# With whom a row goes, and for whom it stays without their name.
-NAMING = {
-    "messages": ("author_user_id", "recipient_user_id"),
-    "moderations": ("user_id", "moderator_user_id"),
-    "mod_notes": ("user_id", "moderator_user_id"),
-}
 # Nothing was published about these.
 SILENT = ("invitation_requests", "keystores", "taggings", "tags")
 
@@ -127,8 +121,6 @@ def removal() -> MetaData:
 def repaired() -> MetaData:
     """Return the tables under the same policy, with the gaps closed that a search shows."""
     marks = dict(_published())
-    for table, (goes, stays) in NAMING.items():
-        marks[table] = [on_leaving(Delete(), via=goes), on_leaving(Redact(), via=stays)]
     marks["hats"] = [on_leaving(Delete(), via="user_id")]
     marks["hats.granted_by_user_id"] = [not_personal()]
     marks["invitation_requests"] = [
@@ -159,9 +151,14 @@ def _published() -> Marks:
 def _also_gone() -> Marks:
     story = ("description", "markeddown_description", "story_cache", "twitter_id")
     marks = dict(_each("stories", Clear(), *story))
-    for table, (_, stays) in NAMING.items():
-        texts = ("subject", "body") if table == "messages" else ("action", "reason")
-        marks |= {f"{table}.{column}": [personal(UNNAMED, via=stays)] for column in texts}
+    for column in ("subject", "body"):
+        marks[f"messages.{column}"] = [
+            personal(Clear(), via="author_user_id"),
+            personal(UNNAMED, via="recipient_user_id"),
+        ]
+    for table in ("moderations", "mod_notes"):
+        for column in ("action", "reason"):
+            marks[f"{table}.{column}"] = [personal(UNNAMED, via=via) for via in SHARED[table]]
     return marks
 
 
