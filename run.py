@@ -22,7 +22,7 @@ OLDEST = (3, 11)
 # The versions that constraints.txt was tried with come first.
 NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
 
-HOSTS = {"alembic", "asgi"}
+HOSTS = {"alembic", "asgi", "cli"}
 EXTRAS = {
     "demo": HOSTS | {"demo"},
     "demo-lobsters": {"postgresql"},

@@ -68,9 +68,9 @@ def test_where_nothing_can_make_the_folder_there_is_no_way(only_path):
 @pytest.mark.parametrize(
     ("stamped", "asked", "installs"),
     [
-        (["alembic", "asgi", "demo", "dev"], "demo", False),
-        (["alembic", "asgi", "demo", "dev"], "lint", False),
-        (["alembic", "asgi", "demo"], "test", True),
+        (["alembic", "asgi", "cli", "demo", "dev"], "demo", False),
+        (["alembic", "asgi", "cli", "demo", "dev"], "lint", False),
+        (["alembic", "asgi", "cli", "demo"], "test", True),
     ],
 )
 def test_what_was_installed_for_more_is_not_installed_for_less(

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
+from itertools import product
+from typing import get_args, get_origin
 from uuid import UUID
 
 import pytest
@@ -35,7 +37,9 @@ from efface import (
     Policy,
     Redact,
     Replace,
+    ReplaceMentions,
     Retain,
+    Revoke,
     data_subject,
     not_personal,
     on_leaving,
@@ -46,7 +50,9 @@ from efface.errors import (
     PolicyFileError,
     UnreadableFileError,
 )
+from efface.policy.actions import ColumnAction, Generalize, Owned, RowAction, Unlink
 from efface.policy.check import check
+from efface.policy.markers import Via
 from tests.schemas import forum
 
 RETAIN = """
@@ -140,6 +146,38 @@ def test_every_word_of_the_markers_stands_in_the_file(tmp_path):
         'unrelated = {because = "a fixed list"}',
     ):
         assert line in lines
+
+
+def test_every_action_and_link_of_the_vocabulary_survives(tmp_path):
+    """Whatever is added to the vocabulary must have a file form, by its own words."""
+    column_actions = {
+        Clear(), Replace(""), Placeholder.email(), Placeholder(digits=20), ReplaceMentions("x"),
+        Unlink(), Generalize("year"), Generalize(3),
+    }  # fmt: skip
+    row_actions = {Delete(), Redact(), Revoke(), Retain("P1Y", Basis.CONTRACT, "x", start="a")}
+    links = {"a", ("a", "b"), Match("a", equals="t0.a"), Owned(by="t0.a")}
+    assert {type(each) for each in column_actions} == set(get_args(ColumnAction))
+    assert {type(each) for each in row_actions} == set(get_args(RowAction))
+    assert {type(each) for each in links} == {get_origin(h) or h for h in get_args(Via)}
+
+    def schema(*, marked):
+        metadata = MetaData()
+        pairs = product(sorted(row_actions, key=repr), sorted(links, key=repr))
+        for number, (action, via) in enumerate(pairs):
+            names = ("a", "b")
+            marks = [on_leaving(action, via=via)] if marked else []
+            Table(f"t{number}", metadata, *(Column(name, Integer) for name in names), *marks)
+        for number, action in enumerate(sorted(column_actions, key=repr)):
+            marks = [personal(action)] if marked else []
+            Table(f"c{number}", metadata, Column("a", String, *marks))
+        return metadata
+
+    policy = Policy.from_metadata(schema(marked=True))
+
+    policy.to_file(tmp_path / "efface.toml")
+
+    read_again = Policy.from_file(tmp_path / "efface.toml", schema(marked=False))
+    assert read_again.digest == policy.digest
 
 
 @pytest.mark.parametrize(

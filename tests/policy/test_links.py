@@ -27,9 +27,11 @@ from efface import (
     data_subject,
     not_personal,
     on_leaving,
+    personal,
     unrelated,
 )
 from efface.errors import LostPathError, raise_problems
+from efface.policy.actions import Owned, Unlink
 from efface.policy.check import check
 
 RETAIN = Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law")
@@ -93,6 +95,14 @@ def test_rows_stay_with_their_parents_or_go_with_them(parent, child, reference):
     order = [on_leaving(parent, via="buyer_id"), on_leaving(parent, via="payer_id")]
 
     assert said(orders_and_invoices(order, child, via="order_id.buyer_id", **reference)) == []
+
+
+def test_rows_stay_when_their_reference_is_unlinked():
+    order = [on_leaving(Delete(), via="buyer_id"), on_leaving(Delete(), via="payer_id")]
+    metadata = orders_and_invoices(order, Redact(), via="order_id.buyer_id")
+    personal(Unlink())._set_parent(metadata.tables["invoices"].c.order_id)
+
+    assert said(metadata) == []
 
 
 def test_of_several_links_the_one_that_the_path_names_counts():
@@ -219,6 +229,17 @@ def notes(*index):
         *index,
     )
     return metadata
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_rows_that_are_owned_are_looked_up_by_whoever_refers_to_them(indexed):
+    metadata = schema()
+    Table("addresses", metadata, Column("id", Integer, primary_key=True),
+          on_leaving(Delete(), via=Owned(by="people.home_id")))  # fmt: skip
+    home = Column("home_id", ForeignKey("addresses.id"), index=indexed)
+    metadata.tables["people"].append_column(home)
+
+    assert said(metadata) == ([] if indexed else [("W102", "people.home_id")])
 
 
 def test_a_link_by_value_needs_an_index_as_well():

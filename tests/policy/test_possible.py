@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from efface import Clear, Placeholder, Policy, Replace, ReplaceMentions, data_subject, personal
+from efface.policy.actions import Generalize, Unlink
 from efface.policy.check import check
 
 ENDLESS = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT max(i) FROM n)"
@@ -136,6 +137,41 @@ def test_the_line_to_paste_is_possible_itself():
 
     assert problem.paste == 'personal(Replace("open"))'
     assert said(column(Enum("open", "gone"), Replace("open"), nullable=False)) == []
+
+
+@pytest.mark.parametrize("options", [{"nullable": False}, {"primary_key": True}])
+def test_a_reference_that_is_required_cannot_be_unlinked(options):
+    ((_, text),) = said(column(Integer, Unlink(), **options))
+
+    assert "cannot be unlinked" in text
+    assert said(column(Integer, Unlink())) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "to"),
+    [(Date, "year"), (DateTime, "month"), (String(40), "/24"), (String(8), 2), (String, 0)],
+)
+def test_a_value_can_become_coarser_in_its_own_way(type_, to):
+    assert said(column(type_, Generalize(to))) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "to", "says"),
+    [
+        (String, "year", "holds no dates"),
+        (Integer, "month", "holds no dates"),
+        (Integer, 2, "holds no text"),
+        (String, "/33", "Generalize goes to"),
+        (String, "/x", "Generalize goes to"),
+        (String, "24", "Generalize goes to"),
+        (Date, "decade", "Generalize goes to"),
+        (String, -1, "Generalize goes to"),
+    ],
+)
+def test_a_value_cannot_become_coarser_in_the_way_of_others(type_, to, says):
+    ((_, text),) = said(column(type_, Generalize(to)))
+
+    assert says in text
 
 
 # ---------------------------------------------------------------- CHECK constraints

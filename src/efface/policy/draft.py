@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import MetaData, Table
@@ -34,19 +34,18 @@ class _Drafted:
     below: list[str] = field(default_factory=list)
 
 
-def draft(metadata: MetaData, *, leave_out: Collection[str] = ()) -> str:
+def draft(metadata: MetaData) -> str:
     """Return a first policy for *metadata* as TOML.
 
     Tables and columns that carry a marker already are left alone: the file is an overlay.
 
     Args:
         metadata: Models, or a reflected schema.
-        leave_out: Tables that are not the application's.
 
     Raises:
         MissingExtraError: tomlkit is not installed.
     """
-    drafting = _Drafting(metadata, leave_out)
+    drafting = _Drafting(metadata)
     tables = drafting.tables()
     return document(
         {name: each.made for name, each in tables.items() if each.made.table or each.made.columns},
@@ -62,9 +61,8 @@ def draft(metadata: MetaData, *, leave_out: Collection[str] = ()) -> str:
 class _Drafting:
     """The guesses for one schema, people first and then outwards along the references."""
 
-    def __init__(self, metadata: MetaData, leave_out: Collection[str]) -> None:
-        rules = Policy.from_metadata(metadata).tables
-        self._rules = {name: rule for name, rule in rules.items() if name not in leave_out}
+    def __init__(self, metadata: MetaData) -> None:
+        self._rules = Policy.from_metadata(metadata).tables
         self.notes: list[str] = []
         self._actions: dict[str, RowAction] = {}
         self._people: Table | None = None

@@ -36,14 +36,27 @@ OTHERS = frozenset({"alembic_version"})
 """Tables of tools, which hold nothing about anybody."""
 
 
-def reflected(bind: Engine | Connection, schemas: Collection[str | None] = (None,)) -> MetaData:
-    """Return the schema that the database tells, with what SQLAlchemy can read of it."""
+def reflected(
+    bind: Engine | Connection,
+    schemas: Collection[str | None] = (None,),
+    *,
+    leave_out: Collection[str] = (),
+) -> MetaData:
+    """Return the schema that the database tells, with what SQLAlchemy can read of it.
+
+    Args:
+        bind: The database.
+        schemas: Where to look; None is the schema that the connection begins with.
+        leave_out: Tables that are not the application's.
+    """
     metadata = MetaData()
     with warnings.catch_warnings():
         # Types and indexes that SQLAlchemy does not know are left out; nothing is decided by them.
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
+    for name in OTHERS.union(leave_out) & metadata.tables.keys():
+        metadata.remove(metadata.tables[name])
     return metadata
 
 
@@ -58,7 +71,7 @@ def compare(
         own: Tables that are neither the application's nor undecided.
     """
     schemas = {table.schema for table in policy.metadata.tables.values()}
-    live = reflected(bind, schemas)
+    live = reflected(bind, schemas, leave_out=own)
     inspector = inspect(bind)
     names = {
         name if schema is None else f"{schema}.{name}"

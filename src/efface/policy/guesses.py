@@ -166,14 +166,13 @@ def column(target: Column[Any], *, of_person: bool) -> Guess | None:
     name = _plain(target.name)
     if isinstance(unwrapped(target.type), Boolean):
         return Guess(None, LIKELY, "yes or no") if _PLAIN.search(name) else None
-    clear, empty = Clear(), Replace("")
-    unique, short = Placeholder(), Placeholder(prefix="")
+    clear, empty, unique = Clear(), Replace(""), Placeholder()
     is_name = bool(_NAME.search(name)) or (name == "name" and of_person)
     known: list[tuple[Any, str, str, list[ColumnAction]]] = [
         (_ADDRESS.search(name), SURE, "an address", [Placeholder.email(), clear, empty]),
-        (_SECRET.search(name), SURE, "a secret", [clear, empty, Replace(b""), short]),
+        (_SECRET.search(name), SURE, "a secret", [clear, empty, Replace(b""), unique]),
         (_TRACE.search(name), SURE, "a trace of use", [clear, empty]),
-        (_LOGIN.search(name), SURE, "a login", [unique, short, clear]),
+        (_LOGIN.search(name), SURE, "a login", [unique, clear]),
         (is_name, SURE, "a name", [clear, empty, unique]),
         (_BODY.search(name), SURE, "about the person", [clear, empty]),
         (_CONTACT.search(name), LIKELY, "contact", [clear, empty]),

@@ -21,7 +21,7 @@ from sqlalchemy import CheckConstraint, Column, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from efface.errors import Problem
-from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace
+from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace, Unlink
 from efface.policy.columns import is_json, room
 from efface.policy.markers import Via
 from efface.policy.rules import TableRule
@@ -133,19 +133,19 @@ def _decided(rule: TableRule, column: Column[Any]) -> tuple[ColumnAction, Via | 
 def _samples(rule: TableRule, column: Column[Any], written: Mapping[str, Any]) -> list[Any]:
     """Return values that *column* could have afterwards, or none where nobody knows."""
     if column.name in written:
-        return _values(written[column.name][0], column)
+        return _values(column, written[column.name][0])
     if rule.subjects and column.name == rule.subjects[0].tombstone:
         return [datetime(2026, 1, 1).isoformat(" ")]  # noqa: DTZ001  # any moment, as text
     return []
 
 
-def _values(action: ColumnAction, column: Column[Any]) -> list[Any]:
+def _values(column: Column[Any], action: ColumnAction) -> list[Any]:
     if isinstance(action, Placeholder):
-        fitted = action.fitted(room(column)) or action
-        return [fitted.value(each) for each in DIGITS]
+        made = action.fitted(room(column))
+        return [made.value(digits) for digits in DIGITS] if made else []
     if isinstance(action, Replace):
         return [_stored(action.value)]
-    return [None] if action.word in ("clear", "unlink") else []
+    return [None] if isinstance(action, (Clear, Unlink)) else []
 
 
 def _stored(value: Any) -> Any:

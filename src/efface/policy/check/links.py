@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from efface.errors import Problem
-from efface.policy.actions import Delete, Revoke
+from efface.policy.actions import Delete, Owned, Revoke, Unlink
 from efface.policy.check.decisions import compared_columns, link_columns
 from efface.policy.columns import is_partial
 from efface.policy.markers import LeavingMark, Via
@@ -67,10 +67,9 @@ def unindexed_links(policy: Policy, rule: TableRule) -> Iterator[Problem]:
     """
     for mark in rule.leavings:
         table, names = rule.table, compared_columns(mark.via)
-        by = getattr(mark.via, "by", None)
-        if by is not None:
+        if isinstance(mark.via, Owned):
             # A row that the person's rows refer to: whoever else refers to it is looked up.
-            place, _, column = by.rpartition(".")
+            place, _, column = mark.via.by.rpartition(".")
             if place not in policy.tables:
                 continue
             table, names = policy.tables[place].table, (column,)
@@ -119,7 +118,7 @@ def _lets_go(rule: TableRule, constraint: ForeignKeyConstraint) -> bool:
     if (constraint.ondelete or "").upper() == "SET NULL":
         return True
     return any(
-        mark.action is not None and mark.action.word == "unlink"
+        isinstance(mark.action, Unlink)
         for name in constraint.column_keys
         for mark in rule.columns.get(name, ())
     )

@@ -15,6 +15,7 @@ from efface.policy.actions import (
     FEWEST_DIGITS,
     Basis,
     ColumnAction,
+    Generalize,
     Placeholder,
     Replace,
     Retain,
@@ -103,13 +104,13 @@ def _placeholder(column: Column[Any], action: Placeholder) -> str | None:
     if not is_text(column):
         return f"{column.name} cannot take a placeholder, because it does not hold text."
     length = room(column)
-    if action.fitted(length) is None:
-        return (
-            f"{column.name} has room for {length} characters, and a placeholder with 64 random "
-            f"bits needs {FEWEST_DIGITS + len(action.suffix)}. Widen the column, or decide "
-            "otherwise."
-        )
-    return None
+    if action.fitted(length) is not None:
+        return None
+    shortest = FEWEST_DIGITS + len(action.suffix)
+    return (
+        f"{column.name} has room for {length} characters, and a placeholder that stays unique "
+        f"needs {shortest}. Widen the column or choose a shorter suffix."
+    )
 
 
 def _mentions(column: Column[Any], _: Any) -> str | None:
@@ -160,7 +161,7 @@ def _collides(column: Column[Any]) -> str | None:
     )
 
 
-def _generalize(column: Column[Any], action: Any) -> str | None:
+def _generalize(column: Column[Any], action: Generalize) -> str | None:
     if action.to in ("year", "month"):
         kind = python_type(column)
         if kind is not None and issubclass(kind, date):

@@ -1,0 +1,21 @@
+"""HOST · the command line: ``efface draft | check | plan | close | verify | closed``."""
+
+from __future__ import annotations
+
+import sys
+
+from efface.errors import MissingExtraError
+
+EXTRA = frozenset({"rich", "typer"})
+
+
+def main() -> None:
+    """Run the command line; without its packages, say in one sentence how to install them."""
+    try:
+        from efface.cli.app import app  # noqa: PLC0415  # so that the sentence can be said
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        sys.stderr.write(f"{MissingExtraError('The command line', 'cli')}\n")
+        sys.exit(2)
+    app()

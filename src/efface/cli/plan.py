@@ -1,0 +1,43 @@
+"""``efface plan KEY``: what closing an account would do now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from efface.cli.keys import subject_key
+from efface.cli.output import say, working
+from efface.cli.settings import (
+    DatabaseOption,
+    EraserOption,
+    JsonOption,
+    KeyArgument,
+    Settings,
+)
+from efface.cli.status import reporting
+
+
+@reporting
+def plan(
+    key: KeyArgument,
+    *,
+    eraser: EraserOption = None,
+    database: DatabaseOption = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statements for reviewers.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print what closing the account would do; nothing is changed.
+
+    The JSON can be kept, read by somebody, and given to: efface close KEY --plan FILE
+    """
+    settings = Settings.found()
+    found = settings.eraser(eraser)
+    subject = subject_key(found.policy, key)
+    with settings.engine(database) as engine, engine.connect() as connection:
+        if sql:
+            say(";\n\n".join(found.statements(connection)) + ";")
+            return
+        with working("Counting rows"):
+            made = found.plan(connection, subject)
+    say(made.to_json() if json else made.explain())
