@@ -15,7 +15,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from sqlalchemy import create_engine, select, text
+from typer.main import get_command
 
+from efface.cli.app import app
 from efface.errors import IncompletePolicyError, raise_problems
 from efface.policy.check import check
 from garden.accounts import tokens
@@ -128,9 +130,13 @@ def test_commands_are_there():
 
     assert ["make", "demo"] in commands
     for tool, *arguments in commands:
-        assert tool in ("make", "python3")
+        assert tool in ("efface", "make", "pip", "python3")
         if tool == "make":
             assert set(arguments) <= set(targets.split())
+        elif tool == "efface":
+            assert arguments[0] in get_command(app).commands
+        elif tool == "pip":
+            assert re.fullmatch(r'install "efface\[(\w+)\]"', " ".join(arguments))
         else:
             assert (ROOT / arguments[0]).is_file()
 

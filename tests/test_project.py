@@ -126,7 +126,7 @@ def test_what_the_core_imports_on_demand_comes_with_an_extra():
 
 @pytest.mark.parametrize(
     ("host", "brings_along"),
-    [("asgi", {"anyio", "markupsafe"}), ("alembic", set())],
+    [("asgi", {"anyio", "markupsafe"}), ("alembic", set()), ("cli", set())],
 )
 def test_a_host_imports_what_its_extra_installs(host, brings_along):
     """*brings_along*: what Starlette and Jinja2 are themselves made of."""
@@ -146,7 +146,8 @@ def test_importing_efface_loads_no_framework_and_no_host():
 
     assert "efface" in loaded
     assert loaded & {"alembic", "fastapi", "itsdangerous", "jinja2", "starlette"} == set()
-    assert loaded & {"efface.alembic", "efface.asgi", "efface.sqlalchemy"} == set()
+    assert loaded & {"rich", "tomlkit", "typer"} == set()
+    assert loaded & {"efface.alembic", "efface.asgi", "efface.cli", "efface.sqlalchemy"} == set()
 
 
 # ---------------------------------------------------------------- what we say

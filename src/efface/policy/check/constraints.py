@@ -124,10 +124,9 @@ def _text(constraint: CheckConstraint) -> str | None:
 
 
 def _decided(rule: TableRule, column: Column[Any]) -> tuple[ColumnAction, Via | None] | None:
-    for mark in rule.columns[column.name]:
-        if mark.action is not None:
-            return mark.action, mark.via
-    return None
+    found = [(m.action, m.via) for m in rule.columns[column.name] if m.action is not None]
+    # With a decision for each link it depends on the row which of them is written.
+    return found[0] if len(found) == 1 else None
 
 
 def _samples(rule: TableRule, column: Column[Any], written: Mapping[str, Any]) -> list[Any]:
