@@ -20,7 +20,6 @@ from efface.plan.planner import Count, count, in_order, kept, key_values
 from efface.plan.program import Program
 from efface.plan.steps import Step
 from efface.plan.table import TableProgram
-from efface.policy.actions import Revoke
 
 TRIES = 5
 """How often a table is written when a placeholder of few digits is already taken."""
@@ -71,8 +70,8 @@ def close(
     The tombstone of a row that somebody has *marked* by hand stays as it is.
     """
     owned = _find_owned(driver, program, people)
-    credentials = [table for table in program.tables if table.has(Revoke)]
-    others = [table for table in program.tables if not table.has(Revoke) and not table.owned]
+    credentials = [table for table in program.tables if table.revokes]
+    others = [table for table in program.tables if not table.revokes and not table.owned]
     counts = [(table, _carry_out(driver, table, people)) for table in credentials]
     if program.tombstone and not marked:
         driver.run(program.mark, {**people.values, "now": now})

@@ -254,6 +254,8 @@ def _key_by_fingerprint(
 
 def _with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return *steps* with the numbers of reached rows that *counted* knows."""
+    if not counted:
+        return steps
     known = {(step.table, step.action): step.reached for step in counted}
     return tuple(
         replace(step, reached=known.get((step.table, step.action)))

@@ -14,7 +14,7 @@ from efface.graph import build
 from efface.plan.compiled import Statement
 from efface.plan.program import Program
 from efface.plan.table import TableProgram
-from efface.policy.actions import Revoke, Tokens
+from efface.policy.actions import Tokens
 from efface.policy.check import check
 from efface.policy.rules import Policy
 from efface.store.closings import Closings
@@ -51,8 +51,8 @@ class Machine:
     def statements(self) -> Iterator[Statement]:
         """Yield what a closing runs, in order, for a reviewer to read."""
         program = self.program
-        credentials = [table for table in program.tables if table.has(Revoke)]
-        others = [t for t in program.tables if not t.has(Revoke) and not t.owned]
+        credentials = [table for table in program.tables if table.revokes]
+        others = [t for t in program.tables if not t.revokes and not t.owned]
         owned = [table for table in program.tables if table.owned]
         yield program.lock
         for table in credentials:

@@ -52,6 +52,10 @@ class Driver:
     def run_many(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
         """Run *statement* once for each of *values*, as one call of the driver."""
         bound = [statement.bind(each) for each in values]
+        if len(bound) == 1:
+            # Drivers set up a pipeline for many, which costs more than one statement.
+            self._execute(statement, bound[0])
+            return
         self.statements += 1
         try:
             self._cursor.executemany(statement.sql, bound)

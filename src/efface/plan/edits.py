@@ -33,8 +33,10 @@ def edits(
     driver: Driver, table: TableProgram, people: People, *, locked: bool = False
 ) -> list[Edit]:
     """Return the rows of *table* whose edited columns change; *locked* before writing them."""
+    if not table.edited:
+        return []
     patterns = _patterns(table, people)
-    if not table.edited or patterns is None:
+    if patterns is None:
         return []
     values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
     width, names, found = len(table.key), table.edited_names, []

@@ -26,7 +26,7 @@ _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 class Needles:
     """The identifiers of one person, ready to be looked for; never shown, saved or pickled."""
 
-    __slots__ = ("_regex", "_words", "patterns", "skipped")
+    __slots__ = ("_patterns", "_regex", "_words", "skipped")
 
     def __init__(self, values: Iterable[object]) -> None:
         """Keep the usable *values*, longest first; blank, short and non-text ones are left out."""
@@ -35,7 +35,7 @@ class Needles:
         words = sorted((t for t in texts if len(t) >= SHORTEST), key=lambda t: (-len(t), t))
         self.skipped = len(texts) - len(words)
         self._words = tuple(words)
-        self.patterns = tuple(dict.fromkeys(p for word in words for p in _patterns(word)))
+        self._patterns: tuple[str, ...] | None = None
         self._regex: re.Pattern[str] | None = None
 
     def __bool__(self) -> bool:
@@ -58,6 +58,14 @@ class Needles:
             for form in _forms(word)
             if (found := _WORD.findall(form.casefold()))
         }
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return LIKE patterns that let through every text with a mention, and some others."""
+        if self._patterns is None:
+            found = (pattern for word in self._words for pattern in _patterns(word))
+            self._patterns = tuple(dict.fromkeys(found))
+        return self._patterns
 
     @property
     def _mention(self) -> re.Pattern[str]:

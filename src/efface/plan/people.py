@@ -13,8 +13,7 @@ from typing import Any
 from efface.plan.driver import Driver
 from efface.plan.mentions import Needles
 from efface.plan.program import Program
-from efface.policy.actions import Placeholder
-from efface.policy.rules import PersonalColumn
+from efface.policy.actions import ColumnAction, Placeholder
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,11 +39,13 @@ class People:
 
     __slots__ = ("_by_column", "many", "persons", "values")
 
-    def __init__(self, program: Program, persons: Sequence[Person]) -> None:
-        """Work out the parameters of the statements."""
+    def __init__(
+        self, program: Program, persons: Sequence[Person], values: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep *persons*, and the parameters of the statements that name them."""
         self.many = program.many
         self.persons = tuple(persons)
-        self.values = _parameters(program, self.persons)
+        self.values = values or _parameters(program, [person.read for person in persons])
         self._by_column: dict[str, dict[Any, Person]] = {}
 
     def __repr__(self) -> str:
@@ -78,37 +79,33 @@ def capture(
 ) -> People:
     """Return what the rest of a closing needs to know from the subjects' *rows*."""
     reads = [dict(zip(program.read_columns, row, strict=True)) for row in rows]
-    people = People(program, [_person(program, read, ()) for read in reads])
-    if not with_needles:
-        return people
-    found: list[list[Any]] = [[] for _ in reads]
-    for table in program.tables:
-        for column, statement in table.captures:
+    values = _parameters(program, reads)
+    named: list[list[Any]] = [[] for _ in reads]
+    if with_needles:
+        for texts, read in zip(named, reads, strict=True):
+            texts += [read[name] for name in program.policy.subject.identifiers]
+        for column, statement in program.captures:
             where = {_folded(read[column]): i for i, read in enumerate(reads)}
-            for owner, *values in driver.rows(statement, people.values):
-                found[where.get(_folded(owner), 0) if program.many else 0] += values
-    made = [m.action for m in program.own.columns if isinstance(m.action, Placeholder)]
-    persons = []
-    for read, others in zip(reads, found, strict=True):
-        named = [read[name] for name in program.policy.subject.identifiers] + others
-        texts = [v for v in named if not any(action.made(v) for action in made)]
-        persons.append(_person(program, read, texts))
-    return People(program, persons)
+            for owner, *found in driver.rows(statement, values):
+                named[where.get(_folded(owner), 0) if program.many else 0] += found
+    persons = [_person(program, read, texts) for read, texts in zip(reads, named, strict=True)]
+    return People(program, persons, values)
 
 
 def _person(program: Program, read: dict[str, Any], named: Sequence[Any]) -> Person:
     closed_at = read.get(program.tombstone) if program.tombstone else None
-    key = tuple(read[name] for name in program.key_names)
-    return Person(key, read, Needles(named), aware(closed_at))
+    key = tuple([read[name] for name in program.key_names])
+    made = program.placeholders
+    needles = Needles([v for v in named if not any(action.made(v) for action in made)])
+    return Person(key, read, needles, aware(closed_at))
 
 
-def _parameters(program: Program, persons: Sequence[Person]) -> dict[str, Any]:
+def _parameters(program: Program, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    marks = {mark.name: mark for mark in program.own.columns}
     for name in program.read_columns:
-        mark = marks.get(name)
-        all_of_them = [person.read[name] for person in persons]
-        linkable = [_linkable(value, mark) for value in all_of_them]
+        action = program.own_actions.get(name)
+        all_of_them = [read[name] for read in reads]
+        linkable = [_linkable(value, action) for value in all_of_them]
         if program.many:
             values[f"subject_{name}"] = [v for v in all_of_them if v is not None]
             values[f"match_{name}"] = [v for v in linkable if v is not None]
@@ -117,11 +114,11 @@ def _parameters(program: Program, persons: Sequence[Person]) -> dict[str, Any]:
     return values
 
 
-def _linkable(value: Any, mark: PersonalColumn | None) -> Any:
+def _linkable(value: Any, action: ColumnAction | None) -> Any:
     """Return *value* unless it is one that matches nothing: blank, or a placeholder."""
     if isinstance(value, str) and not value.strip():
         return None
-    if mark is not None and isinstance(mark.action, Placeholder) and mark.action.made(value):
+    if isinstance(action, Placeholder) and action.made(value):
         return None
     return value
 

@@ -15,14 +15,10 @@ from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
 from efface.plan.table import TableProgram
 from efface.policy.actions import (
-    ColumnAction,
     Delete,
-    Generalize,
     Redact,
-    ReplaceMentions,
     Retain,
     Revoke,
-    Unlink,
 )
 from efface.policy.period import Period
 
@@ -91,60 +87,28 @@ def make_plan(
 def in_order(counts: list[tuple[TableProgram, Count]], today: date) -> Iterator[Step]:
     """Yield the steps of *counts* as they run: credentials first, the person's own row last."""
     made = [step for table, counted in counts for step in steps(table, counted, today)]
-    yield from (step for step in made if step.action == Revoke.word)
-    yield from (step for step in made if step.action != Revoke.word)
+    yield from sorted(made, key=lambda step: step.action != Revoke.word)
 
 
 def steps(table: TableProgram, counted: Count, today: date) -> Iterator[Step]:
     """Yield what happens to the rows of one table, an action each; no-ops are said too."""
-    name = table.table.fullname
+    shown = table.shown
     if table.delete is not None:
-        kinds = (Delete, Revoke)
-        word = Revoke.word if table.has(Revoke) else Delete.word
+        word, gone = Revoke.word if table.revokes else Delete.word, counted.removed
         yield Step(
-            name, word, _through(table, kinds), (), (("*", "deleted"),),
-            rows=counted.removed, reached=counted.removed,
+            table.name, word, shown.removed, (), (("*", "deleted"),), rows=gone, reached=gone
         )  # fmt: skip
     for action, rows, latest in counted.kept:
         yield Step(
-            name, action.word, _through(table, (Retain,)), (), (("*", "kept"),),
+            table.name, action.word, shown.retained, (), (("*", "kept"),),
             rows=0, reached=rows, until=term_end(action, today, latest),
             because=f"{action.basis}: {action.because}",
         )  # fmt: skip
     if table.redacts:
         yield Step(
-            name, "redact", _through(table, (Redact,)), _changed(table), _levels(table),
+            table.name, Redact.word, shown.redacted, shown.columns, shown.levels,
             rows=counted.changed, reached=counted.redacted,
         )  # fmt: skip
-
-
-def _through(table: TableProgram, kinds: tuple[type, ...]) -> tuple[str, ...]:
-    return tuple(
-        target.through
-        for target in table.targets
-        if target.through is not None and isinstance(target.action, kinds)
-    )
-
-
-def _changed(table: TableProgram) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(mark.name for mark in table.columns))
-
-
-def _levels(table: TableProgram) -> tuple[tuple[str, str], ...]:
-    """Return what is true of each decided column afterwards."""
-    kept_references = {
-        name: "pseudonymized" for target in table.targets for name in target.references
-    }
-    changed = {mark.name: _level(mark.action) for mark in table.columns}
-    return tuple(sorted({**kept_references, **changed}.items()))
-
-
-def _level(action: ColumnAction) -> str:
-    if isinstance(action, ReplaceMentions):
-        return "redacted, not verified"
-    if isinstance(action, Unlink):
-        return "unlinked"
-    return "generalized" if isinstance(action, Generalize) else "redacted"
 
 
 def term_end(action: Retain, closed_on: date, latest: Any) -> date:

@@ -18,8 +18,9 @@ from efface.graph import Graph, Reach
 from efface.plan.compiled import Statement
 from efface.plan.dialects import lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner
-from efface.plan.table import TableProgram, Target
-from efface.policy.actions import Owned, Placeholder, Redact, Tokens
+from efface.plan.table import TableProgram
+from efface.plan.target import Target
+from efface.policy.actions import ColumnAction, Owned, Placeholder, Redact, Tokens
 from efface.policy.columns import room
 from efface.policy.rules import PersonalColumn, TableRule
 
@@ -44,14 +45,29 @@ class Program:
         self.tables = tuple(self._program(t, graph.reaches[t.fullname]) for t in graph.order)
         self.read_columns = tuple(self._columns_to_read(graph))
 
-    @property
+    @cached_property
     def _key(self) -> Sequence[Any]:
         return tuple(self.table.primary_key.columns)
 
-    @property
+    @cached_property
     def key_names(self) -> tuple[str, ...]:
         """Return the names of the subject's primary key columns."""
         return tuple(column.name for column in self._key)
+
+    @cached_property
+    def own_actions(self) -> dict[str, ColumnAction]:
+        """Return what happens to the columns of the subject's own row, by name."""
+        return {mark.name: mark.action for mark in self.own.columns}
+
+    @cached_property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """Return the placeholders of the subject's own row: such values name nobody."""
+        return tuple(a for a in self.own_actions.values() if isinstance(a, Placeholder))
+
+    @cached_property
+    def captures(self) -> tuple[tuple[str, Statement], ...]:
+        """Return the queries for former and secondary identifiers in all tables."""
+        return tuple(each for table in self.tables for each in table.captures)
 
     def _program(self, table: Table, found: Sequence[Reach]) -> TableProgram:
         here = bare(table)

@@ -39,6 +39,7 @@ from efface.plan.statements import (
     new_value,
     not_done,
 )
+from efface.plan.target import Shown, Target
 from efface.policy.actions import (
     DIGITS,
     Delete,
@@ -48,30 +49,10 @@ from efface.policy.actions import (
     ReplaceMentions,
     Retain,
     Revoke,
-    RowAction,
     Tokens,
 )
 from efface.policy.check import is_json
-from efface.policy.markers import Via
 from efface.policy.rules import PersonalColumn
-
-
-@dataclass(frozen=True)
-class Target:
-    """Rows of a table that one link reaches, and what is to happen to them.
-
-    ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
-    that holds it.
-    """
-
-    action: RowAction
-    condition: Condition
-    owner: ColumnElement[Any]
-    owner_column: str
-    through: str | None = None
-    via: Via | None = None
-    identifiers: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
 
 
 @dataclass
@@ -93,7 +74,7 @@ class TableProgram:
     many: bool = False
     _candidates: dict[tuple[int, bool], Statement] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Return the table's full name."""
         return self.table.fullname
@@ -104,10 +85,15 @@ class TableProgram:
         """Return whether some link carries an action of one of these *kinds*."""
         return any(isinstance(target.action, kinds) for target in self.targets)
 
-    @property
+    @cached_property
     def redacts(self) -> bool:
         """Return whether rows stay without their values."""
         return self.has(Redact)
+
+    @cached_property
+    def revokes(self) -> bool:
+        """Return whether rows are credentials, which go before anything else."""
+        return self.has(Revoke)
 
     def _any(self, *kinds: type) -> Condition:
         return or_(false(), *(t.condition for t in self.targets if isinstance(t.action, kinds)))
@@ -182,7 +168,7 @@ class TableProgram:
             parts.append(and_(self._where(mark), undone) if mark.via is not None else undone)
         return or_(false(), *parts)
 
-    @property
+    @cached_property
     def may_collide(self) -> bool:
         """Return whether a placeholder may be taken: few digits, or tokens from elsewhere."""
         return any(
@@ -190,6 +176,11 @@ class TableProgram:
             and (mark.action.digits < DIGITS or self.tokens.source is not None)
             for mark in self.columns
         )
+
+    @cached_property
+    def shown(self) -> Shown:
+        """Return what the table's steps say."""
+        return Shown.of(self.targets, self.columns)
 
     # ------------------------------------------------------------ statements
 
