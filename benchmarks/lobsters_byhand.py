@@ -101,7 +101,9 @@ def _edit(
     """Edit the rows of one table that name the person, and return how many those are."""
     where, columns = EDITED[table]
     patterns = ["%" + re.sub(r"([\\%_])", r"\\\1", name) + "%" for name in names]
-    matches = " OR ".join(f"{column} ILIKE ANY (%(patterns)s)" for column in columns)
+    # Of an expression PostgreSQL keeps no statistics: it would try each pattern on a hundred sample
+    # values of each column, and plan for 2 ms what runs in a tenth of one.
+    matches = " OR ".join(f"({column} || '') ILIKE ANY (%(patterns)s)" for column in columns)
     query = f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where} AND ({matches}) FOR UPDATE"
     found = cursor.execute(query, {**person, "patterns": patterns}).fetchall()
     if not found:
