@@ -2,13 +2,16 @@
 
 import argparse
 
-from benchmarks import closing, lobsters, site, start
+from benchmarks import closing, core, lobsters, site, start
 from benchmarks.measure import keep, show
 
 # The fresh clone comes last, because it loads the machine most.
 MEASURES = {
     "closing": closing.against_hand_written,
     "statements": closing.statements,
+    "core": core.one_person,
+    "batch": core.many_people,
+    "check": core.big_policy,
     "lobsters": lobsters.against_hand_written,
     "site": site.post_and_click,
     "import": start.importing,

@@ -106,8 +106,10 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
     return Graph(policy, reaches, _deepest_first(policy, reaches)), tuple(problems)
 
 
-def _hops(policy: Policy, table: Table, via: Via, seen: frozenset[str]) -> Iterator[Hop]:
-    if table.fullname in seen:
+def _hops(
+    policy: Policy, table: Table, via: Via, seen: frozenset[tuple[str, Via]]
+) -> Iterator[Hop]:
+    if (table.fullname, via) in seen:
         raise _NoPath("E201", f"The link through {table.fullname} runs in a circle.")
     hop, onward = _first_hop(policy, table, via)
     yield hop
@@ -126,7 +128,7 @@ def _hops(policy: Policy, table: Table, via: Via, seen: frozenset[str]) -> Itera
     if len(links) != 1:
         choices = " or ".join(f'via="{via}.{mark.via}"' for mark in rule.leavings)
         raise _NoPath("E202", f"{rule.name} has several links; name the one meant: {choices}.")
-    yield from _hops(policy, hop.target, links[0], seen | {table.fullname})
+    yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
 
 
 def _first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
@@ -174,6 +176,14 @@ def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
     if target_column not in target.c:
         raise _NoPath("E201", f"Match names {via.equals}, which is not a column.")
     column = target.c[target_column]
+    elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
+    if elsewhere:
+        place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
+        raise _NoPath(
+            "E201",
+            f"{via.column} refers to {place}, so its values are not those of {via.equals}. "
+            f'Follow the reference: via="{via.column}".',
+        )
     if not via.shared and not _is_unique(column):
         raise _NoPath(
             "E201",
@@ -267,7 +277,8 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         name: getattr(reach.mark.action, "because", "its rows stay")
         for name, found in reaches.items()
         for reach in found
-        if not isinstance(reach.mark.action, (Delete, Revoke)) and not reach.path.hops[0].by_value
+        if not isinstance(reach.mark.action, (Delete, Revoke))
+        and all(map(_refers, reach.path.hops))
     }
     declared = {
         (name, reach.path.hops[0].columns) for name, found in reaches.items() for reach in found
@@ -281,6 +292,17 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
         paste = "data_subject()    # redacts the row and leaves a tombstone"
         yield Problem("E103", subject.fullname, None, text, paste)
+
+
+def _refers(hop: Hop) -> bool:
+    """Return whether the database itself keeps the target of *hop* while its row stays.
+
+    It does not for a link by value, nor from an owned row to the row that refers to it.
+    """
+    if hop.by_value:
+        return False
+    there = set(hop.target_columns)
+    return any(key.column in there for column in hop.columns for key in column.foreign_keys)
 
 
 def _deepest_first(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> tuple[Table, ...]:

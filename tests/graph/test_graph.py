@@ -119,6 +119,7 @@ def test_a_circle_of_tables_has_an_order():
         (Match("nowhere", equals="people.email"), "E201", "is not a column"),
         (Match("number", equals="people.nowhere"), "E201", "is not a column"),
         (Match("number", equals="strangers.email"), "E201", "not a column of a table here"),
+        (Match("island_id", equals="people.email"), "E201", "island_id refers to islands.id"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_reported(link, code, says):
@@ -168,6 +169,24 @@ def test_an_ambiguous_hop_is_named_with_a_dot():
     )
 
     assert paths(policy)["files"] == ["files.message_id → messages.sender_id → people.id"]
+
+
+def test_a_reply_can_be_found_through_whom_it_answers():
+    """The same table twice on one path is no circle while the link goes on elsewhere."""
+    policy = schema(
+        (
+            "comments",
+            person("author_id"),
+            Column("parent_id", ForeignKey("comments.id")),
+            on_leaving(Redact(), via="author_id"),
+            on_leaving(Redact(), via="parent_id.author_id"),
+        ),
+    )
+
+    assert paths(policy)["comments"] == [
+        "comments.author_id → people.id",
+        "comments.parent_id → comments.author_id → people.id",
+    ]
 
 
 def test_a_value_that_several_people_may_share_reaches_nobody_by_accident():

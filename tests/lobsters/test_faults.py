@@ -112,7 +112,6 @@ def test_a_column_in_another_case(tmp_path):
     ]
 
 
-@pytest.mark.xfail(reason="check compares no Match with the foreign key of its column")
 def test_a_link_to_the_wrong_table():
     """K9db gives suggested_taggings to the user whose key is the story's."""
     marks = {"suggested_taggings": [on_leaving(Delete(), via=Match("story_id", equals="users.id"))]}

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from efface.evidence.residue import Search
 from efface.plan.people import People
 from efface.plan.steps import Step, step_from_json, step_to_json
+
+STEPS = "the steps go here"
+
+
+@lru_cache(maxsize=8)
+def _steps_json(steps: tuple[Step, ...]) -> str:
+    # The people of one batch share their steps; they are written out once.
+    return json.dumps([step_to_json(step) for step in steps], sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -79,13 +88,14 @@ class Receipt:
             "policy": self.policy,
             "actor": self.actor,
             "closed_at": self.closed_at.isoformat(),
-            "steps": [step_to_json(step) for step in self.steps],
+            "steps": STEPS,
             "settled_at": self.settled_at.isoformat() if self.settled_at else None,
             "late": self.late,
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        return json.dumps(data, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return text.replace(f'"{STEPS}"', _steps_json(self.steps), 1)
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:

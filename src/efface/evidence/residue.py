@@ -130,7 +130,10 @@ class Residue:
     ) -> Statement:
         columns = [here.c[name] for name in names]
         wanted = [*map(as_text, columns), case((kept, 1), else_=0)]
-        worth = [c.is_not(None) if patterns is None else may_mention(c, patterns) for c in columns]
+        worth = [
+            c.is_not(None) if patterns is None else may_mention(self.program.dialect, c, patterns)
+            for c in columns
+        ]
         query = select(*wanted).select_from(here).where(or_(*worth))
         return Statement(
             query, self.program.dialect, table=table.fullname, act="search", results=wanted

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
+    Column,
     ColumnElement,
     Integer,
+    Select,
     String,
     TableClause,
     Text,
@@ -16,6 +20,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
+    column,
     func,
     literal_column,
     select,
@@ -62,6 +67,20 @@ def among(
         return target == any_(bindparam(name, type_=ARRAY(type_)))
     values = func.json_each(bindparam(name, type_=JSONList(type_))).table_valued("value")
     return target.in_(select(values.c.value))
+
+
+def rows_of_json(dialect: Dialect, columns: Sequence[Column[Any]]) -> Select[Any] | None:
+    """Return a query whose rows are the objects in the JSON text bound as ``records``.
+
+    One parameter for any number of rows: PostgreSQL's driver sends many rows one by one, and
+    escapes the elements of arrays slowly. None where many rows of parameters are quick anyway.
+    """
+    if dialect.name != "postgresql":
+        return None
+    records = cast(bindparam("records", type_=Text()), JSON())
+    typed = [column(each.name, each.type) for each in columns]
+    rows = func.json_to_recordset(records).table_valued(*typed)
+    return select(*rows.render_derived(with_types=True).c)
 
 
 class TID(UserDefinedType[str]):

@@ -15,6 +15,8 @@ from efface.plan.mentions import Needles
 from efface.plan.program import Program
 from efface.policy.actions import ColumnAction, Placeholder
 
+NOTHING = Needles(())
+
 
 @dataclass(frozen=True, repr=False)
 class Person:
@@ -95,6 +97,8 @@ def capture(
 def _person(program: Program, read: dict[str, Any], named: Sequence[Any]) -> Person:
     closed_at = read.get(program.tombstone) if program.tombstone else None
     key = tuple([read[name] for name in program.key_names])
+    if not named:
+        return Person(key, read, NOTHING, aware(closed_at))
     made = program.placeholders
     needles = Needles([v for v in named if not any(action.made(v) for action in made)])
     return Person(key, read, needles, aware(closed_at))

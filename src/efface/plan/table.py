@@ -6,7 +6,7 @@ have to be read first (texts that may mention the person) get one SELECT and one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -124,13 +124,27 @@ class TableProgram:
         """Return the condition of rows in which the column's value is the person's."""
         if mark.via is None:
             return self.redacted
-        mine = [t.condition for t in self.targets if t.via == mark.via]
-        return and_(self.redacted, or_(false(), *mine))
+        mine = [target for target in self.targets if target.via == mark.via]
+        reached = or_(false(), *(target.condition for target in mine))
+        if all(isinstance(target.action, Redact) for target in mine):
+            return and_(reached, *self._stays(Retain))
+        # A link whose rows go: of somebody who is also at another, for which the row stays.
+        return and_(self.redacted, reached)
+
+    def _decided_by(self, mark: PersonalColumn) -> Iterator[Condition]:
+        """Yield the conditions of rows in which *mark*, and none before it, replaces the value."""
+        yield self._where(mark)
+        for other in self.static:
+            if other is mark:
+                return
+            if other.name == mark.name:
+                yield is_not_true(self._where(other))
 
     def target_of(self, mark: PersonalColumn) -> Target:
         """Return the link through which the column's value is the person's."""
-        fitting = [t for t in self.targets if isinstance(t.action, Redact)]
-        return next((t for t in fitting if t.via == mark.via), fitting[0])
+        if mark.via is None:
+            return next(t for t in self.targets if isinstance(t.action, Redact))
+        return next(t for t in self.targets if t.via == mark.via)
 
     # ------------------------------------------------------------ which columns
 
@@ -165,7 +179,7 @@ class TableProgram:
         parts = []
         for mark in self.static:
             undone = not_done(mark.action, self.here.c[mark.name])
-            parts.append(and_(self._where(mark), undone) if mark.via is not None else undone)
+            parts.append(and_(*self._decided_by(mark), undone) if mark.via is not None else undone)
         return or_(false(), *parts)
 
     @cached_property
@@ -204,7 +218,7 @@ class TableProgram:
         for name in dict.fromkeys(mark.name for mark in self.static):
             target = self.here.c[name]
             decided = [mark for mark in self.static if mark.name == name]
-            if decided[0].via is None:
+            if len({mark.via for mark in self.static}) == 1:
                 values[target] = new_value(decided[0].action, target)
             else:
                 # Of two people who leave with one row, the first declared link decides.
@@ -214,7 +228,8 @@ class TableProgram:
         if not self.own and not self.owned:
             # The person's own row is written whatever it holds: somebody may have typed a value
             # that looks like a placeholder.
-            where = and_(where, self._unfinished)
+            by_link = all(mark.via is not None for mark in self.static)
+            where = self._unfinished if by_link else and_(where, self._unfinished)
         return self._compile(update(self.here).values(values).where(where), "redact")
 
     @cached_property
@@ -333,7 +348,7 @@ class TableProgram:
             target = self.here.c[mark.name]
             _, worth = by_link.setdefault(mark.via, (self._where(mark), []))
             if isinstance(mark.action, ReplaceMentions):
-                mentions = may_mention(target, patterns)
+                mentions = may_mention(self.dialect, target, patterns)
                 worth.append(target.is_not(None) if self.many else mentions)
             elif isinstance(mark.action, Generalize):
                 worth.append(target.is_not(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
+from efface.plan.dialects import rows_of_json
 from efface.plan.driver import Driver
 from efface.plan.statements import bare
 from efface.store.tables import closings
@@ -33,6 +35,10 @@ class Closings:
         self._add = compiled(
             insert(_table).values({name: _bind(name) for name in _WRITTEN}), "write to"
         )
+        rows = rows_of_json(dialect, [closings.c[name] for name in _WRITTEN])
+        self._add_many = None
+        if rows is not None:
+            self._add_many = compiled(insert(_table).from_select(_WRITTEN, rows), "write to")
         self._of = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
@@ -46,7 +52,10 @@ class Closings:
 
     def add(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
         """Record closings."""
-        driver.run_many(self._add, records)
+        if self._add_many is not None and len(records) > 1:
+            driver.run(self._add_many, {"records": json.dumps(records, default=str)})
+        else:
+            driver.run_many(self._add, records)
 
     def receipt_of(self, driver: Driver, subject: str, closed_at: datetime) -> str | None:
         """Return the receipt of the closing that set this tombstone, or None."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 from typing import Any
 
 from efface.errors import WeakKeyError
@@ -31,5 +30,5 @@ class Fingerprints:
     def of(self, table: str, key: tuple[Any, ...]) -> str:
         """Return the fingerprint of the row of *table* with this primary *key*."""
         # One domain per use of the secret, and parts that cannot run into one another.
-        text = json.dumps(["subject", table, *map(str, key)], separators=(",", ":"))
+        text = repr(("subject", table, *map(str, key)))
         return hmac.digest(self._secret, text.encode(), "sha256").hex()
