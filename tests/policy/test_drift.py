@@ -1,9 +1,40 @@
 """The live schema against the models: what is missing, unknown, or impossible only there."""
 
-import pytest
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, create_engine, text
+import enum
+from decimal import Decimal
+from uuid import UUID
 
-from efface import Policy, data_subject
+import pytest
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Uuid,
+    create_engine,
+    text,
+)
+
+from efface import (
+    Clear,
+    Delete,
+    Placeholder,
+    Policy,
+    Replace,
+    data_subject,
+    on_leaving,
+    personal,
+)
 from efface.policy.check import check
 from efface.policy.drift import compare
 from tests.schemas import forum
@@ -121,3 +152,93 @@ def test_what_the_models_lack_themselves_is_not_reported_again(engine):
 
     assert [p.place for p in check(policy)] == ["members.phone"]
     assert problems == ()
+
+
+# ---------------------------------------------------------------- every database
+
+
+class Kind(enum.Enum):
+    """What a note can be."""
+
+    OPEN = "open"
+    GONE = "gone"
+
+
+def every_type():
+    """People with a column of each kind that databases tell differently from models."""
+    metadata = MetaData()
+    Table(
+        "people",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("deleted_at", DateTime(timezone=True)),
+        Column("email", String(80), personal(Placeholder.email()), nullable=False),
+        Column("token", Uuid, personal(Replace(UUID(int=0)))),
+        Column("kind", Enum(Kind), personal(Replace(Kind.GONE)), nullable=False),
+        Column("state", String(8), personal(Replace("gone"))),
+        Column("extra", JSON, personal(Replace({})), nullable=False),
+        Column("wanted", Boolean, personal(Replace(False)), nullable=False),
+        Column("born", Date, personal(Clear())),
+        Column("worth", Numeric(8, 2), personal(Replace(Decimal(0)))),
+        CheckConstraint("state IN ('open', 'gone')", name="state"),
+        Index("ix_people_lower", text("lower(email)"), unique=True),
+        data_subject(),
+    )
+    notes = Column("person_id", ForeignKey("people.id"), index=True)
+    Table("notes", metadata, notes, on_leaving(Delete(), via="person_id"))
+    return metadata
+
+
+def test_no_type_and_no_constraint_is_taken_for_drift(database):
+    metadata = every_type()
+    metadata.create_all(database)
+    policy = Policy.from_metadata(metadata)
+
+    assert check(policy) == ()
+    assert compare(policy, database) == ()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("people ALTER born SET NOT NULL", ("E103", "people.born")),
+        ("people ALTER email TYPE varchar(20)", ("E103", "people.email")),
+        ("people ALTER deleted_at SET NOT NULL", ("E105", "people.deleted_at")),
+        ("people ADD CHECK (worth > 0)", ("E103", "people.worth")),
+        ("people DROP CONSTRAINT state, ADD CHECK (state IN ('open'))", ("E103", "people.state")),
+        ("people ADD UNIQUE (state)", ("E103", "people.state")),
+        ("notes ADD person_name text", ("E108", "notes.person_name")),
+    ],
+)
+def test_what_postgresql_tells_is_compared(database, change, found):
+    metadata = every_type()
+    metadata.create_all(database)
+    with database.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {change}"))
+
+    problems = compare(Policy.from_metadata(metadata), database)
+
+    assert [(p.code, p.place) for p in problems] == [found]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_tables_of_another_schema_are_compared_there(database):
+    metadata = MetaData(schema="club")
+    key, gone = Column("id", Integer, primary_key=True), Column("deleted_at", DateTime)
+    Table("people", metadata, key, gone, data_subject())
+    with database.begin() as connection:
+        connection.execute(text("CREATE SCHEMA club"))
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE club.visitors (ip text)"))
+        connection.execute(text("CREATE TABLE public.others (ip text)"))
+
+    try:
+        problems = compare(Policy.from_metadata(metadata), database)
+    finally:
+        with database.begin() as connection:
+            connection.execute(text("DROP SCHEMA club CASCADE"))
+
+    assert [(p.code, p.place) for p in problems] == [("E108", "club.visitors")]

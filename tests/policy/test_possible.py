@@ -187,6 +187,7 @@ def test_a_value_cannot_become_coarser_in_the_way_of_others(type_, to, says):
         (Replace("ab"), "\"A\" LIKE '%@%'"),
         (Replace("A"), "a = lower(a)"),
         (Replace(0), "a BETWEEN 1 AND 3"),
+        (Replace(Decimal(0)), "a > (0)::numeric"),
         (Clear(), "a IS NOT NULL"),
         (Placeholder(prefix="x", suffix=""), "a LIKE '%@%'"),
         (Placeholder(), "length(a) < 10"),
@@ -195,7 +196,7 @@ def test_a_value_cannot_become_coarser_in_the_way_of_others(type_, to, says):
     ],
 )
 def test_a_value_that_a_check_constraint_refuses_is_impossible(action, constraint):
-    type_ = Integer if action == Replace(0) else String
+    type_ = {int: Integer, Decimal: Numeric}.get(type(getattr(action, "value", "")), String)
 
     ((place, text),) = said(column(type_, action), CheckConstraint(constraint))
 

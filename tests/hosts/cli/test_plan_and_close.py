@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from efface import Plan, Receipt
+from tests.databases import KINDS, emptied, sqlite_engine
+from tests.hosts.cli.conftest import ERASER
 from tests.schemas import forum
 
 ADA = "Ada Lovelace"
@@ -275,6 +277,18 @@ def test_what_is_no_date_is_wrong_usage(here):
 # ---------------------------------------------------------------- the database
 
 
+@pytest.fixture(params=KINDS)
+def any_database(request, tmp_path):
+    """The URL of a forum, once for each kind of database."""
+    if request.param == "sqlite":
+        engine = sqlite_engine(tmp_path / "any.db")
+    else:
+        engine = emptied(request.getfixturevalue("server_urls")[request.param])
+    forum.create(engine)
+    engine.dispose()
+    return engine.url.render_as_string(hide_password=False)
+
+
 def test_a_database_without_our_tables_is_an_error_of_the_database(here, engine):
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE efface_closings"))
@@ -300,3 +314,25 @@ def test_a_database_that_refuses_says_so_without_its_words(here, engine):
     assert result.exit_code == 3
     assert ADA not in values_of(result)
     assert tombstone(engine) is None
+
+
+def test_every_command_works_on_every_database(efface, any_database):
+    named = ["--database", any_database]
+    project = efface.project / "identifiers"
+    project.write_text(f"{ADA}\n")
+
+    ends = [
+        efface(command, *arguments, *named, *eraser).exit_code
+        for command, arguments, eraser in (
+            ("draft", [], []),
+            ("check", ["--strict"], ["--eraser", ERASER]),
+            ("plan", ["1", "--sql"], ["--eraser", ERASER]),
+            ("plan", ["1"], ["--eraser", ERASER]),
+            ("verify", ["1", "--identifiers", project], ["--eraser", ERASER]),
+            ("close", ["1", "--actor", "x"], ["--eraser", ERASER]),
+            ("verify", ["1", "--identifiers", project], ["--eraser", ERASER]),
+            ("closed", ["--since", "2026-05-04"], []),
+        )
+    ]
+
+    assert ends == [0, 0, 0, 0, 4, 0, 0, 0]

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from itertools import product
 from typing import Any, Self
@@ -152,6 +153,9 @@ def _stored(value: Any) -> Any:
         return value.name
     if value is None or isinstance(value, (dict, list)):
         return json.dumps(value)
+    if isinstance(value, Decimal):
+        # As text it would be greater than every number.
+        return float(value)
     return value if isinstance(value, (str, bytes, int, float)) else str(value)
 
 
