@@ -139,6 +139,38 @@ def test_a_link_whose_index_is_missing_in_the_database_is_a_warning(engine):
     ]
 
 
+ORDER_OF = "FOREIGN KEY(user_id) REFERENCES users (id)"
+
+
+@pytest.mark.parametrize(
+    ("new", "there", "level"),
+    [
+        ("FOREIGN KEY(user_id) REFERENCES categories (id)", "categories.id", "error"),
+        ("FOREIGN KEY(user_id) REFERENCES users (email)", "users.email", "error"),
+        ("UNIQUE (id)", "nothing", "warning"),
+    ],
+)
+def test_a_reference_that_leads_elsewhere_in_the_database_is_named(engine, new, there, level):
+    with engine.begin() as connection:
+        for statement in replaced(engine, "orders", ORDER_OF, new):
+            connection.execute(text(statement))
+        connection.execute(text("CREATE INDEX ix_orders_user_id ON orders (user_id)"))
+
+    (problem,) = compare(forum.eraser().policy, engine, own=["efface_closings"])
+
+    assert (problem.code, problem.place, problem.level) == ("E108", "orders.user_id", level)
+    assert f"refers to {there}; in the model, to users.id." in problem.text
+
+
+def test_a_reference_that_only_the_database_knows_is_a_warning(engine):
+    title = "title VARCHAR(120)"
+    again = replaced(engine, "posts", title, f"{title} REFERENCES users (email)")
+
+    found = changed(engine, *again, "CREATE INDEX ix_posts_author_id ON posts (author_id)")
+
+    assert found == [("E108", "posts.title", "warning")]
+
+
 def test_what_the_models_lack_themselves_is_not_reported_again(engine):
     """Those problems are `check`'s, and stand in its report already."""
     metadata = MetaData()

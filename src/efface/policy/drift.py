@@ -79,6 +79,7 @@ def compare(
         for name in inspector.get_table_names(schema=schema)
     }
     problems = [*_tables(policy, live, names - OTHERS - set(own)), *_columns(policy, live)]
+    problems += _references(policy, live)
     if policy.subject_table.fullname in live.tables:
         seen = {problem.place for problem in problems}
         problems += [p for p in _impossible(policy, live) if p.place not in seen]
@@ -113,6 +114,44 @@ def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
             harmless = not rule.keeps_rows or needs_no_mark(rule, there[extra])
             level: Any = "warning" if harmless else "error"
             yield Problem("E108", name, extra, text, level=level)
+
+
+def _references(policy: Policy, live: MetaData) -> Iterator[Problem]:
+    """Yield each foreign key that leads elsewhere in the database, or is on one side only."""
+    for name, rule in policy.tables.items():
+        if name not in live.tables:
+            continue
+        said, known = _targets(rule.table), _targets(live.tables[name])
+        for columns in sorted({**said, **known}):
+            here, there = said.get(columns, set()), known.get(columns, set())
+            if here & there or any(column not in rule.table.c for column in columns):
+                # The same, or a column that is reported already.
+                continue
+            text = f"In the database, {', '.join(columns)} refers to {_any(there)}"
+            text += f"; in the model, to {_any(here)}."
+            # Where both lead somewhere, rows of the wrong table would be taken for the person's.
+            level: Any = "error" if here and there else "warning"
+            yield Problem("E108", name, columns[0], text, level=level)
+
+
+def _targets(table: Table) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Return where the foreign keys of *table* lead, by their columns.
+
+    Without schemas: a database leaves out the one that a connection begins with.
+    """
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for constraint in table.foreign_key_constraints:
+        pairs = sorted(
+            (element.parent.name, ".".join(element.target_fullname.split(".")[-2:]))
+            for element in constraint.elements
+        )
+        columns, targets = zip(*pairs, strict=True)
+        found.setdefault(columns, set()).add(targets)
+    return found
+
+
+def _any(targets: set[tuple[str, ...]]) -> str:
+    return " and ".join(sorted(", ".join(each) for each in targets)) or "nothing"
 
 
 def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
