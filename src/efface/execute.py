@@ -70,16 +70,17 @@ def close(
     The tombstone of a row that somebody has *marked* by hand stays as it is.
     """
     owned = _find_owned(driver, program, people)
-    credentials = [table for table in program.tables if table.revokes]
-    others = [table for table in program.tables if not table.revokes and not table.owned]
-    counts = [(table, _carry_out(driver, table, people)) for table in credentials]
+    counts = {table.name: _carry_out(driver, table, people) for table in program.credentials}
     if program.tombstone and not marked:
         driver.run(program.mark, {**people.values, "now": now})
-    counts += [(table, _carry_out(driver, table, people)) for table in (*others, program.own)]
-    counts += _carry_out_owned(driver, program, owned)
+    for table in program.others:
+        counts[table.name] = _carry_out(driver, table, people)
+    own = counts[""] = _carry_out(driver, program.own, people)
+    own.redacted = len(people.persons)
+    _carry_out_owned(driver, program, owned, counts)
     if program.early_check is not None:
         driver.check(program.early_check)
-    return Outcome(_steps(program, counts, now.date()))
+    return Outcome(tuple(in_order(program, counts, now.date())))
 
 
 def again(driver: Driver, program: Program, people: People, today: date) -> Outcome:
@@ -89,15 +90,13 @@ def again(driver: Driver, program: Program, people: People, today: date) -> Outc
     many rows that were, and now how many rows each link reaches.
     """
     owned = _find_owned(driver, program, people)
-    counts = []
-    for table in program.tables:
-        if not table.owned:
-            done = _carry_out(driver, table, people)
-            if table.redacts:
-                done.redacted = count(driver, table, people).redacted
-            counts.append((table, done))
-    counts += _carry_out_owned(driver, program, owned)
-    return Outcome(_steps(program, counts, today))
+    counts = {"": Count()}
+    for table in (*program.credentials, *program.others):
+        done = counts[table.name] = _carry_out(driver, table, people)
+        if table.redacts:
+            done.redacted = count(driver, table, people).redacted
+    _carry_out_owned(driver, program, owned, counts)
+    return Outcome(tuple(in_order(program, counts, today)))
 
 
 def _carry_out(driver: Driver, table: TableProgram, people: People) -> Count:
@@ -130,23 +129,19 @@ def _write(driver: Driver, table: TableProgram, people: People) -> Count:
 
 def _find_owned(driver: Driver, program: Program, people: People) -> dict[str, _Owned]:
     found = {}
-    for table in program.tables:
-        if table.owned:
-            rows = driver.rows(table.keys, people.values)
-            found[table.name] = _Owned(
-                [{f"key_{i}": part for i, part in enumerate(key)} for key in rows],
-                edits(driver, table, people, locked=True),
-            )
+    for table in program.owned:
+        rows = driver.rows(table.keys, people.values)
+        found[table.name] = _Owned(
+            [{f"key_{i}": part for i, part in enumerate(key)} for key in rows],
+            edits(driver, table, people, locked=True),
+        )
     return found
 
 
 def _carry_out_owned(
-    driver: Driver, program: Program, owned: dict[str, _Owned]
-) -> list[tuple[TableProgram, Count]]:
-    counts = []
-    for table in program.tables:
-        if not table.owned:
-            continue
+    driver: Driver, program: Program, owned: dict[str, _Owned], counts: dict[str, Count]
+) -> None:
+    for table in program.owned:
         found, done = owned[table.name], Count()
         if found.edits:
             driver.run_many(table.rewrite, [edit.parameters() for edit in found.edits])
@@ -158,14 +153,4 @@ def _carry_out_owned(
                 done.removed = len(found.keys)
             else:
                 done.changed += len(found.keys)
-        counts.append((table, done))
-    return counts
-
-
-def _steps(
-    program: Program, counts: list[tuple[TableProgram, Count]], today: date
-) -> tuple[Step, ...]:
-    """Return the steps in the order in which a plan shows them."""
-    position = {table.name: i for i, table in enumerate(program.tables)}
-    ordered = sorted(counts, key=lambda each: (each[0].own, position.get(each[0].name, 0)))
-    return tuple(in_order(ordered, today))
+        counts[table.name] = done

@@ -15,7 +15,7 @@ from efface.errors import (
     TombstoneWithoutClosingError,
     UnknownSubjectError,
 )
-from efface.evidence.receipt import BatchReceipt, Receipt
+from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.evidence.residue import Search
 from efface.plan.driver import Driver
 from efface.plan.people import People, capture
@@ -102,7 +102,8 @@ def close_many(
             )
             for person in people.persons
         }
-        machine.closings.add(driver, [receipt.record() for receipt in new.values()])
+        written = steps_json(steps)
+        machine.closings.add(driver, [receipt.record(written) for receipt in new.values()])
     receipts = tuple(new.get(key) or earlier[key] for key in keys)
     batch = BatchReceipt(request.actor, request.now, steps, receipts)
     return batch.remembering(people) if people is not None else batch
@@ -192,7 +193,8 @@ def settle_batch(
         else replace(receipt, steps=counted, late=late, settled_at=request.now, search=search)
         for receipt in batch.receipts
     )
-    machine.closings.settle(driver, [r.record() for r in receipts if not r.already_closed])
+    written = steps_json(counted)
+    machine.closings.settle(driver, [r.record(written) for r in receipts if not r.already_closed])
     settled = replace(
         batch,
         steps=counted,

@@ -51,15 +51,12 @@ class Machine:
     def statements(self) -> Iterator[Statement]:
         """Yield what a closing runs, in order, for a reviewer to read."""
         program = self.program
-        credentials = [table for table in program.tables if table.revokes]
-        others = [t for t in program.tables if not t.revokes and not t.owned]
-        owned = [table for table in program.tables if table.owned]
         yield program.lock
-        for table in credentials:
+        for table in program.credentials:
             yield from _statements(table)
         if program.tombstone:
             yield program.mark
-        for table in (*others, program.own, *owned):
+        for table in (*program.others, program.own, *program.owned):
             yield from _statements(table)
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 from efface.evidence.residue import Search
 from efface.plan.people import People
 from efface.plan.steps import Step, step_from_json, step_to_json
 
-STEPS = "the steps go here"
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=8)
-def _steps_json(steps: tuple[Step, ...]) -> str:
-    # The people of one batch share their steps; they are written out once.
-    return json.dumps([step_to_json(step) for step in steps], sort_keys=True, separators=(",", ":"))
+def steps_json(steps: tuple[Step, ...]) -> str:
+    """Return *steps* as they stand in a receipt's JSON."""
+    return _written([step_to_json(step) for step in steps])
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,23 @@ class Receipt:
         """Leave the remembered people out of pickles and copies."""
         return {name: value for name, value in self.__dict__.items() if name != "_people"}
 
-    def record(self) -> dict[str, Any]:
-        """Return what the closings table keeps of this receipt."""
-        names = ("reference", "subject", "closed_at", "actor", "policy", "settled_at")
-        return {"receipt": self.to_json(), **{name: getattr(self, name) for name in names}}
+    def record(self, steps: str | None = None) -> dict[str, Any]:
+        """Return what the closings table keeps of this receipt; *steps* may be written already."""
+        return {
+            "reference": self.reference,
+            "subject": self.subject,
+            "closed_at": self.closed_at,
+            "actor": self.actor,
+            "policy": self.policy,
+            "settled_at": self.settled_at,
+            "receipt": self.to_json(steps),
+        }
 
-    def to_json(self) -> str:
-        """Return the receipt as canonical JSON."""
+    def to_json(self, steps: str | None = None) -> str:
+        """Return the receipt as canonical JSON.
+
+        The people of one batch share their *steps*, which are then written out once.
+        """
         data = {
             "reference": self.reference,
             "table": self.table,
@@ -88,14 +96,12 @@ class Receipt:
             "policy": self.policy,
             "actor": self.actor,
             "closed_at": self.closed_at.isoformat(),
-            "steps": STEPS,
             "settled_at": self.settled_at.isoformat() if self.settled_at else None,
             "late": self.late,
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-        return text.replace(f'"{STEPS}"', _steps_json(self.steps), 1)
+        return f'{_written(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:

@@ -20,7 +20,7 @@ Processor = Callable[[Any], Any]
 class Statement:
     """SQL text for one driver, with the names to bind and the conversions of values."""
 
-    __slots__ = ("_bound", "_constants", "_dialect", "_positional", "_types", "act", "sql", "table")
+    __slots__ = ("_dialect", "_entries", "_names", "_types", "act", "sql", "table")
 
     def __init__(
         self,
@@ -36,29 +36,29 @@ class Statement:
         self.sql = str(compiled)
         self.table, self.act = table, act
         self._dialect = dialect
-        self._positional: tuple[str, ...] | None = (
-            tuple(compiled.positiontup) if compiled.positional else None
-        )
-        self._bound: list[tuple[str, str, Processor | None]] = []
-        self._constants: dict[str, Any] = {}
-        for name, bind in compiled.binds.items():
+        names = compiled.positiontup if compiled.positional else compiled.binds
+        self._names = None if compiled.positional else tuple(names)
+        # In the driver's order: the key of a value to bind, or a constant, and its conversion.
+        self._entries: list[tuple[str | None, Any, Processor | None]] = []
+        for name in names:
+            bind = compiled.binds[name]
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if bind.required:
-                self._bound.append((name, bind.key, process))
+                self._entries.append((bind.key, None, process))
             else:
                 value = bind.effective_value
-                self._constants[name] = process(value) if process else value
+                self._entries.append((None, process(value) if process else value, None))
         self._types: tuple[TypeEngine[Any], ...] = tuple(column.type for column in results)
 
     def bind(self, values: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
         """Return *values* as the driver takes them."""
-        parameters = dict(self._constants)
-        for name, key, process in self._bound:
-            value = values[key]
-            parameters[name] = process(value) if process else value
-        if self._positional is None:
-            return parameters
-        return tuple([parameters[name] for name in self._positional])
+        found = [
+            constant if key is None else process(values[key]) if process else values[key]
+            for key, constant, process in self._entries
+        ]
+        if self._names is None:
+            return tuple(found)
+        return dict(zip(self._names, found, strict=True))
 
     def rows(self, cursor: Any) -> list[tuple[Any, ...]]:
         """Return every row of *cursor* with the values as the column types give them."""

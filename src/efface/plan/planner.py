@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -78,16 +78,20 @@ def make_plan(
     people = capture(driver, program, rows)
     steps: tuple[Step, ...] = ()
     if people.only.closed_at is None:
-        counts = [(table, count(driver, table, people)) for table in (*program.tables, program.own)]
-        steps = tuple(in_order(counts, today))
+        counts = {table.name: count(driver, table, people) for table in program.tables}
+        counts[""] = count(driver, program.own, people)
+        steps = tuple(in_order(program, counts, today))
     shown = str(key[0]) if len(key) == 1 else str(key)
     return Plan(program.table.fullname, shown, fingerprint, program.digest, steps)
 
 
-def in_order(counts: list[tuple[TableProgram, Count]], today: date) -> Iterator[Step]:
-    """Yield the steps of *counts* as they run: credentials first, the person's own row last."""
-    made = [step for table, counted in counts for step in steps(table, counted, today)]
-    yield from sorted(made, key=lambda step: step.action != Revoke.word)
+def in_order(program: Program, counts: Mapping[str, Count], today: date) -> Iterator[Step]:
+    """Yield the steps as a plan shows them: credentials first, the person's own row last.
+
+    The person's own row is counted under no name.
+    """
+    for table in program.shown:
+        yield from steps(table, counts["" if table.own else table.name], today)
 
 
 def steps(table: TableProgram, counted: Count, today: date) -> Iterator[Step]:

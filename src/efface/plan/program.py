@@ -43,6 +43,7 @@ class Program:
         self._is_subject = and_(*(self._subjects.equal(self._here.c[c.name], c) for c in self._key))
         self.own = self._own_program()
         self.tables = tuple(self._program(t, graph.reaches[t.fullname]) for t in graph.order)
+        self._first = graph.first
         self.read_columns = tuple(self._columns_to_read(graph))
 
     @cached_property
@@ -53,6 +54,29 @@ class Program:
     def key_names(self) -> tuple[str, ...]:
         """Return the names of the subject's primary key columns."""
         return tuple(column.name for column in self._key)
+
+    @cached_property
+    def shown(self) -> tuple[TableProgram, ...]:
+        """Return the tables in the order of a plan: credentials first, the person's row last."""
+        return (*sorted(self.tables, key=lambda table: not table.revokes), self.own)
+
+    @cached_property
+    def credentials(self) -> tuple[TableProgram, ...]:
+        """Return the tables that go before the account is marked as closed.
+
+        What refers to a credential has to go before it.
+        """
+        return tuple(t for t in self.tables if t.name in self._first and not t.owned)
+
+    @cached_property
+    def others(self) -> tuple[TableProgram, ...]:
+        """Return the tables between the credentials and the person's own row."""
+        return tuple(t for t in self.tables if t.name not in self._first and not t.owned)
+
+    @cached_property
+    def owned(self) -> tuple[TableProgram, ...]:
+        """Return the tables whose rows are written when nothing refers to them any more."""
+        return tuple(table for table in self.tables if table.owned)
 
     @cached_property
     def own_actions(self) -> dict[str, ColumnAction]:

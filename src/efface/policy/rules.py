@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -120,7 +121,7 @@ class Policy:
         said = {name: each for name, each in decisions.items() if each.table or each.columns}
         Path(path).write_text(document.document(said), encoding="utf-8")
 
-    @property
+    @cached_property
     def subject_rule(self) -> TableRule:
         """Return the rule of the table whose rows are people.
 
