@@ -68,11 +68,15 @@ class Reach:
 
 @dataclass(frozen=True)
 class Graph:
-    """Every table with links, children before the tables they are found through."""
+    """Every table with links, children before the tables they are found through.
+
+    ``first`` names the tables with credentials, and those that have to go before them.
+    """
 
     policy: Policy
     reaches: dict[str, tuple[Reach, ...]]
     order: tuple[Table, ...]
+    first: frozenset[str]
 
 
 class _NoPath(Exception):  # noqa: N818  # never leaves this module
@@ -103,7 +107,11 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
             reaches[name] = _with_sharers(policy, owned, reaches)
             problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, reaches)
-    return Graph(policy, reaches, _deepest_first(policy, reaches)), tuple(problems)
+    before = _before(policy, reaches)
+    graph = Graph(
+        policy, reaches, _deepest_first(policy, reaches, before), _first(reaches, before)
+    )
+    return graph, tuple(problems)
 
 
 def _hops(
@@ -305,24 +313,50 @@ def _refers(hop: Hop) -> bool:
     return any(key.column in there for column in hop.columns for key in column.foreign_keys)
 
 
-def _deepest_first(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> tuple[Table, ...]:
-    """Return the tables so that each comes before those it is found through or refers to.
+def _before(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> dict[str, set[str]]:
+    """Return for each table those that come before it: found through it, or referring to it.
 
     Cutting a parent first would leave its children behind, because they are found through it;
     deleting a parent first would break their foreign keys. Where both pull, being found wins.
     """
-    tables = {name: policy.tables[name].table for name in reaches}
-    depth = {name: max(reach.path.depth for reach in found) for name, found in reaches.items()}
-    before: dict[str, set[str]] = {name: set() for name in tables}
+    before: dict[str, set[str]] = {name: set() for name in reaches}
     through = {
         name: {hop.target.fullname for reach in found for hop in reach.path.hops}
         for name, found in reaches.items()
     }
-    for name, table in tables.items():
-        referred = {key.column.table.fullname for key in table.foreign_keys} & tables.keys()
+    for name in reaches:
+        keys = policy.tables[name].table.foreign_keys
+        referred = {key.column.table.fullname for key in keys} & reaches.keys()
         parents = through[name] | {parent for parent in referred if name not in through[parent]}
-        for parent in parents & tables.keys() - {name}:
+        for parent in parents & reaches.keys() - {name}:
             before[parent].add(name)
+    return before
+
+
+def _first(
+    reaches: dict[str, tuple[Reach, ...]], before: dict[str, set[str]]
+) -> frozenset[str]:
+    """Return the tables with credentials, and all that come before them."""
+    found: set[str] = set()
+    waiting = [
+        name
+        for name, links in reaches.items()
+        if any(isinstance(reach.mark.action, Revoke) for reach in links)
+    ]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += before[name]
+    return frozenset(found)
+
+
+def _deepest_first(
+    policy: Policy, reaches: dict[str, tuple[Reach, ...]], before: dict[str, set[str]]
+) -> tuple[Table, ...]:
+    """Return the tables so that each comes after those that are to come before it."""
+    tables = {name: policy.tables[name].table for name in reaches}
+    depth = {name: max(reach.path.depth for reach in found) for name, found in reaches.items()}
     ordered: list[str] = []
     entered: set[str] = set()
 
