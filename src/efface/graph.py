@@ -108,9 +108,7 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
             problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, reaches)
     before = _before(policy, reaches)
-    graph = Graph(
-        policy, reaches, _deepest_first(policy, reaches, before), _first(reaches, before)
-    )
+    graph = Graph(policy, reaches, _deepest_first(policy, reaches, before), _first(reaches, before))
     return graph, tuple(problems)
 
 
@@ -333,9 +331,7 @@ def _before(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> dict[str, 
     return before
 
 
-def _first(
-    reaches: dict[str, tuple[Reach, ...]], before: dict[str, set[str]]
-) -> frozenset[str]:
+def _first(reaches: dict[str, tuple[Reach, ...]], before: dict[str, set[str]]) -> frozenset[str]:
     """Return the tables with credentials, and all that come before them."""
     found: set[str] = set()
     waiting = [
