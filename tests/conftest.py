@@ -73,9 +73,13 @@ def chromium():
     return skip_or_fail("chromium", "Chromium was not found; on Debian: apt-get install chromium.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser_engine(chromium):
-    """A headless Chromium under Playwright; each test opens contexts of its own."""
+    """A headless Chromium under Playwright; each test opens contexts of its own.
+
+    Not for the whole session: while Playwright runs, no other test of its thread can start an
+    event loop.
+    """
     with sync_playwright() as driver:
         # Chromium refuses its sandbox to root, which is who runs tests in a container.
         engine = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
