@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from copy import copy
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
 from efface.evidence.residue import Search
 from efface.plan.people import People
@@ -19,8 +20,31 @@ def steps_json(steps: tuple[Step, ...]) -> str:
     return _written([step_to_json(step) for step in steps])
 
 
+class Remembering:
+    """A record with the people beside it, in the memory of this process only.
+
+    `settle` searches for their identifiers, which must not be stored: they are no field, and are
+    left out of ``repr``, JSON, copies and pickles.
+    """
+
+    def remembering(self, people: People) -> Self:
+        """Return this record with *people* beside it."""
+        remembered = copy(self)
+        object.__setattr__(remembered, "_people", people)
+        return remembered
+
+    @property
+    def people(self) -> People | None:
+        """Return whom this process still remembers for `settle`, or None."""
+        return self.__dict__.get("_people")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the people out of pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_people"}
+
+
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Remembering):
     """The record of one closing, frozen.
 
     ``reference`` names it, ``subject`` is a keyed fingerprint, ``steps`` are counted by the
@@ -52,25 +76,6 @@ class Receipt:
     def kept_until(self) -> date | None:
         """Return the last day on which some record is kept, or None."""
         return max((step.until for step in self.steps if step.until and step.reached), default=None)
-
-    def remembering(self, people: People) -> Receipt:
-        """Return this receipt with *people* beside it, in the memory of this process only.
-
-        `settle` searches for the person's identifiers, which must not be stored: they are no
-        field, and are left out of ``repr``, JSON, copies and pickles.
-        """
-        copy = replace(self)
-        object.__setattr__(copy, "_people", people)
-        return copy
-
-    @property
-    def people(self) -> People | None:
-        """Return what this process still remembers for `settle`, or None."""
-        return self.__dict__.get("_people")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the remembered people out of pickles and copies."""
-        return {name: value for name, value in self.__dict__.items() if name != "_people"}
 
     def record(self, steps: str | None = None) -> dict[str, Any]:
         """Return what the closings table keeps of this receipt; *steps* may be written already."""
@@ -118,7 +123,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class BatchReceipt:
+class BatchReceipt(Remembering):
     """The record of closing many accounts in one transaction.
 
     ``receipts`` has one for each account in the order they were asked for; each can be found by
@@ -142,18 +147,3 @@ class BatchReceipt:
     def rows(self) -> int:
         """Return how many rows changed."""
         return sum(step.rows for step in self.steps) + self.late
-
-    def remembering(self, people: People) -> BatchReceipt:
-        """Return this receipt with *people* beside it, in the memory of this process only."""
-        copy = replace(self)
-        object.__setattr__(copy, "_people", people)
-        return copy
-
-    @property
-    def people(self) -> People | None:
-        """Return whom this process still remembers for `settle`, or None."""
-        return self.__dict__.get("_people")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the remembered people out of pickles and copies."""
-        return {name: value for name, value in self.__dict__.items() if name != "_people"}
