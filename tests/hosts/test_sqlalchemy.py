@@ -2,9 +2,29 @@
 
 import asyncio
 import contextvars
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import (
+    DateTime,
+    ForeignKey,
+    Integer,
+    String,
+    TypeDecorator,
+    delete,
+    event,
+    exists,
+    func,
+    insert,
+    lambda_stmt,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import (
     AsyncSession,
     async_scoped_session,
@@ -14,18 +34,24 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import (
     Session,
     aliased,
+    defer,
+    join,
     joinedload,
+    mapped_column,
+    registry,
     scoped_session,
     selectinload,
     sessionmaker,
     subqueryload,
+    with_polymorphic,
 )
 from sqlalchemy.pool import StaticPool
 
-from efface import Policy
-from efface.sqlalchemy import hide_closed, include_closed
+from efface import Policy, data_subject
+from efface.errors import ClosedMergeError, UnfilteredStatementError
+from efface.sqlalchemy import hide_closed, include_closed, statements
 from tests.schemas import forum
-from tests.schemas.forum import Post, User
+from tests.schemas.forum import Category, Order, Post, User
 
 POLICY = Policy.from_metadata(forum.Base.metadata)
 ADA, GRACE = 1, 2
@@ -228,3 +254,302 @@ async def test_async_sessions_hide_too(kind, anyio_backend):
         with include_closed():
             assert (await session.get(User, ADA)).id == ADA
     await engine.dispose()
+
+
+# ---------------------------------------------------------------- what one session has seen
+
+
+def test_the_first_block_of_a_process_may_ask(engine):
+    """Nothing has told the filter yet which class the people are."""
+    maker = sessionmaker(engine)
+    hide_closed(maker, POLICY)
+    with maker() as session:
+        with include_closed():
+            held = session.get(User, ADA)
+
+        assert session.get(User, ADA) is None
+        assert held.id == ADA
+
+
+def test_an_account_closed_elsewhere_is_shown_until_it_is_expired(engine, session):
+    """An ORM answers with what it holds; `commit` expires it."""
+    with engine.begin() as connection:
+        connection.execute(insert(User), [{"id": 3, "email": "new@example.org", "bio": ""}])
+    held = session.get(User, 3)
+    session.rollback()
+    session.get(User, 3)
+    session.expunge_all()
+    session.add(held)
+    assert held.email
+    session.commit()
+
+    with engine.begin() as connection:
+        forum.eraser().close_account(connection, 3, actor="test")
+
+    assert session.get(User, 3) is None
+
+
+def test_a_tombstone_that_is_not_loaded_is_looked_up(session):
+    author = joinedload(Post.author).options(defer(User.deleted_at, raiseload=True))
+    query = select(Post).where(Post.author_id.in_([ADA, GRACE])).options(author)
+    held = [post.author for post in session.scalars(query)]
+
+    assert session.get(User, ADA) is None
+    assert session.get(User, GRACE) in held
+
+
+def test_a_session_can_ask_for_good(engine, session):
+    maker = sessionmaker(engine, execution_options={"include_closed": True})
+    hide_closed(maker, POLICY)
+
+    with maker() as curious:
+        assert curious.get(User, ADA) is not None
+        assert curious.get(User, ADA) is not None
+        assert len(curious.scalars(select(User)).all()) == 2
+        stale = User(id=ADA, email="new@example.org", bio="")
+        assert curious.merge(stale).id == ADA
+
+
+def test_merging_new_rows_and_open_accounts_goes_on(session):
+    merged = session.merge(User(id=GRACE, email="new@example.org", bio=""))
+    session.flush()
+    assert session.scalars(select(User.email).where(User.id == GRACE)).one() == "new@example.org"
+
+    added = session.merge(User(email="other@example.org", bio=""))
+
+    assert (merged.id, added in session.new) == (GRACE, True)
+
+
+def test_a_refused_merge_says_how_it_is_meant_and_names_nobody(session):
+    with pytest.raises(ClosedMergeError) as refused:
+        session.merge(User(id=ADA, email="new@example.org"))
+
+    assert "with include_closed(): session.merge(...)" in str(refused.value)
+    assert "example.org" not in str(refused.value)
+    assert not session.new
+    assert not session.dirty
+
+
+# ---------------------------------------------------------------- statements kept by SQLAlchemy
+
+
+def test_one_statement_is_hidden_and_shown_by_turns(session):
+    """SQLAlchemy caches what it compiled, and we what a statement needs."""
+    query = select(User.id).order_by(User.id)
+    shown = query.execution_options(include_closed=True)
+
+    found = [session.scalars(each).all() for each in (query, shown, query, shown, query)]
+
+    assert found == [[GRACE], [ADA, GRACE], [GRACE], [ADA, GRACE], [GRACE]]
+
+
+def test_threads_do_not_mix_hidden_and_shown(engine):
+    maker = sessionmaker(engine)
+    hide_closed(maker, POLICY)
+    query = select(User.id).order_by(User.id)
+
+    def look(asks):
+        with maker() as session, include_closed() if asks else nullcontext():
+            return [session.scalars(query).all() for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(look, [True, False] * 4))
+
+    assert asked == [[[ADA, GRACE]] * 20, [[GRACE]] * 20] * 4
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Order).where(Order.id == 11),
+        select(Order.note, Category.title).join(Category, Category.id == Order.id),
+        select(Post).options(defer(Post.body)),
+        update(Order).values(note="x").where(Order.id == 11),
+        insert(Category).values(title="x"),
+        insert(User).values(id=9, email="x@example.org", bio=""),
+        select(User.__table__),
+    ],
+)
+def test_a_statement_that_cannot_show_people_is_left_as_it_is(engine, statement):
+    maker = sessionmaker(engine)
+    hide_closed(maker, POLICY)
+    run = []
+    event.listen(maker, "do_orm_execute", lambda state: run.append(state.statement))
+
+    with maker() as session:
+        session.execute(statement)
+
+    assert run[-1] is statement or run[-1].compare(statement)
+    assert not run[-1]._with_options or run[-1]._with_options == statement._with_options
+
+
+def test_shapes_are_forgotten_when_there_are_too_many(session, monkeypatch):
+    monkeypatch.setattr(statements, "MOST_SHAPES", 3)
+
+    for number in range(1, 9):
+        columns = [User.id.label(f"id_{i}") for i in range(number)]
+        assert session.scalars(select(*columns)).all() == [GRACE]
+
+
+class Opaque(TypeDecorator):
+    """A type that does not say whether statements with it may be cached."""
+
+    impl = Integer
+
+
+@pytest.mark.filterwarnings("ignore:.*will not produce a cache key")
+def test_a_statement_without_a_key_is_filtered_too(session):
+    for where in (User.id == literal(ADA, Opaque()), Post.author.has(User.id == ADA)):
+        query = select(func.count(Post.id)).join(User).where(where)
+        assert session.scalar(query.where(literal(1, Opaque()) == 1)) == 0
+    assert session.scalar(select(func.count(Order.id)).where(literal(1, Opaque()) == 1)) == 4
+
+
+def test_a_class_that_is_mapped_later_is_hidden_too(session):
+    assert session.scalars(select(User.id)).all() == [GRACE]
+
+    class Member(registry().generate_base()):
+        __table__ = User.__table__
+
+    assert session.scalars(select(Member.id)).all() == [GRACE]
+    assert session.get(Member, ADA) is None
+
+
+def test_a_class_may_leave_the_tombstone_out(session):
+    class Reader(registry().generate_base()):
+        __table__ = User.__table__
+        __mapper_args__ = {"exclude_properties": ["deleted_at"]}  # noqa: RUF012
+
+    with include_closed():
+        held = session.get(Reader, ADA)
+
+    assert session.get(Reader, ADA) is None
+    assert held.id == ADA
+    assert session.scalars(select(Reader.id)).all() == [GRACE]
+    with pytest.raises(UnfilteredStatementError):
+        session.scalars(select(Post.id).select_from(join(Post, Reader, Reader.id == Post.id)))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Session, "_get_impl"),
+        (select(User), "_generate_cache_key"),
+        (select(User), "_generate"),
+        (select(User), "_with_options"),
+        (lambda_stmt(lambda: select(User)), "_resolved"),
+        (select(User.id).selected_columns.id, "_annotations"),
+    ],
+)
+def test_what_is_private_in_sqlalchemy_and_has_no_public_way_is_there(owner, name):
+    assert hasattr(owner, name)
+
+
+# ---------------------------------------------------------------- people as a kind of something
+
+
+@pytest.fixture
+def parties(database):
+    """People are one kind of party; the class of parties knows nothing of closing."""
+    base = registry().generate_base()
+
+    class Party(base):
+        __tablename__ = "parties"
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "firm"}  # noqa: RUF012
+        id = mapped_column(Integer, primary_key=True)
+        kind = mapped_column(String(10))
+
+    class Person(Party):
+        __tablename__ = "persons"
+        __table_args__ = (data_subject(not_personal=["role"]),)
+        __mapper_args__ = {"polymorphic_identity": "person"}  # noqa: RUF012
+        id = mapped_column(ForeignKey("parties.id"), primary_key=True)
+        role = mapped_column(String(10))
+        deleted_at = mapped_column(DateTime(timezone=True))
+
+    base.metadata.create_all(database)
+    maker = sessionmaker(database)
+    hide_closed(maker, Policy.from_metadata(base.metadata))
+    with maker() as session:
+        session.add_all([Person(id=1, deleted_at=forum.NOW), Person(id=2), Party(id=3)])
+        session.commit()
+        yield SimpleNamespace(session=session, Party=Party, Person=Person)
+
+
+def test_the_class_above_people_hides_them_too(parties):
+    session, party, person = parties.session, parties.Party, parties.Person
+    everything = with_polymorphic(party, "*")
+
+    for column in (party.id, aliased(party).id, everything.id):
+        assert session.scalars(select(column).order_by(column)).all() == [2, 3]
+    assert session.scalars(select(person.id)).all() == [2]
+    assert session.get(party, 1) is None
+    assert session.get(person, 1) is None
+    assert session.execute(update(party).values(kind="x").where(party.id != 3)).rowcount == 1
+    session.execute(update(party), [{"id": 1, "kind": "y"}, {"id": 3, "kind": "y"}])
+    assert session.scalars(text("SELECT id FROM parties WHERE kind = 'y'")).all() == [3]
+
+
+def test_people_below_another_class_are_not_written_in_bulk(parties):
+    """The condition is about the table above, which such an UPDATE does not have."""
+    for statement in (
+        update(parties.Person).values(role="x"),
+        delete(parties.Person),
+        select(aliased(parties.Party, select(parties.Party.kind).subquery()).kind),
+    ):
+        with pytest.raises(UnfilteredStatementError):
+            parties.session.execute(statement)
+    core_only = {"dml_strategy": "core_only"}
+    statement = update(parties.Party).values(kind="x").execution_options(**core_only)
+    with pytest.raises(UnfilteredStatementError):
+        parties.session.execute(statement)
+
+
+# ---------------------------------------------------------------- async
+
+
+@pytest.fixture
+async def async_sessions(anyio_backend):
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(forum.Base.metadata.create_all)
+        await connection.run_sync(forum.eraser().create_tables)
+        await connection.run_sync(lambda sync: forum.move_in(sync, ADA, "ada@a.example", "Ada L."))
+        await connection.run_sync(forum.eraser().close_account, ADA, actor="test")
+    maker = async_sessionmaker(engine)
+    hide_closed(maker, POLICY)
+    yield maker
+    await engine.dispose()
+
+
+async def test_a_task_that_outlives_the_block_sees_its_end(async_sessions, anyio_backend):
+    looked, ended = asyncio.Event(), asyncio.Event()
+
+    async def look():
+        async with async_sessions() as session:
+            found = [await session.get(User, ADA)]
+            looked.set()
+            await ended.wait()
+            return [*found, await session.get(User, ADA), await session.scalar(select(User.id))]
+
+    with include_closed():
+        task = asyncio.create_task(look())
+        await looked.wait()
+    ended.set()
+    inside, *after = await task
+
+    assert inside.id == ADA
+    assert after == [None, None]
+
+
+async def test_streams_and_merges_are_hidden_and_refused(async_sessions, anyio_backend):
+    async with async_sessions() as session:
+        assert [user async for user in await session.stream_scalars(select(User))] == []
+        with pytest.raises(NoResultFound):
+            await session.get_one(User, ADA)
+        with pytest.raises(ClosedMergeError):
+            await session.merge(User(id=ADA, email="new@example.org"))
+        post = (await session.scalars(select(Post).options(selectinload(Post.author)))).first()
+        await session.refresh(post.author)
+        assert post.author.id == ADA
+        assert await session.run_sync(lambda sync: sync.get(User, ADA)) is None

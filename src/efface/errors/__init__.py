@@ -16,8 +16,10 @@ from efface.errors.database import (
 )
 from efface.errors.hosts import (
     ClosedAccountsError,
+    ClosedMergeError,
     MissingExtraError,
     SettingsError,
+    UnfilteredStatementError,
 )
 from efface.errors.policy import (
     AmbiguousPathError,
@@ -52,6 +54,7 @@ __all__ = [
     "AmbiguousPathError",
     "AutocommitError",
     "ClosedAccountsError",
+    "ClosedMergeError",
     "ConflictError",
     "ConflictingDecisionError",
     "ConnectionLostError",
@@ -77,6 +80,7 @@ __all__ = [
     "SubjectKeyError",
     "SubjectTableError",
     "TombstoneWithoutClosingError",
+    "UnfilteredStatementError",
     "UnknownSubjectError",
     "UnreadableFileError",
     "WeakKeyError",

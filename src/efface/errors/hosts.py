@@ -44,3 +44,41 @@ class MissingExtraError(EffaceError):
     def message(self) -> str:
         """Return the install line."""
         return f'{self.feature} needs more packages: pip install "efface[{self.extra}]"'
+
+
+class UnfilteredStatementError(EffaceError):
+    """Closed accounts cannot be left out of an ORM statement, so it is not run."""
+
+    code = "E604"
+
+    def __init__(self, table: str, reason: str) -> None:
+        """Keep the *table* of people and what about the statement is the matter."""
+        super().__init__()
+        self.table, self.reason = table, reason
+
+    def message(self) -> str:
+        """Return the reason and the ways on."""
+        return (
+            f"Closed accounts of {self.table} cannot be left out of this statement: "
+            f"{self.reason}. The statement was not run. Write it another way "
+            "(docs/reference/visibility.md), or inside: with include_closed(): ..."
+        )
+
+
+class ClosedMergeError(EffaceError):
+    """`Session.merge` would write what an object holds into a closed account."""
+
+    code = "E605"
+
+    def __init__(self, table: str) -> None:
+        """Keep the *table* of people; which row is nobody's business."""
+        super().__init__()
+        self.table = table
+
+    def message(self) -> str:
+        """Return what would have happened and the way on."""
+        return (
+            f"merge() would write into a closed account of {self.table}: the object is from before "
+            f"the closing. {NOTHING_CHANGED} Where it is meant: "
+            "with include_closed(): session.merge(...)"
+        )
