@@ -39,14 +39,10 @@ def generate_token(session: Session, user: User, context: str, sent_to: str | No
         "sent_to": literal(sent_to, Text),
         "inserted_at": literal(session.info["clock"](), UTCDateTime),
     }
-    # Nothing is added for an account that was closed while we were hashing a password. A SELECT
-    # inside an INSERT is a door that `hide_closed` does not cover, so it says so itself.
-    is_open = User.id == user.id, User.deleted_at.is_(None)
-    session.execute(
-        insert(UserToken).from_select(
-            ["user_id", *row], select(User.id, *row.values()).where(*is_open)
-        )
-    )
+    # Nothing is added for an account that was closed while we were hashing a password: the SELECT
+    # does not find it.
+    found = select(User.id, *row.values()).where(User.id == user.id)
+    session.execute(insert(UserToken).from_select(["user_id", *row], found))
     return secret
 
 
