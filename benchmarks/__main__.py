@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import closing, core, lobsters, site, start
+from benchmarks import closing, core, hiding, lobsters, site, start
 from benchmarks.measure import keep, show
 
 # The fresh clone comes last, because it loads the machine most.
@@ -12,6 +12,8 @@ MEASURES = {
     "core": core.one_person,
     "batch": core.many_people,
     "check": core.big_policy,
+    "hiding": hiding.beside_hand_written,
+    "nobody": hiding.beside_no_listener,
     "lobsters": lobsters.against_hand_written,
     "site": site.post_and_click,
     "import": start.importing,
