@@ -84,10 +84,10 @@ def close(
 
 
 def again(driver: Driver, program: Program, people: People, today: date) -> Outcome:
-    """Carry out the steps once more, except on the subject's own row.
+    """Carry out the steps once more where they are not done.
 
-    A writer that was waiting on our lock may have written after the commit. The result says how
-    many rows that were, and now how many rows each link reaches.
+    A writer that was waiting on our lock may have written after the commit, also to the subject's
+    own row. The result says how many rows that were, and now how many rows each link reaches.
     """
     owned = _find_owned(driver, program, people)
     counts = {"": Count()}
@@ -95,6 +95,8 @@ def again(driver: Driver, program: Program, people: People, today: date) -> Outc
         done = counts[table.name] = _carry_out(driver, table, people)
         if table.redacts:
             done.redacted = count(driver, table, people).redacted
+    if program.own.redacts:
+        counts[""] = _carry_out(driver, program.late, people)
     _carry_out_owned(driver, program, owned, counts)
     return Outcome(tuple(in_order(program, counts, today)))
 

@@ -1,205 +1,248 @@
-"""Generated schemas with a valid policy, filled with people who each carry their own marker."""
+"""Databases of drawn schemas, filled with people who each carry their own marker."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    insert,
-    select,
-)
+from sqlalchemy import Engine, MetaData, insert, select, text
 
-from efface import (
-    Basis,
-    Clear,
-    Delete,
-    Eraser,
-    Placeholder,
-    Policy,
-    Redact,
-    Replace,
-    ReplaceMentions,
-    Retain,
-    Revoke,
-    data_subject,
-    not_personal,
-    on_leaving,
-    personal,
-)
-from tests.schemas.forum import engine_of
+from efface import BatchReceipt, Eraser, Placeholder, Policy, Receipt
+from efface.plan.people import aware
+from efface.policy.columns import room
+from tests.properties.model import TOKEN, Model
+from tests.properties.rows import Filling, State, key_of, marker_of
+from tests.properties.schema import metadata_of
+from tests.properties.shapes import Schema, schemas
 
 KEY = "a key for tests, long enough"
 NOW = datetime(2026, 5, 4, 12, 30, 15, tzinfo=UTC)
-RETAIN = Retain("P3Y", Basis.LEGAL_OBLIGATION, "a law")
-COLUMN_ACTIONS = [Clear(), Replace("gone"), Placeholder(), ReplaceMentions("someone"), None]
-
-
-@dataclass(frozen=True)
-class TableShape:
-    """One generated table: where its rows refer to, what happens, and its columns."""
-
-    parent: int | None
-    action: Any
-    columns: tuple[Any, ...]
-    document: bool
 
 
 @dataclass
 class World:
-    """A database of a generated schema in which several people live."""
+    """A drawn schema, its policy, and rows for several people; a database holds it in `on`."""
 
-    engine: Engine
-    metadata: MetaData
-    eraser: Eraser
+    schema: Schema
     people: tuple[int, ...]
+    seed: int
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every row of every table."""
+    def __post_init__(self) -> None:
+        """Work out what every database is to hold."""
+        self.metadata = metadata_of(self.schema)
+        self.state: State = Filling(self.schema, self.people, Random(self.seed)).fill()
+
+    @property
+    def model(self) -> Model:
+        """What ought to happen, from the beginning."""
+        return Model(self.schema, self.state, NOW)
+
+    @contextmanager
+    def on(self, engine: Engine) -> Iterator[Place]:
+        """Fill the database behind *engine*, and empty it afterwards."""
+        place = Place(self, engine)
+        self.metadata.create_all(engine)
+        place.eraser.create_tables(engine)
+        try:
+            place.fill()
+            yield place
+        finally:
+            empty(engine)
+
+    def key(self, person: int) -> Any:
+        """Return the primary key of *person*."""
+        return key_of(self.schema.key, person)
+
+
+class Place:
+    """A world in one database."""
+
+    def __init__(self, world: World, engine: Engine, metadata: MetaData | None = None) -> None:
+        """Make the eraser for it."""
+        self.world, self.engine = world, engine
+        self.metadata = metadata or world.metadata
+        policy = Policy.from_metadata(self.metadata)
+        self.eraser = Eraser(policy, key=KEY, clock=lambda: NOW, **world.options)
+        self._made = dict(self._placeholders())
+        self._follow = {
+            (f"t{n}", f"l{position}")
+            for n, shape in enumerate(world.schema.tables)
+            for position, link in enumerate(shape.links)
+            if link.by == "login"
+        }
+
+    def fill(self) -> None:
+        """Insert every row."""
+        with self.engine.begin() as connection:
+            for name, found in _in_order(self.world).items():
+                if found:
+                    connection.execute(insert(self.metadata.tables[name]), found)
+            # The circle: people and the rows they refer to refer to each other.
+            people = self.metadata.tables["people"]
+            for row in self.world.state["people"]:
+                late = {n: row[n] for n in ("home_id", "inviter_id") if n in row}
+                if late:
+                    connection.execute(people.update().where(people.c.id == row["id"]).values(late))
+
+    # ------------------------------------------------------------ reading
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Return every row of every table, as the types of the columns give them."""
         with self.engine.connect() as connection:
             return {
-                table.name: [tuple(row) for row in connection.execute(select(table))]
-                for table in self.metadata.sorted_tables
+                name: [dict(row) for row in connection.execute(select(table)).mappings()]
+                for name, table in self.metadata.tables.items()
             }
 
-    def rows_of_others(self, person: int) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every row that belongs to somebody else: each row says whose it is."""
-        return {
-            name: [row for row in rows if row[-1] != person] for name, rows in self.rows().items()
-        }
+    def raw(self) -> dict[str, Counter[str]]:
+        """Return every row as the database has it, below all types, and how often."""
+        with self.engine.connect() as connection:
+            return {
+                name: Counter(
+                    repr(tuple(map(str, row)))
+                    for row in connection.execute(text(f"SELECT * FROM {name}"))
+                )
+                for name in self.metadata.tables
+            }
 
-    def columns_naming(self, person: int) -> set[str]:
-        """Return the columns in which the marker of *person* stands, found in Python."""
+    def seen(self) -> dict[str, Counter[str]]:
+        """Return every row with all placeholders alike, to be compared with a model."""
+        return comparable(
+            {
+                name: [{c: self._alike(name, c, v) for c, v in row.items()} for row in found]
+                for name, found in self.rows().items()
+            }
+        )
+
+    def _alike(self, table: str, column: str, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return aware(value)
+        made = self._made.get((table, column), ())
+        return TOKEN if any(action.made(value) for action in made) else value
+
+    def _placeholders(self) -> Iterator[tuple[tuple[str, str], list[Placeholder]]]:
+        """Yield the placeholders that each column may hold, references to them included."""
+        for name, rule in self.eraser.policy.tables.items():
+            for column in rule.table.columns:
+                at = column
+                for key in column.foreign_keys:
+                    at = key.column
+                marks = self.eraser.policy.tables[at.table.name].columns[at.name]
+                actions = [m.action for m in marks if isinstance(m.action, Placeholder)]
+                if actions:
+                    yield (name, column.name), [a.fitted(room(at)) or a for a in actions]
+
+    def naming(self, person: int) -> Counter[tuple[str, str]]:
+        """Return in how many rows of which columns *person* is named, ours included."""
         marker = marker_of(person)
-        return {
-            f"{table.name}.{column.name}"
-            for table, rows in zip(self.metadata.sorted_tables, self.rows().values(), strict=True)
-            for row in rows
-            for column, value in zip(table.columns, row, strict=True)
-            if marker in str(value).lower()
-        }
+        found: Counter[tuple[str, str]] = Counter()
+        for name, rows in self.rows().items():
+            for row in rows:
+                found.update(_columns_with(marker, name, row))
+        with self.engine.connect() as connection:
+            closings = connection.execute(text("SELECT * FROM efface_closings")).mappings()
+            for row in closings:
+                found.update(_columns_with(marker, "efface_closings", dict(row)))
+        return found
 
-    def retained_tables(self) -> set[str]:
-        """Return the tables whose rows stay with their values."""
-        return {
-            name
-            for name, rule in self.eraser.policy.tables.items()
-            if any(isinstance(mark.action, Retain) for mark in rule.leavings)
-        }
+    def kept(self, person: int) -> Counter[tuple[str, str]]:
+        """Return the same for rows under `Retain` alone; the closing must be still to come."""
+        found: Counter[tuple[str, str]] = Counter()
+        for table, row, fate in self._fates(person):
+            if fate == "kept":
+                found.update(_columns_with(marker_of(person), table, row))
+        # A changed login is followed by what refers to it, also in a row that is kept.
+        return Counter({at: n for at, n in found.items() if at not in self._follow})
 
-    def close(self, person: int) -> Any:
+    def touched(self, person: int) -> Counter[str]:
+        """Return how many rows of each table a closing may change."""
+        found = Counter({"people": 1})
+        login = marker_of(person)
+        for table, row, fate in self._fates(person):
+            followed = any(at[0] == table and row[at[1]] == login for at in self._follow)
+            found[table] += fate in ("gone", "redacted") or followed
+            found[f"o{table[1:]}"] += row.get("owned_id") is not None
+        return found
+
+    def shared(self, person: int, other: int) -> Counter[tuple[str, str]]:
+        """Return where *other* is named in rows of *person* that go, or values of both."""
+        found: Counter[tuple[str, str]] = Counter()
+        for table, row, fate in self._fates(person):
+            for column in _columns_with(marker_of(other), table, row):
+                value = str(row[column[1]]).lower()
+                if fate == "gone" or (fate == "redacted" and marker_of(person) in value):
+                    found[column] += 1
+        return found
+
+    def _fates(self, person: int) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Yield what the model says of each row as it is now."""
+        model = self.world.model
+        model.state = self.rows()
+        key = self.world.key(person)
+        me = next(row for row in model.state["people"] if row["id"] == key)
+        for n, shape in enumerate(self.world.schema.tables):
+            for row in model.state[f"t{n}"]:
+                yield f"t{n}", row, model.fate(shape, row, me)[0]
+
+    # ------------------------------------------------------------ acting
+
+    def close(self, person: int) -> Receipt:
         """Close an account and settle it, each in a transaction of its own."""
         with self.engine.begin() as connection:
-            receipt = self.eraser.close_account(connection, person, actor="test")
+            receipt = self.eraser.close_account(connection, self.world.key(person), actor="test")
         with self.engine.begin() as connection:
             return self.eraser.settle(connection, receipt)
 
-
-def marker_of(person: int) -> str:
-    """Return the identifier of *person*, which no other text contains."""
-    return f"marker-of-{person:04d}-x"
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> list[TableShape]:
-    """Draw tables that refer to the people or to a table before them."""
-    made: list[TableShape] = []
-    for number in range(draw(st.integers(1, 4))):
-        # Rows that go cannot be referred to by rows that stay.
-        parents = [None, *(n for n in range(number) if isinstance(made[n].action, Redact))]
-        made.append(
-            TableShape(
-                parent=draw(st.sampled_from(parents)),
-                action=draw(st.sampled_from([Delete(), Redact(), Revoke(), RETAIN])),
-                columns=tuple(draw(st.lists(st.sampled_from(COLUMN_ACTIONS), max_size=3))),
-                document=draw(st.booleans()),
-            )
-        )
-    return made
+    def close_together(self, people: Iterable[int]) -> BatchReceipt:
+        """Close accounts as one batch and settle it."""
+        keys = [self.world.key(person) for person in people]
+        with self.engine.begin() as connection:
+            batch = self.eraser.close_accounts(connection, keys, actor="test")
+        with self.engine.begin() as connection:
+            return self.eraser.settle(connection, batch)
 
 
-def schema(tables: list[TableShape]) -> MetaData:
-    """Return the metadata of *tables*, with markers. The last column says whose a row is."""
-    metadata = MetaData()
-    Table(
-        "people",
-        metadata,
-        Column("id", Integer, primary_key=True),
-        Column("email", String(80), personal(Placeholder.email()), unique=True, nullable=False),
-        Column("about", Text, personal(Clear())),
-        Column("deleted_at", DateTime(timezone=True)),
-        Column("whose", Integer, not_personal()),
-        data_subject(identifiers=["email"]),
-    )
-    for number, shape in enumerate(tables):
-        parent = "people" if shape.parent is None else f"t{shape.parent}"
-        columns = [
-            Column(f"c{n}", Text, personal(action) if action else not_personal())
-            for n, action in enumerate(shape.columns)
-        ]
-        if shape.document:
-            columns.append(Column("doc", JSON, personal(ReplaceMentions("someone"))))
-        Table(
-            f"t{number}",
-            metadata,
-            Column("id", Integer, primary_key=True),
-            Column("parent_id", ForeignKey(f"{parent}.id"), index=True),
-            *columns,
-            Column("whose", Integer, not_personal()),
-            on_leaving(shape.action, via="parent_id"),
-        )
-    return metadata
+def _columns_with(marker: str, table: str, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for column, value in row.items():
+        if marker in str(value).lower():
+            yield table, column
+
+
+def comparable(state: State) -> dict[str, Counter[str]]:
+    """Return the rows of *state* as they are compared: without order, each as often as it is."""
+    return {
+        name: Counter(repr(sorted(row.items())) for row in rows) for name, rows in state.items()
+    }
+
+
+def empty(engine: Engine) -> None:
+    """Drop everything in the database."""
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def _in_order(world: World) -> State:
+    """Return the rows so that each table comes after those it refers to."""
+    people = [
+        {n: None if n in ("home_id", "inviter_id") else v for n, v in row.items()}
+        for row in world.state["people"]
+    ]
+    owned = {n: rows for n, rows in world.state.items() if n[0] == "o"}
+    return {"people": people, **owned, **{n: r for n, r in world.state.items() if n[0] == "t"}}
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Draw a schema and fill it: every person gets rows in every table."""
-    tables = draw(shapes())
-    metadata = schema(tables)
+def worlds(draw: st.DrawFn, **options: Any) -> World:
+    """Draw a schema and two or three people."""
     people = tuple(range(1, 1 + draw(st.integers(2, 3))))
-    rows = draw(st.integers(1, 3))
-    engine = engine_of()
-    metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=KEY, clock=lambda: NOW)
-    eraser.create_tables(engine)
-    with engine.begin() as connection:
-        for person in people:
-            _fill(connection, metadata, tables, person, rows)
-    return World(engine, metadata, eraser, people)
-
-
-def _fill(
-    connection: Connection, metadata: MetaData, tables: list[TableShape], person: int, rows: int
-) -> None:
-    marker = marker_of(person)
-    own = {"id": person, "email": marker, "about": f"I am {marker}", "whose": person}
-    connection.execute(insert(metadata.tables["people"]), [own])
-    for number, shape in enumerate(tables):
-        for row in range(rows):
-            key = 1000 * person + row
-            values = {
-                "id": key,
-                "parent_id": person if shape.parent is None else key,
-                "whose": person,
-            }
-            # What is declared as not personal does not name anybody.
-            values |= {
-                f"c{n}": f"by {marker.upper()}!" if action else "nobody"
-                for n, action in enumerate(shape.columns)
-            }
-            if shape.document:
-                values["doc"] = {"by": [marker], marker: row}
-            connection.execute(insert(metadata.tables[f"t{number}"]), [values])
+    return World(draw(schemas()), people, draw(st.integers(0, 1000)), options)

@@ -18,7 +18,7 @@ from efface.errors import (
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.evidence.residue import Search
 from efface.plan.driver import Driver
-from efface.plan.people import People, capture
+from efface.plan.people import People, capture, is_named
 from efface.plan.planner import key_values, make_plan
 from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
@@ -136,11 +136,10 @@ def settle_one(
     # Searched before anything is locked: reading a whole database takes its time, and on SQLite
     # nobody could write meanwhile. What the second pass then changes is searched again.
     search = _search(driver, machine, receipt)
-    people, is_there = _settling(driver, machine.program, receipt, request)
     steps: tuple[Step, ...] = ()
-    if people is not None and is_there:
-        today = receipt.closed_at.date()
-        steps = execute.again(driver, machine.program, people, today).steps
+    people, rows = _settling(driver, machine.program, receipt, request)
+    if people is not None:
+        steps = _second_pass(driver, machine.program, people, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
     if late:
         search = _search(driver, machine, receipt)
@@ -156,8 +155,31 @@ def settle_one(
 
 
 def _search(driver: Driver, machine: Machine, receipt: Receipt) -> Search | None:
-    known = receipt.people
-    return machine.residue.search(driver, known.values, known.only.needles) if known else None
+    people, program = receipt.people, machine.program
+    if people is None:
+        return None
+    rows = driver.rows(program.find, key_values(program, people.only.key))
+    known = people.as_now(program, rows, receipt.closed_at)
+    return machine.residue.search(driver, known.values, known.only.needles)
+
+
+def _second_pass(
+    driver: Driver,
+    program: Program,
+    people: People,
+    rows: Sequence[tuple[Any, ...]],
+    closed_at: datetime,
+) -> tuple[Step, ...]:
+    """Do the steps once more, for what the *people* were and for what their *rows* say now."""
+    steps: tuple[Step, ...] = ()
+    renamed = [row for row in rows if is_named(program, row)]
+    if renamed:
+        # Somebody waited on our lock and then wrote a new name or address for the person.
+        steps = execute.again(
+            driver, program, capture(driver, program, renamed), closed_at.date()
+        ).steps
+    known = people.as_now(program, rows, closed_at)
+    return steps + execute.again(driver, program, known, closed_at.date()).steps
 
 
 def settle_batch(
@@ -172,20 +194,24 @@ def settle_batch(
     if people is None:
         raise ValueError("Only the process that closed a batch can settle it as one.")
     name = program.key_names[0]
-    search = machine.residue_of_many.search_many(driver, people)
-    rows = driver.rows(program.lock, {f"subject_{name}": [p.key[0] for p in people.persons]})
+    keys = {f"subject_{name}": [person.key[0] for person in people.persons]}
+    search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
+    rows = driver.rows(program.lock, keys)
     # Keys are given out again: whoever has one now must still be whom we closed.
-    state = {p.key: p.closed_at for p in capture(driver, program, rows, with_needles=False).persons}
+    now = capture(driver, program, rows, with_needles=False).persons
+    state = {person.key: person.closed_at for person in now}
     if program.policy.removes_subject or program.tombstone is None:
         ours = [person for person in people.persons if person.key not in state]
     else:
         ours = [person for person in people.persons if state.get(person.key) == batch.closed_at]
     steps: tuple[Step, ...] = ()
     if ours:
-        steps = execute.again(driver, program, People(program, ours), batch.closed_at.date()).steps
+        here = {person.key for person in ours}
+        kept = [row for row, person in zip(rows, now, strict=True) if person.key in here]
+        steps = _second_pass(driver, program, People(program, ours), kept, batch.closed_at)
     late = sum(step.rows for step in steps)
     if late:
-        search = machine.residue_of_many.search_many(driver, people)
+        search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
     counted = _with_reached(batch.steps, steps)
     receipts = tuple(
         receipt
@@ -206,6 +232,16 @@ def settle_batch(
     return settled, steps
 
 
+def _search_batch(
+    driver: Driver, machine: Machine, batch: BatchReceipt, rows: Sequence[tuple[Any, ...]]
+) -> Search | None:
+    people = batch.people
+    if people is None:
+        return None
+    known = people.as_now(machine.many, rows, batch.closed_at)
+    return machine.residue_of_many.search_many(driver, known)
+
+
 def _still_fits(
     driver: Driver, program: Program, key: Key, plan: Plan, request: Request
 ) -> tuple[Step, ...]:
@@ -224,22 +260,22 @@ def _still_fits(
 
 def _settling(
     driver: Driver, program: Program, receipt: Receipt, request: Request
-) -> tuple[People | None, bool]:
-    """Return the person of *receipt* and whether the row with that key is still theirs.
+) -> tuple[People | None, Sequence[tuple[Any, ...]]]:
+    """Return the person of *receipt* and their row; None where the row is not theirs any more.
 
     Databases give keys out again: the steps must never run on whoever has the key now.
     """
     people = receipt.people
     key = people.only.key if people else _key_by_fingerprint(driver, program, receipt, request)
     if key is None:
-        return None, False
+        return None, ()
     rows = driver.rows(program.lock, key_values(program, key))
     if program.tombstone is None or program.policy.removes_subject:
-        return people, not rows
+        return (None if rows else people), ()
     if not rows:
-        return people, False
+        return None, ()
     now = capture(driver, program, rows, with_needles=False)
-    return people or now, now.only.closed_at == receipt.closed_at
+    return (people or now, rows) if now.only.closed_at == receipt.closed_at else (None, ())
 
 
 def _key_by_fingerprint(

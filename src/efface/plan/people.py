@@ -13,7 +13,7 @@ from typing import Any
 from efface.plan.driver import Driver
 from efface.plan.mentions import Needles
 from efface.plan.program import Program
-from efface.policy.actions import ColumnAction, Placeholder
+from efface.policy.actions import Clear, ColumnAction, Placeholder
 
 NOTHING = Needles(())
 
@@ -39,7 +39,7 @@ class Person:
 class People:
     """The subjects of one closing: one, or many at once."""
 
-    __slots__ = ("_by_column", "many", "persons", "values")
+    __slots__ = ("_by_column", "_reads", "many", "persons", "values")
 
     def __init__(
         self, program: Program, persons: Sequence[Person], values: Mapping[str, Any] | None = None
@@ -49,6 +49,7 @@ class People:
         self.persons = tuple(persons)
         self.values = values or _parameters(program, [person.read for person in persons])
         self._by_column: dict[str, dict[Any, Person]] = {}
+        self._reads = [(person.read, person) for person in self.persons]
 
     def __repr__(self) -> str:
         """Return how many, never who."""
@@ -70,10 +71,30 @@ class People:
             return self.only.needles if owner else None
         known = self._by_column.get(column)
         if known is None:
-            known = {_folded(p.read[column]): p for p in self.persons}
+            known = {_folded(read[column]): person for read, person in self._reads}
             self._by_column[column] = known
         person = known.get(_folded(owner))
         return person.needles if person else None
+
+    def as_now(
+        self, program: Program, rows: Sequence[tuple[Any, ...]], closed_at: datetime
+    ) -> People:
+        """Return the same people, referred to as their *rows* are now.
+
+        A foreign key has followed what the closing wrote into the column it refers to. Links by
+        value and texts still have what the person was. Rows that were not closed then are
+        somebody else's by now.
+        """
+        now = {person.key: person.read for person in self.persons}
+        for read in (dict(zip(program.read_columns, row, strict=True)) for row in rows):
+            if program.tombstone and aware(read[program.tombstone]) == closed_at:
+                now[tuple(read[name] for name in program.key_names)] = read
+        reads = [now[person.key] for person in self.persons]
+        found = _parameters(program, reads)
+        values = {n: found[n] if n.startswith("subject_") else v for n, v in self.values.items()}
+        people = People(program, self.persons, values)
+        people._reads += zip(reads, self.persons, strict=True)
+        return people
 
 
 def capture(
@@ -92,6 +113,16 @@ def capture(
                 named[where.get(_folded(owner), 0) if program.many else 0] += found
     persons = [_person(program, read, texts) for read, texts in zip(reads, named, strict=True)]
     return People(program, persons, values)
+
+
+def is_named(program: Program, row: Sequence[Any]) -> bool:
+    """Return whether the *row* of a closed account holds a name or a link's value once more."""
+    read = dict(zip(program.read_columns, row, strict=True))
+    for name, action in program.own_actions.items():
+        value = read.get(name)
+        if isinstance(action, (Clear, Placeholder)) and _linkable(value, action) is not None:
+            return True
+    return False
 
 
 def _person(program: Program, read: dict[str, Any], named: Sequence[Any]) -> Person:

@@ -79,6 +79,11 @@ class Program:
         return tuple(table for table in self.tables if table.owned)
 
     @cached_property
+    def late(self) -> TableProgram:
+        """Return what a second pass does to the subject's own row: only where it is unfinished."""
+        return replace(self.own, own=False, _candidates={})
+
+    @cached_property
     def own_actions(self) -> dict[str, ColumnAction]:
         """Return what happens to the columns of the subject's own row, by name."""
         return {mark.name: mark.action for mark in self.own.columns}

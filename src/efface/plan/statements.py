@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     Column,
     ColumnElement,
     FromClause,
@@ -37,7 +38,15 @@ from sqlalchemy.engine import Dialect
 
 from efface.graph import Hop, Path
 from efface.plan.dialects import Token, among
-from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace, Unlink
+from efface.policy.actions import (
+    HEXADECIMAL,
+    Clear,
+    ColumnAction,
+    Placeholder,
+    Replace,
+    Unlink,
+)
+from efface.policy.columns import unwrapped
 
 Condition = ColumnElement[bool]
 
@@ -152,13 +161,20 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
     if isinstance(action, (Clear, Unlink)):
         return target.is_not(None)
     if isinstance(action, Replace):
-        return target.is_distinct_from(literal(action.value, type_=target.type))
+        new: ColumnElement[Any] = literal(action.value, type_=target.type)
+        if isinstance(unwrapped(target.type), JSON):
+            # PostgreSQL's json can be written and read, and not compared.
+            return as_text(target).is_distinct_from(as_text(new))
+        return target.is_distinct_from(new)
     if isinstance(action, Placeholder):
         shape = f"{_like(action.prefix)}%{_like(action.suffix)}"
+        token = func.substr(target, len(action.prefix) + 1, action.digits)
         return or_(
             target.is_(None),
             target.not_like(shape, escape="\\"),
             func.length(target) != action.length,
+            # Without a prefix, any value of this length would look like it.
+            func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
         )
     raise TypeError(f"{action.word} is decided on each value, not in a condition")
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 DIGITS = 32
 """Length of a placeholder's random part: 128 bits as hexadecimal digits."""
+HEXADECIMAL = frozenset("0123456789abcdef")
 FEWEST_DIGITS = 16
 """The shortest random part: at 64 bits ten million rows collide with a chance of 3 in a million."""
 
@@ -138,7 +139,8 @@ class Placeholder:
         """
         if not isinstance(value, str) or len(value) != self.length:
             return False
-        return value.startswith(self.prefix) and value.endswith(self.suffix)
+        token = value[len(self.prefix) : len(self.prefix) + self.digits]
+        return value == self.value(token) and set(token) <= HEXADECIMAL
 
 
 @dataclass(frozen=True, slots=True)
