@@ -106,7 +106,7 @@ def _carry_out(driver: Driver, table: TableProgram, people: People) -> Count:
         return _write(driver, table, people)
     for _ in range(TRIES - 1):
         try:
-            with driver.savepoint():
+            with driver.savepoint(table.name):
                 return _write(driver, table, people)
         except ConflictError:
             # The placeholder was taken; the next one is another.

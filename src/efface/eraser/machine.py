@@ -7,8 +7,10 @@ from functools import cached_property
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 
 from efface.errors import MissingTablesError, MissingTombstoneError, Problem, raise_problems
+from efface.errors.database import refused
 from efface.evidence.residue import Residue
 from efface.graph import build
 from efface.plan.compiled import Statement
@@ -77,7 +79,23 @@ def check_database(connection: Connection, program: Program) -> None:
     Raises:
         MissingTablesError: our tables are not there.
         MissingTombstoneError: the model has the tombstone and the database has not.
+        StatementError: the database refused to answer.
     """
+    try:
+        _look(connection, program)
+    except DBAPIError as error:
+        # As everywhere, without the driver's words.
+        is_lost, cause = error.connection_invalidated, error.orig
+        raise refused(
+            program.table.fullname,
+            "describe",
+            cause if isinstance(cause, Exception) else error,
+            is_lost=is_lost,
+            is_conflict=False,
+        ) from None
+
+
+def _look(connection: Connection, program: Program) -> None:
     inspector = inspect(connection)
     missing = [name for name in metadata.tables if not inspector.has_table(name)]
     if missing:

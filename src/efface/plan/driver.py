@@ -41,12 +41,15 @@ class Driver:
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run *statement* and return its rows."""
         self._execute(statement, statement.bind(values))
-        return statement.rows(self._cursor)
+        try:
+            return statement.rows(self._cursor)
+        except Exception as error:  # noqa: BLE001  # a type that cannot read a value quotes it
+            raise self._refused(statement.table, statement.act, error) from None
 
     def stream(self, statement: Statement, values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Run *statement* and yield its rows as the driver has them, some at a time."""
         self._execute(statement, statement.bind(values))
-        while rows := self._cursor.fetchmany(1000):
+        while rows := self._next(statement):
             yield from rows
 
     def run_many(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
@@ -59,8 +62,8 @@ class Driver:
         self.statements += 1
         try:
             self._cursor.executemany(statement.sql, bound)
-        except self._dbapi.Error as error:
-            raise self._refused(statement, error) from None
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(statement.table, statement.act, error) from None
 
     def check(self, statement: Statement) -> None:
         """Run a check of constraints: it raises, or its rows are what is broken.
@@ -73,32 +76,42 @@ class Driver:
             raise ConflictError(statement.table, statement.act, "foreign key", None)
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what the block did when it fails, and only that."""
-        self._plain("SAVEPOINT efface")
+    def savepoint(self, table: str) -> Iterator[None]:
+        """Undo what the block did to *table* when it meets a conflict, and only that."""
+        self._plain("SAVEPOINT efface", table)
         try:
             yield
-        except StatementError:
-            self._plain("ROLLBACK TO SAVEPOINT efface")
+        except ConflictError:
+            self._plain("ROLLBACK TO SAVEPOINT efface", table)
             raise
-        self._plain("RELEASE SAVEPOINT efface")
+        self._plain("RELEASE SAVEPOINT efface", table)
 
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
 
-    def _plain(self, sql: str) -> None:
+    def _plain(self, sql: str, table: str) -> None:
         self.statements += 1
-        self._cursor.execute(sql)
+        try:
+            self._cursor.execute(sql)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(table, "redact", error) from None
+
+    def _next(self, statement: Statement) -> list[tuple[Any, ...]]:
+        try:
+            rows: list[tuple[Any, ...]] = self._cursor.fetchmany(1000)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(statement.table, statement.act, error) from None
+        return rows
 
     def _execute(self, statement: Statement, bound: Any) -> None:
         self.statements += 1
         try:
             self._cursor.execute(statement.sql, bound)
-        except self._dbapi.Error as error:
-            raise self._refused(statement, error) from None
+        except Exception as error:  # noqa: BLE001  # not all that drivers raise is theirs
+            raise self._refused(statement.table, statement.act, error) from None
 
-    def _refused(self, statement: Statement, error: Exception) -> StatementError:
+    def _refused(self, table: str, act: str, error: Exception) -> StatementError:
         # `from None` and no text: drivers quote rows in what they say.
         connection = self.connection.connection.dbapi_connection
         is_lost = self.connection.dialect.is_disconnect(error, connection, self._cursor)  # type: ignore[arg-type]  # the driver's own types
@@ -106,9 +119,7 @@ class Driver:
         if is_lost:
             # The pool must not hand this connection to anybody again.
             self.connection.invalidate()
-        return refused(
-            statement.table, statement.act, error, is_lost=is_lost, is_conflict=is_conflict
-        )
+        return refused(table, act, error, is_lost=is_lost, is_conflict=is_conflict)
 
 
 def _commits_each_statement(connection: Connection) -> bool:
