@@ -5,6 +5,7 @@ then. On SQLite nobody waits: whoever comes second is told at once. Nothing depe
 """
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from itertools import combinations
 
 from sqlalchemy import text
@@ -77,19 +78,41 @@ def orders(first, second):
         yield tuple(0 if i in places else 1 for i in range(first + second))
 
 
+class Lanes:
+    """Two lanes, and the turns they take."""
+
+    def __init__(self, engine, scripts):
+        """Connect both, and a third that watches."""
+        self.both = [Lane(engine, script) for script in scripts]
+        self.watcher = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def __iter__(self):
+        """Give both."""
+        return iter(self.both)
+
+    def go(self, *turns):
+        """Let the lanes take these turns; who has to wait misses theirs."""
+        for turn in turns:
+            self.both[turn].begin_next()
+            for lane in (self.both[turn], self.both[1 - turn]):
+                lane.is_waiting(self.watcher)
+
+    def drain(self):
+        """Let both come to their end."""
+        while any(lane.left or lane.running for lane in self.both):
+            self.go(0, 1)
+
+    def close(self):
+        """Give all connections back."""
+        for lane in self.both:
+            lane.close()
+        self.watcher.close()
+
+
+@contextmanager
 def run(engine, scripts, order):
-    """Run two scripts in this order of steps and return their lanes, both at their end."""
-    lanes = [Lane(engine, script) for script in scripts]
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        for turn in order:
-            lanes[turn].begin_next()
-            for lane in (lanes[turn], lanes[1 - turn]):
-                lane.is_waiting(watcher)
-        while any(lane.left or lane.running for lane in lanes):
-            # Whoever had to wait has missed turns.
-            for lane in lanes:
-                lane.begin_next()
-                lane.is_waiting(watcher)
-    for lane in lanes:
-        lane.close_is_due = True
-    return lanes
+    """Run two scripts in this order of steps to their end, and give the lanes."""
+    with closing(Lanes(engine, scripts)) as lanes:
+        lanes.go(*order)
+        lanes.drain()
+        yield lanes

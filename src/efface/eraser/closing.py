@@ -129,8 +129,7 @@ def settle_one(
     driver: Driver, machine: Machine, receipt: Receipt, request: Request
 ) -> tuple[Receipt, tuple[Step, ...]]:
     """Do the second pass and the search for one closing; also return what the pass did."""
-    stored = machine.closings.receipt(driver, receipt.reference)
-    latest = Receipt.from_json(stored) if stored else receipt
+    latest = _latest(driver, machine, receipt)
     if latest.settled_at and (latest.search or receipt.people is None):
         return latest, ()
     # Searched before anything is locked: reading a whole database takes its time, and on SQLite
@@ -138,6 +137,8 @@ def settle_one(
     search = _search(driver, machine, receipt)
     steps: tuple[Step, ...] = ()
     people, rows = _settling(driver, machine.program, receipt, request)
+    # Once more: somebody else may have settled it while we waited for the lock.
+    latest = _latest(driver, machine, receipt)
     if people is not None:
         steps = _second_pass(driver, machine.program, people, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
@@ -152,6 +153,11 @@ def settle_one(
     )
     machine.closings.settle(driver, [settled.record()])
     return settled, steps
+
+
+def _latest(driver: Driver, machine: Machine, receipt: Receipt) -> Receipt:
+    stored = machine.closings.receipt(driver, receipt.reference)
+    return Receipt.from_json(stored) if stored else receipt
 
 
 def _search(driver: Driver, machine: Machine, receipt: Receipt) -> Search | None:
