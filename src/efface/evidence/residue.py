@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +79,10 @@ class Residue:
             names = [c.name for c in table.columns if is_text(c) or is_json(c)]
             here = kept.here if kept else bare(table)
             self._searched.append((table, here, kept.retained if kept else false(), names))
+        # Keys that are text stay, and the plan says so.
+        self._keys: defaultdict[str, set[str]] = defaultdict(set)
+        for each in (*self.program.tables, self.program.own):
+            self._keys[each.name].update(name for t in each.targets for name in t.named)
         self._statements: dict[int | None, list[tuple[Table, list[str], Statement]]] = {}
 
     def search(self, driver: Driver, values: Mapping[str, Any], needles: Needles) -> Search:
@@ -97,14 +101,14 @@ class Residue:
         left: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str]] = Counter()
         for table, names, statement in self._compiled(patterns):
+            keys = self._keys[table.fullname]
             for *texts, is_kept in driver.stream(statement, bound):
-                found = kept if is_kept else left
-                found.update(
-                    (table.fullname, name)
-                    for name, text in zip(names, texts, strict=True)
-                    if text is not None
-                    and (needles.found_in(text) or needles.found_in(parsed(text)))
-                )
+                for name, text in zip(names, texts, strict=True):
+                    if text is not None and (
+                        needles.found_in(text) or needles.found_in(parsed(text))
+                    ):
+                        found = kept if is_kept or name in keys else left
+                        found[table.fullname, name] += 1
         return Search(
             tables=len(self._searched),
             columns=sum(len(names) for _, _, _, names in self._searched),

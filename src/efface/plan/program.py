@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, bindparam, select, text, update
 from sqlalchemy.engine import Dialect
 
-from efface.graph import Graph, Reach
+from efface.graph import Graph, Hop, Reach
 from efface.plan.compiled import Statement
 from efface.plan.dialects import lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner
 from efface.plan.table import TableProgram
 from efface.plan.target import Target
 from efface.policy.actions import ColumnAction, Owned, Placeholder, Redact, Tokens
-from efface.policy.columns import room
+from efface.policy.columns import is_text, room
 from efface.policy.rules import PersonalColumn, TableRule
 
 
@@ -116,6 +116,7 @@ class Program:
                     via=reach.mark.via,
                     identifiers=reach.mark.identifiers,
                     references=tuple(column.name for column in reach.path.hops[0].columns),
+                    named=self._repeating(reach.path.hops[0]),
                 )
             )
         columns: tuple[PersonalColumn, ...] = ()
@@ -133,6 +134,13 @@ class Program:
             many=self.many,
         )
 
+    def _repeating(self, hop: Hop) -> tuple[str, ...]:
+        """Return the columns of *hop* that repeat a key of the subject which is text."""
+        if hop.by_value or hop.target is not self.table:
+            return ()
+        pairs = zip(hop.columns, hop.target_columns, strict=True)
+        return tuple(c.name for c, key in pairs if key.primary_key and is_text(key))
+
     def _own_program(self) -> TableProgram:
         key = self.key_names[0]
         target = Target(
@@ -141,6 +149,7 @@ class Program:
             owner=self._here.c[key],
             owner_column=key,
             references=self.key_names,
+            named=tuple(column.name for column in self._key if is_text(column)),
         )
         is_kept = isinstance(target.action, Redact)
         columns = _fitted(self.policy.subject_rule) if is_kept else ()

@@ -23,13 +23,17 @@ from efface.policy.actions import (
 from efface.policy.markers import Via
 from efface.policy.rules import PersonalColumn
 
+NAMES = "kept: names the person"
+"""The level of a key that is text: other tables repeat it, so it is not changed."""
+
 
 @dataclass(frozen=True)
 class Target:
     """Rows of a table that one link reaches, and what is to happen to them.
 
     ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
-    that holds it.
+    that holds it. ``references`` are the columns that lead to the subject; those ``named`` repeat
+    a key that is text, and so may name the person.
     """
 
     action: RowAction
@@ -40,6 +44,7 @@ class Target:
     via: Via | None = None
     identifiers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Shown:
     def of(cls, targets: Sequence[Target], columns: Sequence[PersonalColumn]) -> Shown:
         """Work it out once for a table."""
         references = {name: "pseudonymized" for t in targets for name in t.references}
+        references |= {name: NAMES for t in targets for name in t.named}
         changed = {mark.name: _level(mark.action) for mark in columns}
         return cls(
             removed=_through(targets, Delete, Revoke),

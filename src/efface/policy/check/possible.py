@@ -38,10 +38,14 @@ def impossible_actions(rule: TableRule) -> Iterator[Problem]:
         for mark in marks:
             if mark.action is None:
                 continue
+            is_key = bool(rule.subjects) and column.primary_key
             text = impossible(column, mark.action) or _whose(rule, name, mark)
+            if is_key and not text:
+                text = f"{name} is the key that other tables repeat, so it cannot be changed."
             if text:
                 paste = "" if column.nullable else f"personal({suggestion(column)})"
-                yield Problem("E103", rule.name, name, text, paste)
+                stays = "not_personal()    # the plan says that it stays"
+                yield Problem("E103", rule.name, name, text, stays if is_key else paste)
 
 
 def impossible(column: Column[Any], action: ColumnAction) -> str | None:
