@@ -64,9 +64,11 @@ def expire(bind: Bind, tables: Iterable[str]) -> None:
         mapper = inspect(loaded).mapper
         if touched & {getattr(table, "fullname", "") for table in mapper.tables}:
             bind.expire(loaded)
-            stale.setdefault(mapper.base_mapper, []).append(loaded)
-    if stale and bind.get_bind().dialect.is_async:
-        for mapper, objects in stale.items():
+            # By its own class: a query for the base would leave the subclass's columns out.
+            stale.setdefault(mapper, []).append(loaded)
+    for mapper, objects in stale.items():
+        # Asked by class: a session may have no database for everything.
+        if bind.get_bind(mapper).dialect.is_async:
             _read_anew(bind, mapper, objects)
 
 
