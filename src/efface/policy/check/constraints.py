@@ -18,7 +18,7 @@ from enum import Enum
 from itertools import product
 from typing import Any, Self
 
-from sqlalchemy import CheckConstraint, Column, make_url
+from sqlalchemy import CheckConstraint, Column, Table, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from efface.errors import Problem
@@ -58,13 +58,12 @@ class Constraints:
         """Yield each column of *rule* whose new value a CHECK constraint refuses for certain."""
         for constraint in rule.table.constraints:
             if isinstance(constraint, CheckConstraint) and rule.keeps_rows:
-                text = _text(constraint)
+                text = readable(constraint)
                 if text is not None:
                     yield from self._refusal(rule, text)
 
     def _refusal(self, rule: TableRule, text: str) -> Iterator[Problem]:
-        words = {w.casefold() for part in _LITERAL.split(text)[::2] for w in _WORD.findall(part)}
-        named = [column for column in rule.table.columns if column.name.casefold() in words]
+        named = columns_in(text, rule.table)
         written = {c.name: found for c in named if (found := _decided(rule, c)) is not None}
         for column in named:
             action = written.get(column.name, (None, None))[0]
@@ -79,7 +78,7 @@ class Constraints:
         known = {c.name: values for c in named if (values := _samples(rule, c, written))}
         if not written or len(known) < len(named) or len({via for _, via in written.values()}) > 1:
             return
-        if not any(self._passes(text, dict(each)) for each in _combinations(known)):
+        if not any(self.passes(text, dict(each)) for each in _combinations(known)):
             name = next(iter(written))
             yield Problem(
                 "E103", rule.name, name,
@@ -87,7 +86,7 @@ class Constraints:
                 "choose a value that fulfills it, or change the constraint",
             )  # fmt: skip
 
-    def _passes(self, text: str, values: Mapping[str, Any]) -> bool:
+    def passes(self, text: str, values: Mapping[str, Any]) -> bool:
         """Return whether *text* holds, or cannot be said here to be broken."""
         quoted = (f'? AS "{name.replace(chr(34), chr(34) * 2)}"' for name in values)
         # Not a query of the application's: its own constraint, over values of ours.
@@ -100,6 +99,12 @@ class Constraints:
         return found is None or bool(found)
 
 
+def columns_in(text: str, table: Table) -> list[Column[Any]]:
+    """Return the columns of *table* that a constraint names."""
+    words = {w.casefold() for part in _LITERAL.split(text)[::2] for w in _WORD.findall(part)}
+    return [column for column in table.columns if column.name.casefold() in words]
+
+
 def _length(value: Any) -> int | None:
     return None if value is None else len(str(value))
 
@@ -108,7 +113,7 @@ def _trimmed(value: Any) -> str | None:
     return None if value is None else str(value).strip(" ")
 
 
-def _text(constraint: CheckConstraint) -> str | None:
+def readable(constraint: CheckConstraint) -> str | None:
     """Return the constraint as SQLite may understand it; PostgreSQL's casts are left out."""
     if getattr(constraint, "_type_bound", False):
         # The list of an Enum's values or a Boolean's; the type itself is asked elsewhere.
@@ -144,11 +149,12 @@ def _values(column: Column[Any], action: ColumnAction) -> list[Any]:
         made = action.fitted(room(column))
         return [made.value(digits) for digits in DIGITS] if made else []
     if isinstance(action, Replace):
-        return [_stored(action.value)]
+        return [stored(action.value)]
     return [None] if isinstance(action, (Clear, Unlink)) else []
 
 
-def _stored(value: Any) -> Any:
+def stored(value: Any) -> Any:
+    """Return *value* as SQLite has it."""
     if isinstance(value, Enum):
         return value.name
     if value is None or isinstance(value, (dict, list)):

@@ -1,0 +1,112 @@
+"""A synthetic person in every column of a schema, and a bystander beside."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import sort_tables_and_constraints
+
+from efface.policy.rules import Policy
+from efface.testing.decided import policy_of
+from efface.testing.people import Populated, Somebody
+from efface.testing.rows import Row, Rows
+from efface.testing.words import Words
+
+
+def new_token() -> str:
+    """Return eight random characters."""
+    return secrets.token_hex(4)
+
+
+def populate(
+    bind: Any,
+    policy: Policy | MetaData,
+    *,
+    values: Mapping[str, Any] | None = None,
+    token: Callable[[], str] = new_token,
+) -> Populated:
+    """Insert a person with a row in every table and a value in every column, and a bystander.
+
+    Values fit their types, lengths, enumerations, foreign keys and simple CHECK constraints. Text
+    that the policy calls personal names the person, and carries a marker of its own; what is not
+    personal says nothing. A table that refers to two people gets rows that both share. The caller
+    commits.
+
+    Args:
+        bind: The Session or Connection to insert with.
+        policy: A policy, or metadata with markers.
+        values: Values for columns that only the application knows how to fill, by
+            ``"table.column"``; a function is called for each row with a number.
+        token: Where the characters come from that make the names nobody else's.
+
+    Raises:
+        SubjectTableError: no table is marked as the one whose rows are people.
+        ValueError: columns of unknown types need *values*; all of them are named.
+    """
+    policy = policy_of(policy)
+    subject = policy.subject_table
+    if not isinstance(bind, Connection):
+        bind.flush()
+        bind = bind.connection()
+    made = token()
+    sides = (Words("p", made), Words("b", made))
+    rows = Rows(bind, policy, sides, values or {})
+    rows.check()
+    _insert(bind, policy, rows)
+    people = []
+    for side, words in enumerate(sides):
+        known = rows.own(subject, side).values
+        key = tuple(known[column.name] for column in subject.primary_key)
+        markers = {place: word for place, word in words.markers.items() if rows.holds(place, word)}
+        people.append(Somebody(key[0] if len(key) == 1 else key, rows.names(side), markers))
+    return Populated(*people)
+
+
+def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
+    tables = [rule.table for rule in policy.tables.values()]
+    *ordered, (_, circular) = sort_tables_and_constraints(tables)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
+    postponed: list[tuple[Row, dict[str, Any]]] = []
+    if later and connection.dialect.name == "sqlite":
+        connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+    elif any(key.deferrable for key in later):
+        connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+    for table, _ in ordered:
+        if table is None:
+            continue
+        for row in rows.of(table):
+            found = rows.fill(row)
+            names = {
+                column.name
+                for key in later
+                if key.table is table
+                for column in key.columns
+                if column.nullable and not column.primary_key
+            }
+            first = {name: None if name in names else value for name, value in found.items()}
+            if any(found[name] is not None for name in names):
+                postponed.append((row, {name: found[name] for name in names}))
+            _run(connection, table, table.insert().values(first), row)
+    for row, found in postponed:
+        known = row.values
+        key = (c == known[c.name] for c in row.table.primary_key)
+        _run(connection, row.table, update(row.table).values(found).where(*key), None)
+
+
+def _run(connection: Connection, table: Table, statement: Any, row: Row | None) -> None:
+    try:
+        result = connection.execute(statement)
+    except DBAPIError as error:
+        error.add_note(
+            f"populate() could not fill {table.fullname}. Give the column that was refused a "
+            f'value: populate(..., values={{"{table.fullname}.<column>": ...}})'
+        )
+        raise
+    if row is not None and result.inserted_primary_key is not None:
+        # Keys that the database makes, as an identity that is always generated.
+        for column, value in zip(table.primary_key, result.inserted_primary_key, strict=True):
+            row.values.setdefault(column.name, value)

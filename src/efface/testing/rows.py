@@ -1,0 +1,316 @@
+"""Which rows `populate` inserts, and what is in them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Integer,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    func,
+    select,
+)
+
+from efface.graph import Reach, build
+from efface.plan.mentions import SHORTEST
+from efface.plan.statements import bare
+from efface.policy.columns import unwrapped
+from efface.policy.rules import PersonalColumn, Policy, TableRule
+from efface.testing.fulfilled import Checks
+from efface.testing.values import NoValueError, value_for
+from efface.testing.words import Words
+
+FIRST = 9000
+"""Keys begin above this, out of the way of what an application's own sequence gives."""
+
+
+@dataclass
+class Row:
+    """A row to insert: whose it is, and whose each of its links is."""
+
+    table: Table
+    side: int
+    number: int
+    links: Mapping[Reach, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    is_begun: bool = False
+
+
+class Rows:
+    """The rows of two people in every table of a policy."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        policy: Policy,
+        sides: tuple[Words, Words],
+        given: Mapping[str, Any],
+    ) -> None:
+        """Decide which rows there are."""
+        self._connection, self._policy = connection, policy
+        self._sides, self._given = sides, given
+        self._reaches = build(policy)[0].reaches
+        self._checks = Checks()
+        self._rows: dict[str, list[Row]] = {}
+        self._busy: set[tuple[str, int, str]] = set()
+        self._first = FIRST
+        for rule in policy.tables.values():
+            self._first = max(self._first, self._highest(rule.table) + 1)
+        for rule in policy.tables.values():
+            self._rows[rule.name] = list(self._made(rule.table))
+        self._name()
+
+    def of(self, table: Table) -> list[Row]:
+        """Return the rows of *table*: the two people's own, then those that they share."""
+        return self._rows[table.fullname]
+
+    def own(self, table: Table, side: int) -> Row:
+        """Return the row of *table* that is one person's alone."""
+        return self._rows[table.fullname][side]
+
+    def names(self, side: int) -> tuple[str, ...]:
+        """Return what one person is called, as it came into the rows."""
+        found = [
+            self.own(rule.table, side).values.get(name)
+            for rule in self._policy.tables.values()
+            for name in _identifiers(rule)
+        ]
+        texts = (value for value in found if isinstance(value, str) and len(value) >= SHORTEST)
+        return tuple(dict.fromkeys(texts))
+
+    def holds(self, place: str, word: str) -> bool:
+        """Return whether *word* came into some row of the column: a CHECK may have refused it."""
+        table, _, column = place.rpartition(".")
+        found = (row.values.get(column) for row in self._rows[table])
+        return any(word in (v.decode() if isinstance(v, bytes) else str(v)) for v in found)
+
+    def check(self) -> None:
+        """Look for columns that nobody can fill.
+
+        Raises:
+            ValueError: there are some.
+        """
+        unknown = [
+            f"{rule.name}.{column.name}"
+            for rule in self._policy.tables.values()
+            for column in rule.table.columns
+            if not self._can_fill(column)
+        ]
+        if unknown:
+            lines = ", ".join(f'"{place}": ...' for place in unknown)
+            raise ValueError(
+                "Only the application knows what these columns hold. Nothing was inserted. "
+                f"Give a value for each: populate(..., values={{{lines}}})"
+            )
+
+    def fill(self, row: Row) -> dict[str, Any]:
+        """Return the values of *row*, all that are not made by the database."""
+        if row.is_begun:
+            return dict(row.values)
+        row.is_begun = True
+        rule = self._policy.tables[row.table.fullname]
+        for column in row.table.columns:
+            if _is_ours(column):
+                self._value(row, rule, column)
+        fixed = {column.name for column in row.table.columns if not self._is_free(row, column)}
+        row.values.update(self._checks.fulfilled(row.table, row.values, fixed))
+        return dict(row.values)
+
+    # ------------------------------------------------------------ which rows
+
+    def _made(self, table: Table) -> list[Row]:
+        rows = [Row(table, side, self._first + side) for side in (0, 1)]
+        reaches = self._reaches.get(table.fullname, ())
+        firsts = {reach.path.hops[0].columns for reach in reaches}
+        if len(firsts) < len(reaches) or len(reaches) < 2:  # noqa: PLR2004  # a pair to share
+            return rows
+        if any(
+            sum(bool(named & set(first)) for first in firsts) > 1
+            for named in self._checks.named_together(table)
+        ):
+            # Such as "nobody is a friend of their own": then no row is one person's alone.
+            for row in rows:
+                row.links = {r: row.side if r is reaches[0] else 1 - row.side for r in reaches}
+            return rows
+        used = {self._signature(row) for row in rows}
+        for reach in reaches:
+            shared = {each: 0 if each is reach else 1 for each in reaches}
+            row = Row(table, 0, self._first + len(rows), shared)
+            if not self._signature(row) & set().union(*used):
+                used.add(self._signature(row))
+                rows.append(row)
+        return rows
+
+    def _signature(self, row: Row) -> frozenset[Any]:
+        """Return what of *row* must be there once: unique columns that only refer."""
+        unique = [c for c in row.table.constraints if isinstance(c, UniqueConstraint)]
+        keys = [[c.name for c in each.columns] for each in (row.table.primary_key, *unique)]
+        keys += [[c.name for c in index.columns] for index in row.table.indexes if index.unique]
+        sides = {
+            column.name: self._side_of(row, key)
+            for key in row.table.foreign_key_constraints
+            for column in key.columns
+        }
+        return frozenset(
+            (tuple(names), tuple(sides[name] for name in names))
+            for names in keys
+            if names and set(names) <= sides.keys()
+        )
+
+    def _side_of(self, row: Row, key: ForeignKeyConstraint) -> int:
+        columns = list(key.columns)
+        for reach, side in row.links.items():
+            if list(reach.path.hops[0].columns) == columns:
+                return side
+        # A reference that is not a link is of whoever the policy says that its column is.
+        decisions = _decisions(self._policy.tables[row.table.fullname])
+        marks = [mark for column in columns for mark in decisions.get(column.name, ())]
+        return self._whose(row, marks)
+
+    def _highest(self, table: Table) -> int:
+        here = bare(table)
+        keys = [here.c[c.name] for c in table.primary_key if isinstance(unwrapped(c.type), Integer)]
+        if not keys:
+            return 0
+        found = self._connection.execute(select(*(func.max(key) for key in keys))).one()
+        return max((value or 0) for value in found)
+
+    # ------------------------------------------------------------ what is in them
+
+    def _name(self) -> None:
+        """Let the two people have their names before anything mentions them."""
+        for rule in self._policy.tables.values():
+            for name in _identifiers(rule):
+                column = rule.table.c[name]
+                if not column.foreign_keys and not self._is_given(column):
+                    for words in self._sides:
+                        words.name(column)
+
+    def _can_fill(self, column: Column[Any]) -> bool:
+        if not _is_ours(column) or self._is_given(column) or column.foreign_keys:
+            return True
+        try:
+            value_for(column, 1, "text")
+        except NoValueError:
+            return column.nullable or column.server_default is not None
+        return True
+
+    def _is_given(self, column: Column[Any]) -> bool:
+        return f"{column.table.fullname}.{column.name}" in self._given
+
+    def _is_free(self, row: Row, column: Column[Any]) -> bool:
+        """Return whether another value of *column* would do as well."""
+        refers = column.foreign_keys or self._match(row, column) is not None
+        fixed = refers or column.primary_key or self._is_given(column) or not _is_ours(column)
+        return not fixed
+
+    def _value(self, row: Row, rule: TableRule, column: Column[Any]) -> Any:
+        if column.name in row.values or not _is_ours(column):
+            return row.values.get(column.name)
+        row.values[column.name] = found = self._made_value(row, rule, column)
+        return found
+
+    def _made_value(self, row: Row, rule: TableRule, column: Column[Any]) -> Any:
+        place = f"{rule.name}.{column.name}"
+        if place in self._given:
+            given = self._given[place]
+            return given(row.number) if callable(given) else given
+        for key in sorted(row.table.foreign_key_constraints, key=lambda key: len(key.columns)):
+            if column in key.columns.values():
+                target = next(e.column for e in key.elements if e.parent is column)
+                return self._referred(row, self._side_of(row, key), target)
+        match = self._match(row, column)
+        if match is not None:
+            reach, target = match
+            return self._referred(row, row.links.get(reach, row.side), target)
+        if rule.subjects and column.name == rule.subjects[0].tombstone:
+            return None
+        try:
+            return value_for(column, self._number(row, column), self._text(row, rule, column))
+        except NoValueError:
+            return None
+
+    def _referred(self, row: Row, side: int, target: Column[Any]) -> Any:
+        """Return the value that a column has to have to refer to one person's row."""
+        other = row if target.table is row.table and side == row.side else None
+        other = other or self.own(target.table, side)
+        asked = (target.table.fullname, side, target.name)
+        if asked in self._busy:
+            raise ValueError(
+                f"{target.table.fullname}.{target.name} refers to itself through other tables. "
+                f'Give it a value: populate(..., values={{"{target.table.fullname}.{target.name}": '
+                "...})"
+            )
+        # All of it, so that its constraints are met before anything refers to it.
+        self.fill(other)
+        self._busy.add(asked)
+        try:
+            return self._value(other, self._policy.tables[target.table.fullname], target)
+        finally:
+            self._busy.discard(asked)
+
+    def _match(self, row: Row, column: Column[Any]) -> tuple[Reach, Column[Any]] | None:
+        for reach in self._reaches.get(row.table.fullname, ()):
+            hop = reach.path.hops[0]
+            if hop.by_value and column in hop.columns:
+                return reach, hop.target_columns[hop.columns.index(column)]
+        return None
+
+    def _number(self, row: Row, column: Column[Any]) -> int:
+        is_key = column.primary_key or column.unique
+        if is_key or not isinstance(unwrapped(column.type), SmallInteger):
+            return row.number
+        return row.number % 100
+
+    def _text(self, row: Row, rule: TableRule, column: Column[Any]) -> str:
+        marks = _decisions(rule).get(column.name, [])
+        words = self._sides[self._whose(row, marks)]
+        is_shared = bool(row.links)
+        if is_shared and (column.unique or _is_in_unique(column)):
+            return words.neutral(column)
+        if column.name in _identifiers(rule):
+            return words.name(column)
+        is_plain = any(mark.action is None for mark in rule.columns.get(column.name, ()))
+        if rule.unrelated or is_plain:
+            return words.neutral(column)
+        return words.about(column, marks[0] if marks else None)
+
+    def _whose(self, row: Row, marks: list[PersonalColumn]) -> int:
+        """Return whose value a column is: that of the link that the policy names."""
+        for reach, side in row.links.items():
+            if any(mark.via is not None and mark.via == reach.mark.via for mark in marks):
+                return side
+        return row.side
+
+
+def _identifiers(rule: TableRule) -> list[str]:
+    named = [mark.identifiers for mark in rule.subjects]
+    named += [mark.identifiers for mark in rule.leavings]
+    return [name for names in named for name in names]
+
+
+def _decisions(rule: TableRule) -> Mapping[str, list[PersonalColumn]]:
+    found: dict[str, list[PersonalColumn]] = defaultdict(list)
+    for mark in rule.personal_columns():
+        found[mark.name].append(mark)
+    return found
+
+
+def _is_in_unique(column: Column[Any]) -> bool:
+    unique: list[Any] = [c for c in column.table.constraints if isinstance(c, UniqueConstraint)]
+    unique += [index for index in column.table.indexes if index.unique]
+    return column.primary_key or any(column in each.columns.values() for each in unique)
+
+
+def _is_ours(column: Column[Any]) -> bool:
+    """Return whether a value can be given: the database makes the others."""
+    is_generated = column.identity is not None and column.identity.always
+    return column.computed is None and not is_generated
