@@ -164,11 +164,12 @@ def _without(value: Any, named: list[str], instead: str) -> Any:
         made: dict[str, Any] = {}
         for key, item in value.items():
             new = name = _without(key, named, instead)
-            # Two keys may name the person; neither value may swallow the other.
-            while new != key and (new in made or new in value):
-                name = f"{instead} ({len(made) + 1})"
-                new = name
-            made[new] = _without(item, named, instead)
+            # Two keys may name the person; neither value may swallow another.
+            number = 1
+            while name != key and (name in made or name in value):
+                number += 1
+                name = f"{new} ({number})"
+            made[name] = _without(item, named, instead)
         return made
     if isinstance(value, list):
         return [_without(each, named, instead) for each in value]

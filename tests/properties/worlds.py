@@ -218,8 +218,13 @@ def _columns_with(marker: str, table: str, row: dict[str, Any]) -> Iterator[tupl
 def comparable(state: State) -> dict[str, Counter[str]]:
     """Return the rows of *state* as they are compared: without order, each as often as it is."""
     return {
-        name: Counter(repr(sorted(row.items())) for row in rows) for name, rows in state.items()
+        name: Counter(repr(sorted((c, _ordered(v)) for c, v in row.items())) for row in rows)
+        for name, rows in state.items()
     }
+
+
+def _ordered(value: Any) -> Any:
+    return sorted(value.items(), key=str) if isinstance(value, dict) else value
 
 
 def empty(engine: Engine) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ SHORTEST = 4
 """Identifiers with fewer characters are neither replaced nor searched for: they hit by chance."""
 
 _JSON_STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+")
 _ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
 _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
@@ -88,20 +88,29 @@ class Needles:
         """Return the JSON *document* with every mention inside its strings replaced.
 
         Only the strings that mention the person are written anew: numbers, spaces and the order
-        of everything else stay to the byte.
+        of everything else stay to the byte. What is no JSON is a text like any other: some
+        databases keep anything in such a column.
         """
-        names: Counter[str] = Counter()
+        try:
+            json.loads(document)
+        except (ValueError, RecursionError):
+            return self.replaced_in(document, replacement)
+        strings = _JSON_STRING.finditer(document)
+        keys = {json.loads(found["string"]) for found in strings if found["colon"]}
 
         def edited(match: re.Match[str]) -> str:
             text = json.loads(match["string"])
-            new = self.replaced_in(text, replacement)
+            new = name = self.replaced_in(text, replacement)
             if new == text:
                 return match[0]
             if match["colon"]:
-                # Two keys may name the person; neither value may swallow the other.
-                names[new] += 1
-                new = new if names[new] == 1 else f"{new} ({names[new]})"
-            return json.dumps(new, ensure_ascii=False) + (match["colon"] or "")
+                # Two keys may name the person; neither value may swallow another.
+                number = 1
+                while name in keys:
+                    number += 1
+                    name = f"{new} ({number})"
+                keys.add(name)
+            return _quoted(name) + (match["colon"] or "")
 
         return _JSON_STRING.sub(edited, document)
 
@@ -155,8 +164,13 @@ def parsed(value: object) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
+
+
+def _quoted(text: str) -> str:
+    # Half of a surrogate pair has no bytes of its own; only its escape can be written.
+    return json.dumps(text, ensure_ascii=_SURROGATE.search(text) is not None)
 
 
 def _bordered(word: str) -> str:
@@ -172,15 +186,16 @@ def _forms(word: str) -> tuple[str, ...]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            waiting += each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
 
 
 def _patterns(word: str) -> tuple[str, ...]:
