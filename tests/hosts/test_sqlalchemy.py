@@ -8,11 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import (
+    Column,
     DateTime,
     ForeignKey,
     Integer,
+    MetaData,
     String,
+    Table,
     TypeDecorator,
+    create_engine,
     delete,
     event,
     exists,
@@ -47,8 +51,8 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.pool import StaticPool
 
-from efface import Policy, data_subject
-from efface.errors import ClosedMergeError, UnfilteredStatementError
+from efface import Delete, Policy, data_subject
+from efface.errors import ClosedMergeError, MissingTombstoneError, UnfilteredStatementError
 from efface.sqlalchemy import hide_closed, include_closed, statements
 from tests.schemas import forum
 from tests.schemas.forum import Category, Order, Post, User
@@ -227,6 +231,30 @@ def test_sqlalchemys_own_class_is_refused(target):
     """Every other session of the process would change."""
     with pytest.raises(TypeError, match="sessionmaker"):
         hide_closed(target, POLICY)
+
+
+def test_without_a_tombstone_nothing_can_be_hidden():
+    metadata = MetaData()
+    people = Table("people", metadata, Column("id", Integer, primary_key=True))
+    data_subject()._set_parent(people)
+
+    with pytest.raises(MissingTombstoneError):
+        hide_closed(sessionmaker(), Policy.from_metadata(metadata))
+
+
+def test_where_the_persons_row_goes_there_is_nothing_to_hide():
+    metadata = MetaData()
+    key = Column("id", Integer, primary_key=True)
+    people = Table("people", metadata, key, data_subject(Delete()))
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    metadata.create_all(engine)
+    maker = sessionmaker(engine)
+    hide_closed(maker, Policy.from_metadata(metadata))
+
+    with maker() as session:
+        session.execute(insert(people).values(id=1))
+        assert session.scalars(select(people.c.id)).all() == [1]
+    engine.dispose()
 
 
 class AsyncOwn(AsyncSession):

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Result
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmaker
 
-from efface.errors import UnfilteredStatementError
+from efface.errors import UnfilteredStatementError, raise_problems
+from efface.policy.check.decisions import tombstone
 from efface.policy.rules import Policy
 from efface.sqlalchemy.asking import include_closed, is_asked_for
 from efface.sqlalchemy.by_key import is_update_by_keys, leave_out_closed
@@ -34,10 +35,17 @@ def hide_closed(target: Any, policy: Policy) -> None:
         target: A sessionmaker, async_sessionmaker, scoped_session, or a session class of one's own.
         policy: Says which table holds the people and which column marks closed ones.
 
+    Where the person's row goes and there is no tombstone, nothing is closed and nothing is hidden.
+
     Raises:
         TypeError: *target* is SQLAlchemy's own class, which every other session shares.
+        MissingTombstoneError: the column that marks closed accounts is not there.
+        SubjectTableError: no table is marked as the one whose rows are people.
     """
     cls = _session_class(target)
+    if policy.subject.tombstone not in policy.subject_table.c:
+        raise_problems(list(tombstone(policy)))
+        return
     hiding = _Hiding(policy)
     event.listen(cls, "do_orm_execute", hiding.filter)
     cover(cls, hiding.statements)
