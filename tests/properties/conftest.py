@@ -8,8 +8,8 @@ from tests.databases import KINDS
 from tests.failures.tripwire import Tripwire, wired
 from tests.properties.worlds import empty, worlds
 
-EXAMPLES = {"sqlite": 20, "postgresql": 5}
-MORE = 25
+EXAMPLES = {"sqlite": 10, "postgresql": 4}
+MORE = 30
 """How many times as many worlds are drawn by `make test-all`."""
 
 

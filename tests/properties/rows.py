@@ -39,8 +39,11 @@ def key_of(kind: str, number: int) -> Any:
 class Filling:
     """Fills the tables of a schema one after the other; knows whose every row is."""
 
-    def __init__(self, schema: Schema, people: tuple[int, ...], random: Random) -> None:
-        """Take note of whom to move in."""
+    def __init__(
+        self, schema: Schema, people: tuple[int, ...], random: Random, rows: int = PER_PERSON
+    ) -> None:
+        """Take note of whom to move in, with how many rows in each table."""
+        self.rows = rows
         self.schema, self.people, self.random = schema, people, random
         self.state: State = {"people": []}
         self.owners: dict[str, list[tuple[int | None, ...]]] = {}
@@ -81,7 +84,7 @@ class Filling:
         if shape.owns is not None:
             self.state[f"o{number}"] = [{"id": 1, "street": "shared"}]
         for person in self.people:
-            for position in range(1 if shape.key == "same" else PER_PERSON):
+            for position in range(1 if shape.key == "same" else self.rows):
                 self._row(number, shape, person, position)
         if shape.key not in ("person", "same"):
             # And a row that is nobody's.

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Engine, MetaData, insert, select, text
+from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
-from efface import BatchReceipt, Eraser, Placeholder, Policy, Receipt
+from efface import BatchReceipt, Eraser, Placeholder, Policy, Receipt, Retain
 from efface.plan.people import aware
 from efface.policy.columns import room
+from efface.store.tables import closings
 from tests.properties.model import TOKEN, Model
-from tests.properties.rows import Filling, State, key_of, marker_of
+from tests.properties.rows import (
+    PER_PERSON,
+    Filling,
+    State,
+    email_of,
+    key_of,
+    marker_of,
+)
 from tests.properties.schema import metadata_of
-from tests.properties.shapes import Schema, schemas
+from tests.properties.shapes import Schema, Shape, schemas
 
 KEY = "a key for tests, long enough"
 NOW = datetime(2026, 5, 4, 12, 30, 15, tzinfo=UTC)
@@ -33,11 +41,12 @@ class World:
     people: tuple[int, ...]
     seed: int
     options: dict[str, Any] = field(default_factory=dict, repr=False)
+    rows: int = PER_PERSON
 
     def __post_init__(self) -> None:
         """Work out what every database is to hold."""
         self.metadata = metadata_of(self.schema)
-        self.state: State = Filling(self.schema, self.people, Random(self.seed)).fill()
+        self.state: State = Filling(self.schema, self.people, Random(self.seed), self.rows).fill()
 
     @property
     def model(self) -> Model:
@@ -139,17 +148,15 @@ class Place:
                 if actions:
                     yield (name, column.name), [a.fitted(room(at)) or a for a in actions]
 
-    def naming(self, person: int) -> Counter[tuple[str, str]]:
+    def naming(self, person: int, inside: Connection | None = None) -> Counter[tuple[str, str]]:
         """Return in how many rows of which columns *person* is named, ours included."""
         marker = marker_of(person)
         found: Counter[tuple[str, str]] = Counter()
-        for name, rows in self.rows().items():
-            for row in rows:
-                found.update(_columns_with(marker, name, row))
-        with self.engine.connect() as connection:
-            closings = connection.execute(text("SELECT * FROM efface_closings")).mappings()
-            for row in closings:
-                found.update(_columns_with(marker, "efface_closings", dict(row)))
+        tables = [*self.metadata.tables.values(), closings]
+        with nullcontext(inside) if inside else self.engine.connect() as connection:
+            for table in tables:
+                for row in connection.execute(select(table)).mappings():
+                    found.update(_columns_with(marker, table.name, dict(row)))
         return found
 
     def kept(self, person: int) -> Counter[tuple[str, str]]:
@@ -191,6 +198,19 @@ class Place:
             for row in model.state[f"t{n}"]:
                 yield f"t{n}", row, model.fate(shape, row, me)[0]
 
+    def late_rows(self, person: int) -> list[tuple[str, dict[str, Any]]]:
+        """Return rows of *person* once more, as new ones, where they refer to them by key."""
+        key, found = self.world.key(person), []
+        for n, shape in enumerate(self.world.schema.tables):
+            link = shape.links[0]
+            alone = len(shape.links) == 1 and link.to is None and link.by != "login"
+            if not alone or shape.key == "same" or isinstance(shape.marks[0].action, Retain):
+                continue
+            mine = [row for row in self.world.state[f"t{n}"] if row["l0"] in (key, *_names(person))]
+            if mine and not self.world.schema.goes:
+                found.append((f"t{n}", _anew(shape, mine[0])))
+        return found
+
     # ------------------------------------------------------------ acting
 
     def close(self, person: int) -> Receipt:
@@ -207,6 +227,21 @@ class Place:
             batch = self.eraser.close_accounts(connection, keys, actor="test")
         with self.engine.begin() as connection:
             return self.eraser.settle(connection, batch)
+
+
+def _names(person: int) -> tuple[str, str]:
+    return marker_of(person), email_of(person)
+
+
+def _anew(shape: Shape, row: dict[str, Any]) -> dict[str, Any]:
+    """Return *row* as another one: with a key and unique values of its own."""
+    new = {"id": key_of(shape.key, 9999), "number": 99, "owned_id": None}
+    new |= {
+        f"c{n}": f"{row[f'c{n}']}-too"
+        for n, col in enumerate(shape.columns)
+        if col.kind == "unique"
+    }
+    return {**row, **{name: value for name, value in new.items() if name in row}}
 
 
 def _columns_with(marker: str, table: str, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
