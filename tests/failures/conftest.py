@@ -68,7 +68,7 @@ def begun_by_itself(url, **options):
     return engine
 
 
-OLD = ("ada@", "lovelace")
+OLD = ("ada@example", "lovelace")
 """What names Ada and cannot stand in a placeholder by chance."""
 
 
