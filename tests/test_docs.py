@@ -8,6 +8,7 @@ import runpy
 import struct
 import subprocess
 import sys
+import tomllib
 from contextlib import closing, contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -611,3 +612,16 @@ def test_the_tree_is_the_tree():
 
     assert modules - described == set()
     assert {name for name in described if name.endswith(".py")} <= modules
+
+
+def test_the_picture_of_layers_is_what_the_linter_checks():
+    """import-linter holds the layers against the imports, and this the picture against them."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    picture = re.search(r"```text\n(sqlalchemy \| alembic.*?)```", page, re.DOTALL)[1]
+    drawn = [re.split(r"\s{2,}", line)[0] for line in picture.splitlines()]
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c["layers"] for c in contracts["contracts"] if c["id"] == "stages")
+
+    # A layer in brackets may be missing, as long as it has no work yet.
+    assert drawn == [re.sub(r"[()]", "", layer) for layer in layers]
