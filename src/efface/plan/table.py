@@ -6,7 +6,7 @@ have to be read first (texts that may mention the person) get one SELECT and one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -95,11 +95,33 @@ class TableProgram:
         """Return whether rows are credentials, which go before anything else."""
         return self.has(Revoke)
 
+    def _with(self, *kinds: type) -> list[Target]:
+        return [target for target in self.targets if isinstance(target.action, kinds)]
+
     def _any(self, *kinds: type) -> Condition:
-        return or_(false(), *(t.condition for t in self.targets if isinstance(t.action, kinds)))
+        return or_(false(), *(target.condition for target in self._with(*kinds)))
 
     def _stays(self, *kinds: type) -> list[Condition]:
         return [is_not_true(self._any(*kinds))] if self.has(*kinds) else []
+
+    def _reached(self, targets: Sequence[Target], *unless: type) -> Condition:
+        """Return the condition of rows that *targets* reach, *unless* a link outranks them.
+
+        Of many subjects, one may be at one end of a row and another at the other: a link outranks
+        only another one of the same subject, as if they left one by one.
+        """
+        if not self.many or not self.has(*unless):
+            return and_(or_(false(), *(t.condition for t in targets)), *self._stays(*unless))
+        each = []
+        for target in targets:
+            outranking = [
+                and_(other.condition, other.owner == target.owner)
+                if other.owner_column == target.owner_column
+                else other.condition
+                for other in self._with(*unless)
+            ]
+            each.append(and_(target.condition, is_not_true(or_(false(), *outranking))))
+        return or_(false(), *each)
 
     @cached_property
     def retained(self) -> Condition:
@@ -111,23 +133,29 @@ class TableProgram:
         """Return the condition of rows that go: Retain and Redact outrank Delete."""
         if not self.has(Delete, Revoke):
             return false()
-        return and_(self._any(Delete, Revoke), *self._stays(Retain, Redact))
+        return self._reached(self._with(Delete, Revoke), Retain, Redact)
 
     @cached_property
     def redacted(self) -> Condition:
         """Return the condition of rows that stay without their values: Retain outranks Redact."""
         if not self.redacts:
             return false()
-        return and_(self._any(Redact), *self._stays(Retain))
+        stays = self._reached(self._with(Redact), Retain)
+        # What goes for one of many subjects does not stay for another.
+        return and_(stays, is_not_true(self.removed)) if self._is_shared else stays
+
+    @property
+    def _is_shared(self) -> bool:
+        return self.many and self.redacts and self.has(Delete, Revoke)
 
     def _where(self, mark: PersonalColumn) -> Condition:
         """Return the condition of rows in which the column's value is the person's."""
         if mark.via is None:
             return self.redacted
         mine = [target for target in self.targets if target.via == mark.via]
-        reached = or_(false(), *(target.condition for target in mine))
-        if all(isinstance(target.action, Redact) for target in mine):
-            return and_(reached, *self._stays(Retain))
+        reached = self._reached(mine, Retain)
+        if all(isinstance(target.action, Redact) for target in mine) and not self._is_shared:
+            return reached
         # A link whose rows go: of somebody who is also at another, for which the row stays.
         return and_(self.redacted, reached)
 
@@ -326,7 +354,9 @@ class TableProgram:
 
     def _owner(self, mark: PersonalColumn) -> ColumnElement[Any]:
         if self.many:
-            return self.target_of(mark).owner
+            owner = self.target_of(mark).owner
+            only_redacts = not self.has(Retain, Delete, Revoke)
+            return owner if only_redacts else case((self._where(mark), owner))
         if mark.via is None:
             return literal_column("1")
         return case((self._where(mark), 1), else_=0)
