@@ -117,7 +117,7 @@ homes = Table(
     Column("kind", String(10), personal(Clear())),
     Column("rooms", Integer, personal(Clear())),
     Column("area", Integer, personal(Clear())),
-    Column("doubled", Integer, Computed("rooms * 2"), not_personal()),
+    Column("doubled", Integer, Computed("rooms * 2", persisted=True), not_personal()),
     Column("status", String(10), personal(Clear()), nullable=True),
     CheckConstraint("kind IN ('house', 'flat')"),
     CheckConstraint("rooms > 0 AND rooms < 20 AND area > rooms"),
