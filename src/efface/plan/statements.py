@@ -123,8 +123,9 @@ def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
             for mine, theirs in zip(hop.columns, hop.target_columns, strict=True)
         )
     )
-    # An owned row may be referred to by several rows of the same person.
-    return select(func.min(_owner(onward, there))).where(joined).scalar_subquery()
+    # An owned row may be referred to by several rows of the same person: any of them will do.
+    # Not the smallest, because PostgreSQL has no smallest UUID.
+    return select(_owner(onward, there)).where(joined).limit(1).scalar_subquery()
 
 
 def no_one_else_refers(subjects: Subjects, path: Path, here: FromClause) -> Condition:
