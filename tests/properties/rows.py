@@ -100,7 +100,7 @@ class Filling:
             row["number"] = position
         by_link: list[tuple[int | None, ...]] = []
         for position_of_link in range(len(shape.links)):
-            whose = person if position_of_link == 0 else self._somebody(person)
+            whose = person if position_of_link == 0 else self._somebody(person, position)
             by_link.append(self._link(shape, position_of_link, whose, row))
         owners = tuple(
             by_link[mark.link][mark.onward or 0] if by_link[mark.link] else None
@@ -118,9 +118,13 @@ class Filling:
         self.state[name].append(row)
         self.owners[name].append(owners)
 
-    def _somebody(self, person: int | None) -> int | None:
-        """Return the other person in a row with two: anybody, themselves included, or nobody."""
-        return None if person is None else self.random.choice([*self.people, None])
+    def _somebody(self, person: int | None, position: int) -> int | None:
+        """Return the other person in a row with two: first the next one, then anybody or nobody."""
+        if person is None:
+            return None
+        if position == 0:
+            return self.people[self.people.index(person) - 1]
+        return self.random.choice([*self.people, None])
 
     def _link(
         self, shape: Shape, position: int, person: int | None, row: dict[str, Any]
