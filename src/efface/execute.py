@@ -41,25 +41,20 @@ class Outcome:
 class _Owned:
     """Rows of an owned table, found while the references to them are still there."""
 
-    keys: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[dict[str, Any]] = field(default_factory=list, repr=False)
     edits: list[Edit] = field(default_factory=list)
 
 
-def lock(driver: Driver, program: Program, values: dict[str, Any]) -> People:
-    """Lock the subjects' rows and return what they say, before anything changes.
+def lock(driver: Driver, program: Program, key: tuple[Any, ...]) -> People:
+    """Lock the row with this *key* and return what it says, before anything changes.
 
     Raises:
         UnknownSubjectError: there is no such row.
     """
-    rows = driver.rows(program.lock, values)
+    rows = driver.rows(program.lock, key_values(program, key))
     if not rows:
         raise UnknownSubjectError(program.table.fullname)
     return capture(driver, program, rows)
-
-
-def lock_one(driver: Driver, program: Program, key: tuple[Any, ...]) -> People:
-    """Lock the row with this *key*; see `lock`."""
-    return lock(driver, program, key_values(program, key))
 
 
 def close(

@@ -5,6 +5,7 @@ from contextlib import closing as closing_of
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from efface import Receipt
 from efface.errors import RetryError
 from efface.store.tables import closings
 from tests.failures.conftest import named
@@ -174,3 +175,26 @@ def test_settling_twice_at_once_counts_once(isolated, fresh):
 
         assert [each.late for each in settled] == [1, 1]
         assert named(isolated) == set()
+
+
+def test_a_search_is_not_lost_to_another_process_that_settles_at_once(isolated, fresh):
+    """Only one of the two remembers whom to look for; the other must not store its ignorance."""
+    for order in orders(3, 3):
+        fresh()
+        eraser = forum.eraser()
+        with isolated.begin() as connection:
+            remembered = eraser.close_account(connection, 1, actor="test")
+        forgotten = Receipt.from_json(remembered.to_json())
+        scripts = [
+            [look, lambda c, r=receipt: eraser.settle(c, r), commit]  # noqa: B023  # runs at once
+            for receipt in (remembered, forgotten)
+        ]
+
+        with run(isolated, scripts, order) as lanes:
+            for lane in lanes:
+                finish(lane)
+
+        with isolated.connect() as connection:
+            stored = Receipt.from_json(connection.scalar(select(closings.c.receipt)))
+        assert stored.search is not None, order
+        assert stored.search.is_clean

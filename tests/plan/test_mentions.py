@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from efface.plan.edits import Edit
 from efface.plan.mentions import Needles, parsed
 
 ADA = Needles(["ada@example.org", "Ada Lovelace", "Zoë Ünal", "Иван", None, "", "  ", 7])
@@ -102,6 +103,13 @@ def test_two_keys_that_name_the_person_both_keep_their_value():
 def test_json_text_is_parsed_before_it_is_searched():
     assert ADA.found_in(parsed(json.dumps(["Zoë Ünal"])))
     assert parsed("{broken") == "{broken"
+
+
+def test_an_edit_shows_nothing_of_the_text():
+    edit = Edit(("ada-l",), unfinished=True, values=("by Ada Lovelace",))
+
+    assert "ada" not in repr(edit).lower()
+    assert edit.parameters() == {"key_0": "ada-l", "new_0": "by Ada Lovelace"}
 
 
 def test_needles_show_save_and_pickle_nothing():

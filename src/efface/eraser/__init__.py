@@ -149,7 +149,6 @@ class Eraser:
             ValueError: there are more than 1,000, or keys of several columns.
             StatementError: the database refused; the transaction has been rolled back.
         """
-        # In the order of the keys, so that batches that overlap lock in the same order.
         keys = list(dict.fromkeys(self._key_of(subject) for subject in subjects))
         if len(keys) > BATCH or len(self.policy.subject_table.primary_key.columns) > 1:
             raise ValueError(f"A batch has at most {BATCH} people, each with a key of one column.")

@@ -47,7 +47,7 @@ def close_one(
 ) -> Receipt:
     """Close one account and return its receipt; a closed one answers its first receipt."""
     program = machine.program
-    people = execute.lock_one(driver, program, key)
+    people = execute.lock(driver, program, key)
     fingerprint, closed_at = request.fingerprint(key), people.only.closed_at
     if closed_at is not None:
         first = machine.closings.receipt_of(driver, fingerprint, closed_at)
@@ -144,6 +144,9 @@ def settle_one(
     late = sum(step.rows for step in steps)
     if late:
         search = _search(driver, machine, receipt)
+    elif search is None:
+        # Not made here, but perhaps by the one who settled it while we waited.
+        search = latest.search
     settled = replace(
         latest,
         steps=_with_reached(latest.steps, steps),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from efface.plan.driver import Driver
@@ -15,11 +15,14 @@ from efface.policy.rules import PersonalColumn
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One row's new values, and whether a static column of the row changes besides."""
+    """One row's new values, and whether a static column of the row changes besides.
 
-    key: tuple[Any, ...]
+    The values are texts of people: never in ``repr``.
+    """
+
+    key: tuple[Any, ...] = field(repr=False)
     unfinished: bool
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] = field(repr=False)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the UPDATE by key."""
