@@ -124,12 +124,12 @@ class Program:
         if table is not self.table and any(isinstance(t.action, Redact) for t in targets):
             columns = _fitted(self.policy.tables[table.fullname])
         return TableProgram(
-            table,
-            here,
-            self.dialect,
-            tuple(targets),
-            columns,
-            self.tokens,
+            table=table,
+            here=here,
+            dialect=self.dialect,
+            targets=tuple(targets),
+            columns=columns,
+            tokens=self.tokens,
             owned=any(isinstance(reach.mark.via, Owned) for reach in found),
             many=self.many,
         )
@@ -154,12 +154,12 @@ class Program:
         is_kept = isinstance(target.action, Redact)
         columns = _fitted(self.policy.subject_rule) if is_kept else ()
         return TableProgram(
-            self.table,
-            self._here,
-            self.dialect,
-            (target,),
-            columns,
-            self.tokens,
+            table=self.table,
+            here=self._here,
+            dialect=self.dialect,
+            targets=(target,),
+            columns=columns,
+            tokens=self.tokens,
             own=True,
             many=self.many,
         )

@@ -6,7 +6,7 @@ have to be read first (texts that may mention the person) get one SELECT and one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,6 +31,7 @@ from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
 from efface.plan.dialects import from_text, row_address
+from efface.plan.rows import Rows
 from efface.plan.statements import (
     Condition,
     as_text,
@@ -39,13 +40,12 @@ from efface.plan.statements import (
     new_value,
     not_done,
 )
-from efface.plan.target import Shown, Target
+from efface.plan.target import Shown
 from efface.policy.actions import (
     DIGITS,
     Delete,
     Generalize,
     Placeholder,
-    Redact,
     ReplaceMentions,
     Retain,
     Revoke,
@@ -55,8 +55,8 @@ from efface.policy.check import is_json
 from efface.policy.rules import PersonalColumn
 
 
-@dataclass
-class TableProgram:
+@dataclass(kw_only=True)
+class TableProgram(Rows):
     """The compiled statements for one table.
 
     ``own`` is the subject's table as far as the person's own row goes; ``owned`` a table whose
@@ -66,12 +66,10 @@ class TableProgram:
     table: Table
     here: TableClause
     dialect: Dialect
-    targets: tuple[Target, ...]
     columns: tuple[PersonalColumn, ...]
     tokens: Tokens
     own: bool = False
     owned: bool = False
-    many: bool = False
     _candidates: dict[tuple[int, bool], Statement] = field(default_factory=dict)
 
     @cached_property
@@ -79,85 +77,7 @@ class TableProgram:
         """Return the table's full name."""
         return self.table.fullname
 
-    # ------------------------------------------------------------ which rows
-
-    def has(self, *kinds: type) -> bool:
-        """Return whether some link carries an action of one of these *kinds*."""
-        return any(isinstance(target.action, kinds) for target in self.targets)
-
-    @cached_property
-    def redacts(self) -> bool:
-        """Return whether rows stay without their values."""
-        return self.has(Redact)
-
-    @cached_property
-    def revokes(self) -> bool:
-        """Return whether rows are credentials, which go before anything else."""
-        return self.has(Revoke)
-
-    def _with(self, *kinds: type) -> list[Target]:
-        return [target for target in self.targets if isinstance(target.action, kinds)]
-
-    def _any(self, *kinds: type) -> Condition:
-        return or_(false(), *(target.condition for target in self._with(*kinds)))
-
-    def _stays(self, *kinds: type) -> list[Condition]:
-        return [is_not_true(self._any(*kinds))] if self.has(*kinds) else []
-
-    def _reached(self, targets: Sequence[Target], *unless: type) -> Condition:
-        """Return the condition of rows that *targets* reach, *unless* a link outranks them.
-
-        Of many subjects, one may be at one end of a row and another at the other: a link outranks
-        only another one of the same subject, as if they left one by one.
-        """
-        if not self.many or not self.has(*unless):
-            return and_(or_(false(), *(t.condition for t in targets)), *self._stays(*unless))
-        each = []
-        for target in targets:
-            outranking = [
-                and_(other.condition, other.owner == target.owner)
-                if other.owner_column == target.owner_column
-                else other.condition
-                for other in self._with(*unless)
-            ]
-            each.append(and_(target.condition, is_not_true(or_(false(), *outranking))))
-        return or_(false(), *each)
-
-    @cached_property
-    def retained(self) -> Condition:
-        """Return the condition of rows that stay with their values."""
-        return self._any(Retain)
-
-    @cached_property
-    def removed(self) -> Condition:
-        """Return the condition of rows that go: Retain and Redact outrank Delete."""
-        if not self.has(Delete, Revoke):
-            return false()
-        return self._reached(self._with(Delete, Revoke), Retain, Redact)
-
-    @cached_property
-    def redacted(self) -> Condition:
-        """Return the condition of rows that stay without their values: Retain outranks Redact."""
-        if not self.redacts:
-            return false()
-        stays = self._reached(self._with(Redact), Retain)
-        # What goes for one of many subjects does not stay for another.
-        return and_(stays, is_not_true(self.removed)) if self._is_shared else stays
-
-    @property
-    def _is_shared(self) -> bool:
-        return self.many and self.redacts and self.has(Delete, Revoke)
-
-    def _where(self, mark: PersonalColumn) -> Condition:
-        """Return the condition of rows in which the column's value is the person's."""
-        if mark.via is None:
-            return self.redacted
-        mine = [target for target in self.targets if target.via == mark.via]
-        reached = self._reached(mine, Retain)
-        if all(isinstance(target.action, Redact) for target in mine) and not self._is_shared:
-            return reached
-        # A link whose rows go: of somebody who is also at another, for which the row stays.
-        return and_(self.redacted, reached)
+    # ------------------------------------------------------------ which columns
 
     def _decided_by(self, mark: PersonalColumn) -> Iterator[Condition]:
         """Yield the conditions of rows in which *mark*, and none before it, replaces the value."""
@@ -167,14 +87,6 @@ class TableProgram:
                 return
             if other.name == mark.name:
                 yield is_not_true(self._where(other))
-
-    def target_of(self, mark: PersonalColumn) -> Target:
-        """Return the link through which the column's value is the person's."""
-        if mark.via is None:
-            return next(t for t in self.targets if isinstance(t.action, Redact))
-        return next(t for t in self.targets if t.via == mark.via)
-
-    # ------------------------------------------------------------ which columns
 
     def _is_edited(self, mark: PersonalColumn) -> bool:
         if isinstance(mark.action, (ReplaceMentions, Generalize)):
