@@ -27,7 +27,7 @@ EXTRAS = {
     "demo": HOSTS | {"demo"},
     "demo-lobsters": {"postgresql"},
     "test": HOSTS | {"demo", "dev"},
-    "test-all": HOSTS | {"demo", "dev"},
+    "test-all": HOSTS | {"demo", "dev", "ecosystem"},
     "lint": HOSTS | {"dev"},
     "bench": HOSTS | {"demo", "postgresql"},
 }
