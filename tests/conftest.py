@@ -11,9 +11,23 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests import databases
-from tests.gardening import blank_database, garden, loop, open_garden
+from tests.gardening import (
+    blank_database,
+    garden,
+    loop,
+    new_database,
+    open_garden,
+    postgresql_template,
+)
 
-__all__ = ["blank_database", "garden", "loop", "open_garden"]
+__all__ = [
+    "blank_database",
+    "garden",
+    "loop",
+    "new_database",
+    "open_garden",
+    "postgresql_template",
+]
 
 # CI names here what it must not be without, as in EFFACE_TEST_REQUIRE=chromium.
 REQUIRED = os.environ.get("EFFACE_TEST_REQUIRE", "").replace(",", " ").split()

@@ -41,15 +41,21 @@ def server():
 
 
 @contextmanager
-def database_on(url, name):
-    """Create a database on the server at *url*, give its URL, and drop it."""
-    root = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+def database_on(url, name, *, template=None):
+    """Create a database on the server at *url*, perhaps as a copy, give its URL, and drop it.
+
+    Nobody may be connected to a *template*, so with one we speak to the server's own database.
+    """
+    url = make_url(url)
+    server = url.set(database="postgres") if template else url
+    like = f" TEMPLATE {template}" if template else ""
+    root = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     drop = text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     with root.connect() as connection:
         connection.execute(drop)
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}{like}"))
     try:
-        yield make_url(url).set(database=name)
+        yield url.set(database=name)
     finally:
         with root.connect() as connection:
             connection.execute(drop)

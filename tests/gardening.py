@@ -1,6 +1,7 @@
 """A running garden for tests, and browsers that carry cookies and tokens as real ones do.
 
-from tests.gardening import blank_database, garden, loop, open_garden  # noqa: F401  (fixtures)
+The fixtures are known everywhere through `conftest.py`. Each test runs on SQLite, and once more,
+marked slow, on PostgreSQL.
 
 def test_something(garden):
     ada = garden.member("ada@garden.example", name="Ada Lovelace")
@@ -14,13 +15,14 @@ import shutil
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import count
 from urllib.parse import quote
 
 import anyio.from_thread
 import httpx
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from websockets.sync.client import connect
 
 from garden.accounts import tokens, users
@@ -33,7 +35,9 @@ from garden.mail import Mailbox
 from garden.models import Base
 from garden.server import bind, serving
 from garden.settings import Settings
+from tests import databases
 
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 PASSWORD = "runner beans and peas"
 SECRET = "a secret for tests and nothing else"
 META = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
@@ -47,6 +51,20 @@ def alike(answer):
     volatile = {"set-cookie", "date"}
     headers = {name: value for name, value in answer.headers.items() if name not in volatile}
     return answer.status_code, headers, len(answer.content)
+
+
+def dangles(key):
+    """Return the condition of rows whose reference leads nowhere."""
+    target = key.column.table.alias()
+    there = select(target.c[key.column.name]).where(target.c[key.column.name] == key.parent)
+    return key.parent.is_not(None) & ~there.exists()
+
+
+def migrate(url):
+    """Make the tables."""
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
 
 
 class Clock:
@@ -195,9 +213,9 @@ class Socket:
 class Garden:
     """The site with its database, mailbox and clock."""
 
-    def __init__(self, path, loop, **changes):
+    def __init__(self, database_url, loop, **changes):
         self.clock, self.hasher = Clock(), CountingHasher()
-        settings = Settings(f"sqlite:///{path}", SECRET, **{"dev": True, **changes})
+        settings = Settings(database_url, SECRET, **{"dev": True, **changes})
         self.mailbox = Mailbox(self.clock)
         self.app = create_app(
             settings, mailer=self.mailbox, hasher=Passwords(self.hasher), clock=self.clock
@@ -259,6 +277,25 @@ class Garden:
         """Return every row of every table of the site."""
         return {table: self.rows(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}
 
+    def refuse(self, verb, table):
+        """Make the database refuse a verb on a table."""
+        databases.refuse(self.engine, table, verb)
+
+    def execute(self, statement, **values):
+        """Change something past the site, as an operator or a restored backup would."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), values)
+
+    def broken_references(self):
+        """Return the columns with a reference to a row that is not there."""
+        with self.engine.connect() as connection:
+            return [
+                f"{key.parent.table}.{key.parent.name}"
+                for one in Base.metadata.sorted_tables
+                for key in one.foreign_keys
+                if connection.scalar(select(func.count()).where(dangles(key)))
+            ]
+
     def settled(self):
         """Wait until what follows a closing is done."""
         self._loop.call(self.closing.settled)
@@ -283,21 +320,53 @@ def loop():
 def blank_database(tmp_path_factory):
     """A database with the tables the migrations make, and nothing in them."""
     path = tmp_path_factory.mktemp("garden") / "blank.db"
-    engine = open_engine(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
+    migrate(f"sqlite:///{path}")
     return path
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(server_urls):
+    """The same on PostgreSQL; a copy of it is made faster than tables are."""
+    url = server_urls["postgresql"]
+    with databases.database_on(url, f"{url.database}_blank") as blank:
+        migrate(blank.render_as_string(hide_password=False))
+        yield blank
+
+
+@pytest.fixture(params=KINDS)
+def new_database(request, tmp_path):
+    """A maker of databases: each call gives the URL of one with all tables and no rows."""
+    numbers = count()
+    if request.param == "sqlite":
+        blank = request.getfixturevalue("blank_database")
+
+        def copy():
+            path = tmp_path / f"garden-{next(numbers)}.db"
+            shutil.copy(blank, path)
+            return f"sqlite:///{path}"
+
+        yield copy
+        return
+    template = request.getfixturevalue("postgresql_template")
+    with ExitStack() as opened:
+
+        def copy_template():
+            name = f"{template.database}_{next(numbers)}"
+            url = opened.enter_context(
+                databases.database_on(template, name, template=template.database)
+            )
+            return url.render_as_string(hide_password=False)
+
+        yield copy_template
+
+
 @pytest.fixture
-def open_garden(blank_database, tmp_path, loop):
+def open_garden(new_database, loop):
     """A maker of gardens, for tests that change a setting."""
     opened = []
 
     def open_garden(**changes):
-        path = tmp_path / f"garden-{len(opened)}.db"
-        shutil.copy(blank_database, path)
-        opened.append(Garden(path, loop, **changes))
+        opened.append(Garden(new_database(), loop, **changes))
         return opened[-1]
 
     yield open_garden

@@ -302,7 +302,7 @@ def _rows(count):
 
 
 def _shown(value):
-    found = "NULL" if value is None else str(value).removesuffix(".000000")
+    found = "NULL" if value is None else str(value).removesuffix("+00:00").removesuffix(".000000")
     return found if not found.startswith("$argon2") else f"{found[:20]}…"
 
 

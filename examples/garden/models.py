@@ -39,7 +39,7 @@ FORMER_MEMBER = "a former member"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A point in time; SQLite forgets the zone, so we put it back."""
+    """A point in time: SQLite forgets the zone, and PostgreSQL answers in that of its session."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -50,7 +50,9 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Return a time that knows it is UTC."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):

@@ -52,8 +52,7 @@ def test_neither_address_logs_in_and_the_answer_is_that_of_an_unknown_one(garden
     garden.close(ada)
     placeholder = garden.row(ada)["email"]
     # Even where somebody has put the old password back.
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE users SET hashed_password = ?", (hashed,))
+    garden.execute("UPDATE users SET hashed_password = :hashed", hashed=hashed)
     answers = {}
     for email in (EMAIL, placeholder, "nobody@garden.example"):
         garden.hasher.calls = 0
@@ -88,12 +87,13 @@ def test_a_link_from_before_reads_like_garbage(garden, ada, context, path, rows_
     secret = garden.token(ada, context)
     garden.close(ada)
     if not rows_are_gone:
-        with garden.engine.begin() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO users_tokens (user_id, token, context, sent_to, inserted_at) "
-                "VALUES (?, ?, ?, (SELECT email FROM users WHERE id = ?), '2026-03-01 12:00:00')",
-                (ada, tokens.hash_secret(secret), context, ada),
-            )
+        garden.execute(
+            "INSERT INTO users_tokens (user_id, token, context, sent_to, inserted_at) "
+            "SELECT id, :token, :context, email, '2026-03-01 12:00:00' FROM users WHERE id = :ada",
+            ada=ada,
+            token=tokens.hash_secret(secret),
+            context=context,
+        )
     before = garden.row(ada)
     browser, other = garden.browser(), garden.browser()
 

@@ -89,23 +89,20 @@ def test_an_unknown_key_is_said_to_be_unknown(garden):
 
 @pytest.mark.cases("CLO-05")
 @pytest.mark.parametrize(
-    "statement",
+    ("verb", "table"),
     [
-        "DELETE ON users_tokens",
-        "UPDATE ON posts",
-        "UPDATE ON orders",
-        "UPDATE ON plots",
-        "UPDATE ON users",
-        "INSERT ON efface_closings",
+        ("DELETE", "users_tokens"),
+        ("UPDATE", "posts"),
+        ("UPDATE", "orders"),
+        ("UPDATE", "plots"),
+        ("UPDATE", "users"),
+        ("INSERT", "efface_closings"),
     ],
 )
 def test_a_failure_in_any_table_changes_nothing_and_the_member_is_told(
-    garden, ada, browser, statement
+    garden, ada, browser, verb, table
 ):
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER full BEFORE {statement} BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
+    garden.refuse(verb, table)
     before = garden.everything()
 
     answer = browser.submit(CLOSE, **CONSENT)

@@ -44,10 +44,7 @@ def test_right_credentials_make_a_session_and_drop_the_one_before(garden):
 def test_whatever_is_wrong_the_answer_is_one(garden, email, password):
     garden.member()
     linked = garden.member("linked@garden.example")
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE users SET hashed_password = NULL WHERE id = ?", (linked,)
-        )
+    garden.execute("UPDATE users SET hashed_password = NULL WHERE id = :id", id=linked)
     browser = garden.browser()
 
     answer = browser.log_in(email, password)
@@ -253,8 +250,7 @@ def test_dead_tokens_are_cleaned_out_of_the_cookies(garden):
     """tutorial:P14"""
     ada = garden.member()
     browser = garden.signed_in(remember_me="true")
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM users_tokens WHERE user_id = ?", (ada,))
+    garden.execute("DELETE FROM users_tokens WHERE user_id = :ada", ada=ada)
 
     browser.open("/")
 

@@ -66,8 +66,7 @@ def test_a_file_where_a_text_belongs_is_a_page_too(garden):
 def test_a_failure_is_a_page_that_quotes_nothing(garden, caplog):
     garden.member()
     browser = garden.signed_in()
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE posts")
+    garden.execute("DROP TABLE posts")
 
     answer = browser.submit("/posts", title="A secret title", body="A secret body")
 
