@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, overload
 from weakref import WeakSet
 
@@ -35,6 +36,10 @@ from efface.store.tables import metadata
 ACTOR_LENGTH = 200
 BATCH = 1000
 """The most people that are closed in one transaction: more would hold locks for too long."""
+
+
+Veto = Callable[[Any, Any], Iterable[Any]]
+"""Takes the bind and the subject's key, and returns reasons against closing the account."""
 
 
 def utc_now() -> datetime:
@@ -111,7 +116,13 @@ class Eraser:
             return [statement.sql for statement in machine.statements()]
 
     def close_account(
-        self, bind: Bind, subject: Any, *, actor: str, plan: Plan | None = None
+        self,
+        bind: Bind,
+        subject: Any,
+        *,
+        actor: str,
+        plan: Plan | None = None,
+        veto: Veto | None = None,
     ) -> Receipt:
         """Close the account and return the receipt; the caller commits.
 
@@ -123,17 +134,23 @@ class Eraser:
             subject: The primary key of the person's row; a tuple where it has several columns.
             actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
             plan: A plan that somebody has read: refused when the database has moved on since.
+            veto: Takes *bind* and *subject* and returns reasons against the closing, or none. It
+                is asked when the row is locked and open, in the transaction that would close it.
+                What it reads has to stay true until the commit: lock it (``FOR UPDATE``), in an
+                order that is always the same, and read it by a statement after the lock.
 
         Raises:
             UnknownSubjectError: no row has this key.
             TombstoneWithoutClosingError: the row was marked by hand; see `adopt`.
+            VetoedError: *veto* gave reasons, which the error carries; nothing was changed.
             StalePlanError: *plan* no longer fits.
             StatementError: the database refused; the transaction has been rolled back.
             PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key, request = self._key_of(subject), self._request(actor)
         with self._at_work(bind) as (driver, machine):
-            receipt = close_one(driver, machine, key, request, plan=plan)
+            against = partial(veto, bind, subject) if veto is not None else tuple
+            receipt = close_one(driver, machine, key, request, plan=plan, veto=against)
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from efface.errors import (
     StalePlanError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
+    VetoedError,
 )
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.evidence.residue import Search
@@ -43,6 +44,7 @@ def close_one(
     request: Request,
     *,
     plan: Plan | None = None,
+    veto: Callable[[], Iterable[Any]] = tuple,
     adopting: bool = False,
 ) -> Receipt:
     """Close one account and return its receipt; a closed one answers its first receipt."""
@@ -55,6 +57,9 @@ def close_one(
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise TombstoneWithoutClosingError(program.table.fullname, program.tombstone or "")
+    # Under the lock and before anything changes: what held when the page was drawn may not now.
+    if reasons := tuple(veto()):
+        raise VetoedError(reasons)
     now = closed_at or request.now
     known = _still_fits(driver, program, key, plan, replace(request, now=now)) if plan else ()
     outcome = execute.close(driver, program, people, now, marked=closed_at is not None)

@@ -46,6 +46,7 @@ from efface.errors.running import (
     SubjectKeyError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
+    VetoedError,
     WeakKeyError,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "UnfilteredStatementError",
     "UnknownSubjectError",
     "UnreadableFileError",
+    "VetoedError",
     "WeakKeyError",
     "describe",
     "raise_problems",

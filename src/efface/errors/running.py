@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from efface.errors.root import NOTHING_CHANGED, EffaceError
 
@@ -91,6 +92,23 @@ class TombstoneWithoutClosingError(EffaceError):
             f"{NOTHING_CHANGED} To erase it and keep the date:\n\n"
             '      eraser.adopt(session, subject, actor="...")'
         )
+
+
+class VetoedError(EffaceError):
+    """The application has said, under the lock, that this account cannot be closed now."""
+
+    code = "E413"
+
+    def __init__(self, reasons: Iterable[Any]) -> None:
+        """Keep the *reasons* as the application gave them; they may name things of the person."""
+        super().__init__()
+        self.reasons = tuple(reasons)
+
+    def message(self) -> str:
+        """Return how many reasons there are; what they say is for the person alone."""
+        count = len(self.reasons)
+        reasons = "1 reason that has" if count == 1 else f"{count} reasons that have"
+        return f"The application has {reasons} to be settled before. {NOTHING_CHANGED}"
 
 
 class MissingTablesError(EffaceError):

@@ -1,0 +1,181 @@
+"""A closing that the application stops under the lock: pitfalls P-54, P-63 and P-70 to P-72."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+)
+
+from efface import (
+    Delete,
+    Eraser,
+    Placeholder,
+    Policy,
+    data_subject,
+    on_leaving,
+    personal,
+    unrelated,
+)
+from efface.errors import UnknownSubjectError, VetoedError
+from efface.store.tables import closings
+
+metadata = MetaData()
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(80), personal(Placeholder.email())),
+    Column("deleted_at", DateTime(timezone=True)),
+    data_subject(),
+)
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    unrelated(because="they hold nothing about anybody"),
+)
+organizers = Table(
+    "organizers",
+    metadata,
+    Column("group_id", ForeignKey("groups.id"), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True, index=True),
+    on_leaving(Delete(), via="person_id"),
+)
+
+
+@pytest.fixture
+def eraser():
+    return Eraser(Policy.from_metadata(metadata), key=b"k" * 32)
+
+
+@pytest.fixture
+def engine(database, eraser):
+    """Ada and Grace organize group 7 together; Ada alone organizes group 8."""
+    metadata.create_all(database)
+    eraser.create_tables(database)
+    with database.begin() as connection:
+        connection.execute(
+            insert(people), [{"id": 1, "email": "ada@x.example"}, {"id": 2, "email": "grace@x"}]
+        )
+        connection.execute(insert(groups), [{"id": 7}, {"id": 8}])
+        connection.execute(
+            insert(organizers),
+            [
+                {"group_id": 7, "person_id": 1},
+                {"group_id": 7, "person_id": 2},
+                {"group_id": 8, "person_id": 1},
+            ],
+        )
+    return database
+
+
+def last_of(connection, person):
+    """The groups that would be without an organizer: lock them all, then look."""
+    mine = select(organizers.c.group_id).where(organizers.c.person_id == person)
+    connection.execute(
+        select(groups.c.id).where(groups.c.id.in_(mine)).order_by(groups.c.id).with_for_update()
+    )
+    lonely = (
+        select(organizers.c.group_id)
+        .where(organizers.c.group_id.in_(mine))
+        .group_by(organizers.c.group_id)
+        .having(func.count() == 1)
+    )
+    return connection.scalars(lonely).all()
+
+
+def everything(engine):
+    with engine.connect() as connection:
+        return [connection.execute(select(t)).all() for t in (people, organizers, closings)]
+
+
+def test_reasons_stop_the_closing_and_nothing_was_changed(engine, eraser):
+    before = everything(engine)
+
+    with engine.begin() as connection, pytest.raises(VetoedError) as stopped:
+        eraser.close_account(connection, 1, actor="test", veto=last_of)
+
+    assert stopped.value.reasons == (8,)
+    assert stopped.value.code == "E413"
+    assert "1 reason that has" in str(stopped.value)
+    assert "2 reasons that have" in str(VetoedError([7, 8]))
+    assert everything(engine) == before
+
+
+def test_without_reasons_it_goes_on(engine, eraser):
+    with engine.begin() as connection:
+        receipt = eraser.close_account(connection, 2, actor="test", veto=last_of)
+
+    assert not receipt.already_closed
+
+
+def test_it_is_asked_once_the_row_is_locked_and_known_to_be_open(engine, eraser):
+    """Who is closed, or was never there, has nothing to settle."""
+    asked = []
+
+    def veto(_connection, person):
+        asked.append(person)
+        return []
+
+    with engine.begin() as connection:
+        eraser.close_account(connection, 2, actor="test", veto=veto)
+        again = eraser.close_account(connection, 2, actor="test", veto=veto)
+        with pytest.raises(UnknownSubjectError):
+            eraser.close_account(connection, 3, actor="test", veto=veto)
+
+    assert again.already_closed
+    assert asked == [2]
+
+
+def test_a_question_that_fails_rolls_back(engine, eraser):
+    """What it may have written before it failed must not be committed with half a closing."""
+    before = everything(engine)
+
+    def veto(connection, _person):
+        connection.execute(organizers.delete())
+        raise LookupError
+
+    with pytest.raises(LookupError), engine.begin() as connection:
+        eraser.close_account(connection, 1, actor="test", veto=veto)
+
+    assert everything(engine) == before
+
+
+def test_two_organizers_who_leave_at_once_do_not_both_go(engine, eraser):
+    """Each sees the other when asked; on PostgreSQL both are at the question at the same time."""
+    with engine.begin() as connection:
+        connection.execute(organizers.delete().where(organizers.c.group_id == 8))
+    meeting = threading.Barrier(2)
+
+    def veto(connection, person):
+        if engine.dialect.name == "postgresql":
+            meeting.wait(10)
+        return last_of(connection, person)
+
+    def leave(person):
+        if engine.dialect.name == "sqlite":
+            meeting.wait(10)  # there the lock itself lets only one in at a time
+        with engine.begin() as connection:
+            try:
+                return eraser.close_account(connection, person, actor="test", veto=veto)
+            except VetoedError as stopped:
+                return stopped.reasons
+
+    with ThreadPoolExecutor(2) as both:
+        results = list(both.map(leave, (1, 2)))
+
+    assert (7,) in results
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(organizers)) == 1
+        assert connection.scalar(select(func.count()).select_from(closings)) == 1
