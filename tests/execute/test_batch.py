@@ -52,7 +52,7 @@ def state(engine, schema=forum):
 def _stable(value):
     if isinstance(value, str) and value.startswith("anonymized-"):
         return "placeholder"
-    return "token" if isinstance(value, str) and set(value) <= set("0123456789abcdef") else value
+    return re.sub("^-[0-9a-f]{16,}$", "token", value) if isinstance(value, str) else value
 
 
 def test_a_batch_ends_like_a_sequence(engine):

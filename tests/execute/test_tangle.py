@@ -4,9 +4,31 @@ import secrets
 from datetime import date
 
 import pytest
-from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, Table, insert, select
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+)
 
-from efface import Delete, Eraser, Policy, Tokens, data_subject, on_leaving, unrelated
+from efface import (
+    Delete,
+    Eraser,
+    Match,
+    Placeholder,
+    Policy,
+    Redact,
+    Tokens,
+    data_subject,
+    on_leaving,
+    personal,
+    unrelated,
+)
 from efface.errors import ConflictError
 from tests.schemas import tangle
 
@@ -134,28 +156,62 @@ def test_a_placeholder_is_as_long_as_its_column_allows(engine):
 
     login = rows(engine, tangle.people)[0][1]
     assert len(login) == 20
-    assert set(login) <= set("0123456789abcdef")
+    assert login[0] == "-"
+    assert set(login[1:]) <= set("0123456789abcdef")
+
+
+def test_a_code_of_hexadecimal_digits_is_not_taken_for_a_placeholder(database):
+    """Neither in the row, nor where it links the rows of another table to the person."""
+    metadata = MetaData()
+    code, number = personal(Placeholder()), Column("id", Integer, primary_key=True)
+    gone = Column("deleted_at", DateTime(timezone=True))
+    people = Table("people", metadata, number, Column("code", String(20), code, unique=True),
+                   gone, data_subject(identifiers=["code"]))  # fmt: skip
+    owner = Column("person_id", ForeignKey("people.id"), index=True)
+    cards = Table("cards", metadata, owner, Column("code", String(20), code),
+                  on_leaving(Redact(), via="person_id"))  # fmt: skip
+    scans = Table("scans", metadata, Column("code", String(20), index=True),
+                  on_leaving(Delete(), via=Match("code", equals="people.code")))  # fmt: skip
+    eraser, value = Eraser(Policy.from_metadata(metadata), key=tangle.KEY), "0123456789abcdef0123"
+    metadata.create_all(database)
+    eraser.create_tables(database)
+    with database.begin() as connection:
+        connection.execute(insert(people).values(id=1, code=value))
+        connection.execute(insert(cards).values(person_id=1, code=value))
+        connection.execute(insert(scans).values(code=value))
+
+    with database.begin() as connection:
+        receipt = eraser.close_account(connection, 1, actor="test")
+    with database.begin() as connection:
+        settled = eraser.settle(connection, receipt)
+
+    found = [row for table in metadata.tables.values() for row in rows(database, table)]
+    assert value not in str(found)
+    assert receipt.rows == 3
+    assert settled.search.is_clean
 
 
 def test_a_placeholder_that_is_taken_is_made_again(engine):
-    """The column leaves 80 bits; the first two candidates belong to somebody."""
+    """The column leaves 76 bits; the first two candidates belong to somebody."""
     taken, fresh = secrets.token_hex(16), secrets.token_hex(16)
     with engine.begin() as connection:
-        connection.execute(insert(tangle.people), [{"id": 9, "login": taken[:20]}])
+        connection.execute(insert(tangle.people), [{"id": 9, "login": f"-{taken[:19]}"}])
     source = iter([taken, taken, fresh])
 
     close(engine, 2, tokens=Tokens.bound(lambda: next(source)))
 
     with engine.connect() as connection:
         query = select(tangle.people.c.login).where(tangle.people.c.id == 2)
-        assert connection.scalar(query) == fresh[:20]
+        assert connection.scalar(query) == f"-{fresh[:19]}"
 
 
 def test_a_placeholder_that_is_always_taken_ends_in_an_error(engine):
+    with engine.begin() as connection:
+        connection.execute(insert(tangle.people), [{"id": 9, "login": "-taken"}])
     before = rows(engine, tangle.people)
 
     with pytest.raises(ConflictError):
-        close(engine, tokens=Tokens.bound(lambda: "grace-login"))
+        close(engine, tokens=Tokens.bound(lambda: "taken"))
 
     assert rows(engine, tangle.people) == before
 

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import (
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Integer,
@@ -24,6 +25,7 @@ from efface import (
     Replace,
     ReplaceMentions,
     Retain,
+    Unlink,
     data_subject,
     not_personal,
     on_leaving,
@@ -150,6 +152,11 @@ def test_a_text_key_needs_a_mark_and_a_number_does_not():
         (Column("a", String(90), personal(Clear()), nullable=False), "does not accept NULL"),
         (Column("a", String(29), personal(Placeholder.email())), "room for 29 characters"),
         (Column("a", Integer, personal(Placeholder())), "does not hold text"),
+        (Column("a", String(16), personal(Placeholder())), "room for 16 characters"),
+        (Column("a", String(40), personal(Placeholder(prefix=""))), "hexadecimal digits alone"),
+        (Column("a", String(40), personal(Placeholder(prefix="bad"))), "hexadecimal digits alone"),
+        (Column("a", String, Computed("b"), personal(Clear())), "computes a from other columns"),
+        (Column("a", String, Computed("b"), personal(Replace("x"))), "computes a from other"),
         (Column("a", LargeBinary, personal(ReplaceMentions("x"))), "neither text nor JSON"),
         (Column("a", String, personal(Clear(), via="nowhere")), None),
     ],
@@ -175,6 +182,63 @@ def test_two_decisions_for_one_column_are_reported():
     people(metadata, Column("name", String, personal(Clear()), not_personal()))
 
     assert problems(metadata) == [("E104", "people.name")]
+
+
+def letters(*subjects, **links):
+    """A table between two people: a subject decided for each, and what happens by each link."""
+    metadata = MetaData()
+    people(metadata)
+    Table(
+        "letters",
+        metadata,
+        Column("writer", ForeignKey("people.id")),
+        Column("reader", ForeignKey("people.id")),
+        Column("subject", String, *subjects),
+        *(on_leaving(action, via=via) for via, action in links.items()),
+    )
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (Clear(), Replace("gone")),
+        (Replace("gone"), Replace("away")),
+        (Placeholder(), Clear()),
+    ],
+)
+def test_two_people_in_a_row_cannot_each_leave_another_value(written, read):
+    """Whoever left last would decide, and a batch has no last."""
+    columns = personal(written, via="writer"), personal(read, via="reader")
+
+    found = check(Policy.from_metadata(letters(*columns, writer=Redact(), reader=Redact())))
+
+    assert [(p.code, p.place) for p in found if p.level == "error"] == [("E104", "letters.subject")]
+    assert found[0].paste.splitlines() == [
+        f"personal({written!r}, via='writer')",
+        f"personal({written!r}, via='reader')",
+    ]
+    # Where a row goes by one of the links, nobody but one person is ever asked.
+    assert problems(letters(*columns, writer=Redact(), reader=Delete())) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(Clear(), Clear()), (Clear(), Unlink()), (Clear(), ReplaceMentions("someone"))],
+)
+def test_two_people_in_a_row_may_each_have_a_decision_that_fits_the_others(written, read):
+    columns = personal(written, via="writer"), personal(read, via="reader")
+
+    assert problems(letters(*columns, writer=Redact(), reader=Redact())) == []
+
+
+def test_a_computed_column_is_suggested_no_action():
+    metadata = MetaData()
+    people(metadata, Column("a", String, Computed("b")))
+
+    (found,) = check(Policy.from_metadata(metadata))
+
+    assert (found.code, found.place, found.paste) == ("E101", "people.a", "not_personal()")
 
 
 def test_a_table_cannot_be_related_and_unrelated():

@@ -155,7 +155,17 @@ def test_a_person_who_refers_to_another_is_a_warning_too():
     inviter = Column("invited_by", ForeignKey("people.id"))
     metadata.tables["people"].append_column(inviter)
 
-    assert said(metadata) == [("W101", "people.invited_by")]
+    (found,) = check(Policy.from_metadata(metadata))
+
+    assert (found.code, found.place) == ("W101", "people.invited_by")
+    # No link: whoever was invited does not leave together with the one who invited them.
+    assert "on_leaving" not in found.paste
+    assert [line.split("    #")[0] for line in found.paste.splitlines()] == [
+        "personal(Unlink())",
+        "not_personal()",
+    ]
+    personal(Unlink())._set_parent(inviter)
+    assert said(metadata) == []
 
 
 def test_a_composite_reference_is_known_by_its_columns_in_any_order():

@@ -174,7 +174,7 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
             target.is_(None),
             target.not_like(shape, escape="\\"),
             func.length(target) != action.length,
-            # Without a prefix, any value of this length would look like it.
+            # Beside one character of a prefix, any value of this length would look like it.
             func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
         )
     raise TypeError(f"{action.word} is decided on each value, not in a condition")

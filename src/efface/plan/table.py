@@ -161,7 +161,7 @@ class TableProgram(Rows):
             if len({mark.via for mark in self.static}) == 1:
                 values[target] = new_value(decided[0].action, target)
             else:
-                # Of two people who leave with one row, the first declared link decides.
+                # Of one person at both ends, the first declared link decides.
                 each = [(self._where(mark), new_value(mark.action, target)) for mark in decided]
                 values[target] = case(*each, else_=target)
         where = self._is_key if self.owned else self.redacted

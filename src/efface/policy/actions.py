@@ -93,7 +93,7 @@ class Placeholder:
     """The value becomes unique, random and inert: prefix, random hexadecimal digits, suffix.
 
     The random part does not depend on the person, so nothing leads back. In a short column it has
-    fewer digits, and then no prefix; see `fitted`.
+    fewer digits, and then of the prefix only the last character; see `fitted`.
     """
 
     word: ClassVar[str] = "placeholder"
@@ -119,13 +119,24 @@ class Placeholder:
     def fitted(self, length: int | None) -> Placeholder | None:
         """Return this placeholder for a column of *length* characters, or None if none fits.
 
-        First the random part is shortened, down to 64 bits; then the prefix goes.
+        First the random part is shortened, down to 64 bits; then the prefix, to its last
+        character or, beside a suffix, to none. Bare digits never fit: nobody could tell a
+        placeholder from a code or a checksum that the application wrote.
         """
-        for made in (self, replace(self, prefix="")):
+        for made in self._distinct():
             room = DIGITS if length is None else length - (made.length - made.digits)
             if room >= FEWEST_DIGITS:
                 return replace(made, digits=min(made.digits, room))
         return None
+
+    @property
+    def shortest(self) -> int | None:
+        """Return how many characters a column needs, or None where no length is enough."""
+        return min((m.length - m.digits + FEWEST_DIGITS for m in self._distinct()), default=None)
+
+    def _distinct(self) -> tuple[Placeholder, ...]:
+        forms = (replace(self, prefix=p) for p in (self.prefix, self.prefix[-1:], ""))
+        return tuple(made for made in forms if not set(made.prefix + made.suffix) <= HEXADECIMAL)
 
     def value(self, token: str) -> str:
         """Return the placeholder that *token*, 32 random digits, makes."""

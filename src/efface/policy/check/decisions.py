@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import Column, Enum, Integer, Uuid
 
 from efface.errors import Problem
-from efface.policy.actions import Match
+from efface.policy.actions import Clear, ColumnAction, Match, Placeholder, Redact, Replace, Unlink
 from efface.policy.columns import is_json, is_text, is_unique, unwrapped
-from efface.policy.markers import Via
+from efface.policy.markers import ColumnMark, Via
 from efface.policy.rules import Policy, TableRule
 from efface.policy.spelling import did_you_mean
+
+WRITTEN = (Clear, Unlink, Replace, Placeholder)
+"""Actions whose value does not depend on the old one."""
 
 
 def tombstone(policy: Policy) -> Iterator[Problem]:
@@ -42,7 +45,9 @@ def undecided(rule: TableRule) -> Iterator[Problem]:
         if rule.columns[column.name] or column.name in links or needs_no_mark(rule, column):
             continue
         text = f"{column.name} is undecided. Add one of these to the column:"
-        paste = f"personal({suggestion(column)})\nnot_personal()"
+        paste = "not_personal()"
+        if column.computed is None:
+            paste = f"personal({suggestion(column)})\n{paste}"
         yield Problem("E101", rule.name, column.name, text, paste)
 
 
@@ -75,6 +80,30 @@ def decided_once(rule: TableRule) -> Iterator[Problem]:
         if len({mark.via for mark in marks}) < len(marks):
             text = f"{name} is decided {len(marks)} times; keep one of the decisions."
             yield Problem("E104", rule.name, name, text)
+        else:
+            yield from _alike(rule, name, marks)
+
+
+def _alike(rule: TableRule, name: str, marks: tuple[ColumnMark, ...]) -> Iterator[Problem]:
+    """Yield a column that two people in one row would each give a value of their own.
+
+    Edits of the old value go together with one another and with a value that replaces it.
+    """
+    stays = {mark.via for mark in rule.leavings if isinstance(mark.action, Redact)}
+    written = [m for m in marks if m.via in stays and isinstance(m.action, WRITTEN)]
+    if len({_written(mark.action) for mark in written}) > 1:
+        first = written[0].action
+        text = (
+            f"Two links give {name} different values, so of two people in one row whoever leaves "
+            "last would decide. Give both links one action:"
+        )
+        paste = "\n".join(f"personal({first!r}, via={mark.via!r})" for mark in written)
+        yield Problem("E104", rule.name, name, text, paste)
+
+
+def _written(action: ColumnAction | None) -> str:
+    # Clear and Unlink both write NULL.
+    return "NULL" if isinstance(action, (Clear, Unlink)) else repr(action)
 
 
 def link_columns(via: Via) -> tuple[str, ...]:

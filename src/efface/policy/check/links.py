@@ -50,14 +50,32 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
                 continue
             if any(rule.columns.get(name) for name in names):
                 continue
-            text = (
-                f"{', '.join(names)} refers to {subject.fullname}, and no link says what happens "
-                "to these rows when that person leaves. Add one of these:"
-            )
-            via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
-            paste = f"on_leaving(Redact(), via={via})    # on the table\nnot_personal()"
-            paste += "    # on the column: it may point at the tombstone"
+            text, paste = _between(rule, names) if rule.subjects else _unlinked(subject, names)
             yield Problem("W101", rule.name, names[0], text, paste, level="warning")
+
+
+def _unlinked(subject: Table, names: tuple[str, ...]) -> tuple[str, str]:
+    text = (
+        f"{', '.join(names)} refers to {subject.fullname}, and no link says what happens "
+        "to these rows when that person leaves. Add one of these:"
+    )
+    via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
+    paste = f"on_leaving(Redact(), via={via})    # on the table\nnot_personal()"
+    return text, f"{paste}    # on the column: it may point at the tombstone"
+
+
+def _between(rule: TableRule, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return what to say of a reference from one person to another.
+
+    A link would make whoever refers leave together with whom they refer to.
+    """
+    text = (
+        f"{', '.join(names)} leads from one person to another, and stays when either of them "
+        "leaves. Add one of these to the column:"
+    )
+    cut = "personal(Unlink())    # cut when the person of the row leaves\n"
+    can_be_cut = all(rule.table.c[name].nullable for name in names)
+    return text, f"{cut if can_be_cut else ''}not_personal()    # it may lead to a tombstone"
 
 
 def unindexed_links(policy: Policy, rule: TableRule) -> Iterator[Problem]:

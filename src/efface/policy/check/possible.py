@@ -12,7 +12,6 @@ from sqlalchemy.types import TypeDecorator
 
 from efface.errors import Problem
 from efface.policy.actions import (
-    FEWEST_DIGITS,
     Basis,
     ColumnAction,
     Generalize,
@@ -43,15 +42,26 @@ def impossible_actions(rule: TableRule) -> Iterator[Problem]:
             if is_key and not text:
                 text = f"{name} is the key that other tables repeat, so it cannot be changed."
             if text:
-                paste = "" if column.nullable else f"personal({suggestion(column)})"
-                stays = "not_personal()    # the plan says that it stays"
-                yield Problem("E103", rule.name, name, text, stays if is_key else paste)
+                yield Problem("E103", rule.name, name, text, _paste(column, is_key=is_key))
 
 
 def impossible(column: Column[Any], action: ColumnAction) -> str | None:
     """Return why *action* cannot be carried out on *column*, or None when it can."""
     says = _RULES.get(action.word)
+    if column.computed is not None:
+        return (
+            f"The database computes {column.name} from other columns, so nothing can be written "
+            "to it. Decide those; this one follows them."
+        )
     return says(column, action) if says else None
+
+
+def _paste(column: Column[Any], *, is_key: bool) -> str:
+    if is_key:
+        return "not_personal()    # the plan says that it stays"
+    if column.computed is not None:
+        return "not_personal()    # the database computes it anew"
+    return "" if column.nullable else f"personal({suggestion(column)})"
 
 
 def retentions(rule: TableRule) -> Iterator[Problem]:
@@ -110,10 +120,14 @@ def _placeholder(column: Column[Any], action: Placeholder) -> str | None:
     length = room(column)
     if action.fitted(length) is not None:
         return None
-    shortest = FEWEST_DIGITS + len(action.suffix)
+    if action.shortest is None:
+        return (
+            "A placeholder of hexadecimal digits alone could not be told from a value that was in "
+            f"{column.name} before. Give it a prefix that ends in another character, such as -."
+        )
     return (
         f"{column.name} has room for {length} characters, and a placeholder that stays unique "
-        f"needs {shortest}. Widen the column or choose a shorter suffix."
+        f"needs {action.shortest}. Widen the column or choose a shorter suffix."
     )
 
 
