@@ -1,7 +1,4 @@
-"""HOST · Alembic: the tombstone column and our tables in your migrations.
-
-``import efface.alembic`` in a migration (or in ``env.py``) adds four operations to ``op``.
-"""
+"""The four operations: the tombstone comes and goes, and so do the tables that Efface owns."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import CreateIndexOp, CreateTableOp
-from sqlalchemy import Column, DateTime, func, select, text
+from sqlalchemy import Column, DateTime, Select, TableClause, delete, false, func, select, text
 from sqlalchemy import column as column_of
 from sqlalchemy import table as table_of
 
@@ -46,6 +43,10 @@ class AddTombstone(MigrateOperation):
     def reverse(self) -> MigrateOperation:
         """Return the operation that takes the column away again."""
         return DropTombstone(self.table, self.column, self.key, self.schema)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what `alembic check` says of it."""
+        return ("add_tombstone", self.table, self.column)
 
 
 @Operations.implementation_for(AddTombstone)
@@ -92,14 +93,17 @@ class DropTombstone(MigrateOperation):
         """Return the operation that adds the column again."""
         return AddTombstone(self.table, self.column, self.key, self.schema)
 
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what `alembic check` says of it."""
+        return ("drop_tombstone", self.table, self.column)
+
 
 @Operations.implementation_for(DropTombstone)
 def _drop_tombstone(operations: Operations, operation: DropTombstone) -> None:
     tombstone: Column[Any] = column_of(operation.column)  # type: ignore[assignment]  # as a name
     people = table_of(operation.table, tombstone, schema=operation.schema)
     closed = select(func.count()).select_from(people).where(tombstone.is_not(None))
-    # Written as SQL for somebody else to run, a migration cannot look: then it must not drop.
-    rows = None if operations.migration_context.as_sql else operations.get_bind().scalar(closed)
+    rows = _counted(operations, people, closed)
     if rows != 0:
         raise ClosedAccountsError(operation.table, operation.column, rows)
     operations.drop_index(
@@ -120,6 +124,10 @@ class CreateEffaceTables(MigrateOperation):
     def reverse(self) -> MigrateOperation:
         """Return the operation that drops them."""
         return DropEffaceTables()
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what `alembic check` says of it."""
+        return ("create_efface_tables",)
 
 
 @Operations.implementation_for(CreateEffaceTables)
@@ -147,12 +155,31 @@ class DropEffaceTables(MigrateOperation):
         """Return the operation that creates them."""
         return CreateEffaceTables()
 
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what `alembic check` says of it."""
+        return ("drop_efface_tables",)
+
 
 @Operations.implementation_for(DropEffaceTables)
 def _drop_efface_tables(operations: Operations, _: DropEffaceTables) -> None:
     for table in reversed(metadata.sorted_tables):
-        closed = select(func.count()).select_from(table)
-        rows = None if operations.migration_context.as_sql else operations.get_bind().scalar(closed)
+        rows = _counted(operations, table, select(func.count()).select_from(table))
         if rows != 0:
             raise ClosedAccountsError(table.name, "reference", rows)
         operations.drop_table(table.name)
+
+
+def _counted(operations: Operations, table: TableClause, closed: Select[int]) -> int | None:
+    """Return how many rows of closed accounts there are; no more come before the end."""
+    if operations.migration_context.as_sql:
+        # Written as SQL for somebody else to run, a migration cannot look: so it must not drop.
+        return None
+    bind = operations.get_bind()
+    if bind.dialect.name == "postgresql":
+        name = bind.dialect.identifier_preparer.format_table(table)
+        bind.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+    else:
+        # SQLite has one lock for all, which a write takes even where it changes nothing.
+        bind.execute(delete(table).where(false()))
+    rows: int | None = bind.scalar(closed)
+    return rows

@@ -1,0 +1,159 @@
+"""Autogenerate: nothing undecided gets into a migration, and what is ours is left to us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    AddColumnOp,
+    CreateIndexOp,
+    CreateTableOp,
+    DropIndexOp,
+    DropTableOp,
+    MigrateOperation,
+    MigrationScript,
+    ModifyTableOps,
+)
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import DateTime, MetaData, Table, inspect
+
+from efface.alembic.operations import (
+    AddTombstone,
+    CreateEffaceTables,
+    DropEffaceTables,
+    DropTombstone,
+)
+from efface.errors import Problem, raise_problems
+from efface.graph import build
+from efface.policy.check import check
+from efface.policy.columns import unwrapped
+from efface.policy.rules import Policy
+from efface.store.tables import metadata
+
+Hook = Callable[[MigrationContext, Any, list[MigrationScript]], None]
+OURS = frozenset(metadata.tables)
+
+
+def require_decisions(policy: Policy | MetaData) -> Hook:
+    """Return the hook with which autogenerate stops at whatever is undecided.
+
+    It goes into ``env.py``, and works for ``alembic revision --autogenerate`` and ``alembic
+    check``; a revision written by hand passes. The tombstone and the tables that Efface owns
+    come out as `op.add_tombstone` and `op.create_efface_tables`, and are never proposed to be
+    dropped, whether or not the models name them.
+
+    Args:
+        policy: A policy, or metadata with markers.
+
+    Raises:
+        PolicyError: from autogenerate, before a file is written: everything that `efface check`
+            reports, and the lines to paste.
+
+    Example:
+        context.configure(..., process_revision_directives=require_decisions(policy))
+    """
+    policy = Policy.from_metadata(policy) if isinstance(policy, MetaData) else policy
+
+    def process(context: MigrationContext, _: Any, scripts: list[MigrationScript]) -> None:
+        if not _is_autogenerate(context):
+            return
+        raise_problems(_problems(policy))
+        has_ours = inspect(context.connection).has_table(min(OURS))
+        for script in scripts:
+            # One list for each database; the last is that of this run.
+            upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
+            upgrade.ops = list(_rewritten(policy, upgrade.ops))
+            if not has_ours:
+                upgrade.ops.append(CreateEffaceTables())
+            downgrade.ops = [each.reverse() for each in reversed(upgrade.ops)]
+
+    return process
+
+
+def _problems(policy: Policy) -> list[Problem]:
+    problems = list(check(policy))
+    if not any(problem.code == "E102" for problem in problems):
+        problems += build(policy)[1]
+    return problems
+
+
+def _is_autogenerate(context: MigrationContext) -> bool:
+    environment = context.environment_context
+    revision = environment.context_opts.get("revision_context") if environment else None
+    return bool(revision and revision.command_args["autogenerate"])
+
+
+def _rewritten(policy: Policy, found: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+    """Yield the operations that Alembic found, with ours in the place of what they do."""
+    people = policy.subject_table
+    for each in found:
+        if isinstance(each, (CreateTableOp, DropTableOp)) and _is_ours(each):
+            continue
+        if isinstance(each, ModifyTableOps):
+            if _is_ours(each):
+                # The indexes of a table come and go with it; a changed column is a change.
+                indexes = (CreateIndexOp, DropIndexOp)
+                each.ops = [op for op in each.ops if not isinstance(op, indexes)]
+            elif (each.table_name, each.schema) == (people.name, people.schema):
+                yield from _tombstone(policy, each)
+            if not each.ops:
+                continue
+        yield each
+
+
+def _is_ours(operation: CreateTableOp | DropTableOp | ModifyTableOps) -> bool:
+    return operation.schema is None and operation.table_name in OURS
+
+
+def _tombstone(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOperation]:
+    """Take the tombstone and the index of open accounts out of *changes*; yield ours."""
+    people, name = policy.subject_table, policy.subject.tombstone
+    index, keys = f"ix_{people.name}_open", [column.name for column in people.primary_key]
+    declared = [each for each in people.indexes if each.name == index]
+    if not declared:
+        # Ours, which a model need not name.
+        changes.ops = [op for op in changes.ops if not _is_index(op, DropIndexOp, index)]
+    fits = len(keys) == 1 and all([c.name for c in each.columns] == keys for each in declared)
+    added = [op for op in changes.ops if isinstance(op, AddColumnOp) and op.column.name == name]
+    if added and fits and _is_moment(people, name):
+        mine = [op for op in changes.ops if _is_index(op, CreateIndexOp, index)]
+        changes.ops = [op for op in changes.ops if op not in [*added, *mine]]
+        yield AddTombstone(people.name, name, keys[0], people.schema)
+
+
+def _is_index(
+    operation: MigrateOperation, kind: type[CreateIndexOp | DropIndexOp], name: str
+) -> bool:
+    return isinstance(operation, kind) and operation.index_name == name
+
+
+def _is_moment(table: Table, name: str) -> bool:
+    type_ = unwrapped(table.c[name].type)
+    return isinstance(type_, DateTime) and bool(type_.timezone)
+
+
+@renderers.dispatch_for(AddTombstone)
+@renderers.dispatch_for(DropTombstone)
+def _render_tombstone(_: AutogenContext, operation: AddTombstone | DropTombstone) -> str:
+    verb = "add" if isinstance(operation, AddTombstone) else "drop"
+    said = [repr(operation.table)]
+    if operation.column != "deleted_at":
+        said.append(repr(operation.column))
+    if operation.key != "id":
+        said.append(f"key={operation.key!r}")
+    if operation.schema is not None:
+        said.append(f"schema={operation.schema!r}")
+    return f"op.{verb}_tombstone({', '.join(said)})"
+
+
+@renderers.dispatch_for(CreateEffaceTables)
+def _render_create(_: AutogenContext, _operation: CreateEffaceTables) -> str:
+    return "op.create_efface_tables()"
+
+
+@renderers.dispatch_for(DropEffaceTables)
+def _render_drop(_: AutogenContext, _operation: DropEffaceTables) -> str:
+    return "op.drop_efface_tables()"
