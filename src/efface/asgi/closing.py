@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from efface.asgi import csrf, forms
 from efface.asgi.attempt import FAILED, Attempts, Outcome, Reauthenticate
+from efface.asgi.broker import Broker
 from efface.asgi.consequences import Consequences, consequences_of
 from efface.asgi.live import Identify, Live, LiveEvent
 from efface.asgi.pages import Pages, asset
@@ -42,6 +43,7 @@ class AccountClosing:
         clear_cookies: Cookies besides the session's that sign a browser in.
         trusted_origins: As for `efface.asgi.csrf.CSRFMiddleware`.
         words: Names of tables and columns for people: ``{"users_tokens": "sessions"}``.
+        broker: Reaches the open pages on other workers, as for `Live`.
 
     Attributes:
         live: The live sockets, for events of your own.
@@ -59,6 +61,7 @@ class AccountClosing:
         clear_cookies: Collection[str] = (),
         trusted_origins: Collection[str] = (),
         words: Mapping[str, str] | None = None,
+        broker: Broker | None = None,
     ) -> None:
         self._eraser = eraser
         self._database = database
@@ -69,7 +72,12 @@ class AccountClosing:
         self._trusted = tuple(trusted_origins)
         self._words = dict(words or {})
         self._installed: Pages | None = None
-        self.live = Live(identify, redirect_path=redirect_path, trusted_origins=trusted_origins)
+        self.live = Live(
+            identify,
+            redirect_path=redirect_path,
+            trusted_origins=trusted_origins,
+            broker=broker,
+        )
         self.live.on("anonymize")(self._on_anonymize)
         self._attempts = Attempts(
             eraser, database=database, live=self.live, reauthenticate=reauthenticate
@@ -95,7 +103,7 @@ class AccountClosing:
                 WebSocketRoute(live_path, self.live.endpoint, name="efface_live"),
             ]
         )
-        app.router.lifespan_context = self._settling_at_shutdown(app.router.lifespan_context)
+        app.router.lifespan_context = self._beside_the_sites(app.router.lifespan_context)
 
     def section(self, connection: HTTPConnection) -> Markup:
         """Return the section for your settings page; nothing where nobody is signed in.
@@ -193,15 +201,15 @@ class AccountClosing:
     def _needs_a_loop(self) -> bool:
         return is_async(self._database) or inspect.iscoroutinefunction(self._identify)
 
-    def _settling_at_shutdown(self, lifespan: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _beside_the_sites(self, lifespan: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @asynccontextmanager
-        async def settling(app: Any) -> AsyncIterator[Any]:
+        async def beside(app: Any) -> AsyncIterator[Any]:
             # Inside the host's own: its engine must still be there.
-            async with lifespan(app) as state:
+            async with lifespan(app) as state, self.live.running():
                 yield state
                 await self._attempts.settle_at_shutdown(_SECONDS_TO_SETTLE)
 
-        return settling
+        return beside
 
     @property
     def _pages(self) -> Pages:

@@ -18,14 +18,15 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from efface.asgi import forms
-from efface.asgi.origin import admits, own_origin, parse_origin
+from efface.asgi.origin import admits, comes_from_here, own_origin, parse_origin
 from efface.asgi.paths import is_local_path
 
 FIELD = "_csrf_token"
@@ -91,6 +92,22 @@ def is_genuine(
     return token_matches(session, fields.get(FIELD)) or token_matches(
         session, connection.headers.get(HEADER)
     )
+
+
+def admits_socket(websocket: WebSocket, trusted: Collection[str] = ()) -> bool:
+    """Tell whether the handshake of a socket was sent by a page of ours, of this session.
+
+    The token stands in the address as ``_csrf_token``, since a page can send nothing else
+    with a handshake. Servers log the address when they answer, so the token is taken out
+    of it here. Call it before `accept`, and close the socket where it says no.
+    """
+    token = websocket.query_params.get(FIELD)
+    others = [(k, v) for k, v in websocket.query_params.multi_items() if k != FIELD]
+    websocket.scope["query_string"] = urlencode(others).encode("ascii")
+    # A browser always names its origin here, so silence is no excuse.
+    if not comes_from_here(websocket, trusted):
+        return False
+    return token_matches(session_of(websocket.scope), token)
 
 
 def session_of(scope: Scope) -> MutableMapping[str, Any]:

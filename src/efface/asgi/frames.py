@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeGuard
 
 LARGEST = 64 * 1024
-_LONGEST_NAME = 64
+LARGEST_NAME = 64
 _LARGEST_NUMBER = 2**53
 
 MessageId = str | int
@@ -56,7 +56,7 @@ def read_frame(message: Mapping[str, Any]) -> Frame:
     if not is_id(id_):
         raise UnreadableError("The message has no id: a short text or a whole number.")
     event, payload = value.get("event"), value.get("payload", {})
-    if not isinstance(event, str) or not 0 < len(event) <= _LONGEST_NAME:
+    if not isinstance(event, str) or not 0 < len(event) <= LARGEST_NAME:
         raise UnreadableError("The message names no event.", id_)
     if not isinstance(payload, dict):
         raise UnreadableError("The payload is not a JSON object.", id_)
@@ -66,7 +66,7 @@ def read_frame(message: Mapping[str, Any]) -> Frame:
 def is_id(value: object) -> TypeGuard[MessageId]:
     """Tell whether *value* may name a message: a short text or a whole number."""
     if isinstance(value, str):
-        return 0 < len(value) <= _LONGEST_NAME
+        return 0 < len(value) <= LARGEST_NAME
     # bool is an int to Python, and true would share its ack with 1.
     return type(value) is int and abs(value) <= _LARGEST_NUMBER
 

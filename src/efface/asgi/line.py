@@ -9,34 +9,55 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+# Why we close a socket; docs/how-to/live.md says it to those who write pages.
+TOO_LARGE = 1009
+FAILED = 1011
 SIGNED_OUT = 4401
+TOO_FAST = 4429
+TOO_MANY = 4430
+
 _SECONDS = 5.0
+# A page that reads nothing is given up before what waits for it fills the memory.
+_MOST_UNREAD = 64
 
 # What a socket that is gone may answer, depending on the server and its state.
 _GONE = (OSError, RuntimeError, WebSocketDisconnect, TimeoutError)
 
 
 class Line:
-    """The sending side of one accepted socket. Nothing is sent after its end."""
+    """The sending side of one accepted socket. Nothing is sent after its end.
+
+    Attributes:
+        ended: Whether it takes no more messages.
+        over: Set when the last of them has left, or never will.
+    """
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
         self.ended = False
+        self.over = asyncio.Event()
+        self._unread = 0
 
-    @staticmethod
-    def check(message: Mapping[str, Any]) -> str:
-        """Return the message as JSON.
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message, unless the socket has ended.
 
         Raises:
             TypeError: It holds a value JSON does not know.
         """
-        return json.dumps(message, allow_nan=False)
+        await self.send_text(as_json(message))
 
-    async def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message, unless the socket has ended."""
-        text = self.check(message)
-        if not self.ended:
+    async def send_text(self, text: str) -> None:
+        """Send a message that is JSON already."""
+        if self.ended:
+            return
+        if self._unread >= _MOST_UNREAD:
+            self._give_up()
+            return
+        self._unread += 1
+        try:
             await self._try(self.websocket.send_text(text))
+        finally:
+            self._unread -= 1
 
     async def end(self, to: str) -> None:
         """Send the page its log-out and close: it leaves for *to* and does not come back."""
@@ -48,9 +69,24 @@ class Line:
         if not self.ended:
             self.ended = True
             await self._try(self.websocket.close(code))
+            self.over.set()
 
     async def _try(self, sending: Any) -> None:
         try:
             await asyncio.wait_for(sending, _SECONDS)
         except _GONE:
-            self.ended = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.ended = True
+        self.over.set()
+
+
+def as_json(message: Mapping[str, Any]) -> str:
+    """Return the message as JSON.
+
+    Raises:
+        TypeError: It holds a value JSON does not know.
+        ValueError: It holds a number JSON does not know.
+    """
+    return json.dumps(message, allow_nan=False)

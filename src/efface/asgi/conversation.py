@@ -1,0 +1,131 @@
+"""HOST · What is said over one socket: read without trust, handled in order, acked once each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketDisconnect
+
+from efface.asgi.event import Handler, LiveEvent
+from efface.asgi.frames import Frame, MessageId, UnreadableError, read_frame
+from efface.asgi.line import TOO_FAST, TOO_LARGE, Line, as_json
+from efface.asgi.quiet import report
+
+MOST_UNHANDLED = 256
+"""Messages of one socket that may wait for their turn, and how many bytes they may have."""
+LARGEST_UNHANDLED = 256 * 1024
+_ACKS_KEPT = 128
+
+Who = Callable[[HTTPConnection], Awaitable[Hashable | None]]
+
+
+class Conversation:
+    """Reads one socket ahead, and answers its messages one by one."""
+
+    def __init__(
+        self,
+        line: Line,
+        subject: Hashable,
+        *,
+        who: Who,
+        handlers: Mapping[str, Handler],
+        largest_message: int,
+        signed_out_to: str,
+    ) -> None:
+        self._line, self._subject = line, subject
+        self._who, self._handlers = who, handlers
+        self._largest, self._to = largest_message, signed_out_to
+        # None after the last one. Bounded by _read, which closes the socket rather than wait.
+        self._unhandled: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue()
+        self._size = 0
+        self._acks: OrderedDict[MessageId, dict[str, Any]] = OrderedDict()
+
+    async def hold(self) -> None:
+        """Talk until either side hangs up; what was read by then is still handled."""
+        reading = asyncio.create_task(self._read())
+        handling = asyncio.create_task(self._handle_all())
+        over = asyncio.create_task(self._line.over.wait())
+        tasks = {reading, handling, over}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._unhandled.put_nowait(None)
+            await handling
+            if self._line.ended:
+                await over  # somebody else is just saying good-bye
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(WebSocketDisconnect):
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._line.websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            size = _size_of(message)
+            if size > self._largest:
+                await self._line.close(TOO_LARGE)
+                return
+            self._size += size
+            if self._unhandled.qsize() >= MOST_UNHANDLED or self._size > LARGEST_UNHANDLED:
+                await self._line.close(TOO_FAST)
+                return
+            self._unhandled.put_nowait(message)
+
+    async def _handle_all(self) -> None:
+        while not self._line.ended:
+            message = await self._unhandled.get()
+            if message is None or self._line.ended:
+                return
+            self._size -= _size_of(message)
+            await self._answer(message)
+
+    async def _answer(self, message: Mapping[str, Any]) -> None:
+        line, acks = self._line, self._acks
+        try:
+            frame = read_frame(message)
+        except UnreadableError as error:
+            await line.send({"ack": error.id, "status": "error", "message": error.message})
+            return
+        if frame.id in acks:
+            await line.send(acks[frame.id])
+            return
+        event = await self._handle(frame)
+        if event is None:
+            await line.end(self._to)
+            return
+        acks[frame.id] = event.ack(frame.id)
+        if len(acks) > _ACKS_KEPT:
+            acks.popitem(last=False)
+        await line.send(acks[frame.id])
+        if event.logs_out:
+            await line.end(self._to)
+
+    async def _handle(self, frame: Frame) -> LiveEvent | None:
+        """Return the event with its answer, or None where the session is gone."""
+        event = LiveEvent(self._subject, frame, self._line)
+        try:
+            if await self._who(self._line.websocket) != self._subject:
+                return None
+            handler = self._handlers.get(frame.event)
+            if handler is None:
+                event.fail("The server does not know this event. Reload the page.")
+            else:
+                await handler(event)
+                as_json(event.ack(frame.id))
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+            report("The handler of a live event failed", error)
+            event.fail("This did not work just now. Try again in a moment.")
+        return event
+
+
+def _size_of(message: Mapping[str, Any]) -> int:
+    return len(message.get("text") or message.get("bytes") or "")

@@ -1,0 +1,66 @@
+"""HOST · One event of a page, as its handler is given it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from efface.asgi.frames import Frame, MessageId
+from efface.asgi.line import Line
+
+
+class LiveEvent:
+    """One event of a page, given to its handler.
+
+    Attributes:
+        subject: Key of the person, confirmed anew for this event.
+        name: Name of the event.
+        payload: What the page sent with it. Treat it as hostile.
+        websocket: The socket it came through, with the session of its handshake.
+    """
+
+    def __init__(self, subject: Hashable, frame: Frame, line: Line) -> None:
+        self.subject = subject
+        self.name = frame.event
+        self.payload = frame.payload
+        self.logs_out = False
+        self._line = line
+        self._answer: dict[str, Any] = {"status": "ok"}
+
+    @property
+    def websocket(self) -> WebSocket:
+        """Return the socket the event came through."""
+        return self._line.websocket
+
+    def reply(self, payload: Mapping[str, Any]) -> None:
+        """Send *payload* along with the ack."""
+        self._answer["payload"] = dict(payload)
+
+    def refuse(self, message: str) -> None:
+        """Answer that the event was understood and not carried out, and why."""
+        self._answer = {"status": "refused", "message": message}
+
+    def fail(self, message: str) -> None:
+        """Answer that the event could not be carried out for a reason on our side."""
+        self._answer = {"status": "error", "message": message}
+
+    def log_out(self) -> None:
+        """Send the page its log-out after the ack, and close the socket."""
+        self.logs_out = True
+
+    async def push(self, event: str, payload: Mapping[str, Any]) -> None:
+        """Send an event to this page alone, before the ack.
+
+        Raises:
+            TypeError: *payload* holds a value JSON does not know.
+        """
+        await self._line.send({"event": event, "payload": dict(payload)})
+
+    def ack(self, id_: MessageId) -> dict[str, Any]:
+        """Return the answer to the message with this id."""
+        return {"ack": id_, **self._answer}
+
+
+Handler = Callable[[LiveEvent], Awaitable[Any]]
