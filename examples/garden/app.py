@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 
 from efface.asgi import AccountClosing
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
+from efface.asgi.redis import RedisBroker
 from garden.accounts import users
 from garden.accounts.passwords import Passwords
 from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_user
@@ -95,7 +96,7 @@ def create_app(
 
 def account_closing(app: FastAPI) -> AccountClosing:
     """Return the part of Efface that closes accounts over HTTP and the live socket."""
-    sessions = app.state.sessions
+    site, sessions = app.state.settings, app.state.sessions
 
     def current_user_id(connection: HTTPConnection) -> int | None:
         with sessions() as session:
@@ -114,6 +115,7 @@ def account_closing(app: FastAPI) -> AccountClosing:
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),
         words=WORDS,
+        broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
     )
 
 

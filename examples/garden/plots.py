@@ -1,5 +1,6 @@
 """Picking a plot: one to a member, and the first who picks it has it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import exists, select, update
@@ -15,8 +16,16 @@ def list_plots(session: Session) -> list[Plot]:
     return list(session.scalars(select(Plot).order_by(Plot.id)))
 
 
-def pick_plot(session: Session, user_id: int, label: str) -> bool:
-    """Give a free plot to a member, and the one they had back; return whether it was free."""
+@dataclass(frozen=True)
+class Picked:
+    """A plot that has found its holder, and the one the holder had before."""
+
+    plot: str
+    freed: str | None
+
+
+def pick_plot(session: Session, user_id: int, label: str) -> Picked | None:
+    """Give a free plot to a member, and the one they had back; nothing if it is not free."""
     is_open = exists().where(User.id == user_id, User.deleted_at.is_(None))
     picked = session.scalars(
         update(Plot)
@@ -26,20 +35,27 @@ def pick_plot(session: Session, user_id: int, label: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     if picked.first() is None:
-        return False
-    session.execute(
+        return None
+    freed = session.scalars(
         update(Plot)
         .where(Plot.holder_id == user_id, Plot.label != label)
         .values(holder_id=None)
+        .returning(Plot.label)
         .execution_options(synchronize_session=False)
     )
-    return True
+    return Picked(label, freed.first())
+
+
+async def tell(live: Live, user_id: Any, picked: Picked) -> None:
+    """Tell the member's tabs that it is theirs, and everybody that it is taken, not by whom."""
+    await live.push(user_id, "plot_picked", {"plot": picked.plot})
+    await live.broadcast("plot_taken", {"plot": picked.plot, "freed": picked.freed})
 
 
 def listen(live: Live, sessions: sessionmaker[Session]) -> None:
-    """Let pages pick a plot over the live socket, and tell the member's other tabs."""
+    """Let pages pick a plot over the live socket, and tell all others."""
 
-    def pick(user_id: Any, label: str) -> bool:
+    def pick(user_id: Any, label: str) -> Picked | None:
         with sessions.begin() as session:
             return pick_plot(session, user_id, label)
 
@@ -48,7 +64,7 @@ def listen(live: Live, sessions: sessionmaker[Session]) -> None:
         label = event.payload.get("plot")
         if not isinstance(label, str) or not label.isascii():
             event.refuse("There is no such plot.")
-        elif await run_in_threadpool(pick, event.subject, label):
-            await live.push(event.subject, "plot_picked", {"plot": label})
+        elif picked := await run_in_threadpool(pick, event.subject, label):
+            await tell(live, event.subject, picked)
         else:
             event.refuse(f"Somebody else has plot {label[:3]} already.")

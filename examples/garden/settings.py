@@ -16,21 +16,28 @@ class Settings:
 
     `url` is where the site is to be found, for links in mails. Without it they lead to the host
     that the request names, and anybody can write that; so set it where the site is public.
+    `redis_url` is what several workers have in common; one alone needs none.
     """
 
     database_url: str
     secret: str = field(repr=False)
     dev: bool = False
     url: str = ""
+    redis_url: str = field(default="", repr=False)  # it may hold a password
 
     @property
     def efface_key(self) -> bytes:
         """Return the key behind Efface's fingerprints, derived so that it signs no cookies."""
         return sha256(b"efface " + self.secret.encode()).digest()
 
+    @property
+    def live_key(self) -> bytes:
+        """Return the key under which workers tell each other what concerns open pages."""
+        return sha256(b"live " + self.secret.encode()).digest()
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read `GARDEN_DATABASE_URL`, `GARDEN_SECRET`, `GARDEN_DEV` and `GARDEN_URL`.
+        """Read what the README lists: `GARDEN_DATABASE_URL` and the others.
 
         Raises:
             MissingSecretError: neither `GARDEN_SECRET` nor `GARDEN_DEV=1` is set.
@@ -47,4 +54,5 @@ class Settings:
             secret=secret,
             dev=dev,
             url=environment.get("GARDEN_URL", "").rstrip("/"),
+            redis_url=environment.get("GARDEN_REDIS_URL", ""),
         )

@@ -135,9 +135,10 @@ def test_a_plot_is_picked_over_the_socket_and_every_tab_hears_of_it(garden, plot
         laptop.log_in(EMAIL)
         with laptop.socket() as tab, laptop.socket() as other_tab:
             pushed = tab.push("pick_plot", plot="A1")
-            ack = tab.hear()
+            taken, ack = tab.hear(), tab.hear()
 
             assert pushed == {"event": "plot_picked", "payload": {"plot": "A1"}}
+            assert taken == {"event": "plot_taken", "payload": {"plot": "A1", "freed": None}}
             assert other_tab.hear() == pushed
             assert ack["status"] == "ok"
             assert holders(garden) == {"A1": ada, "A2": None}

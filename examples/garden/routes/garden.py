@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, BackgroundTasks, Form, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 
 from garden.accounts.users import list_users
 from garden.models import Post
-from garden.plots import list_plots, pick_plot
+from garden.plots import list_plots, pick_plot, tell
 from garden.routes import dev
 from garden.web import HERE, Database, Member, Visitor, redirect, render
 
@@ -63,10 +63,16 @@ def write(
 
 @router.post("/plots/pick")
 def pick(
-    request: Request, db: Database, user: Member, plot: Annotated[str, Form()] = ""
+    request: Request,
+    db: Database,
+    user: Member,
+    tasks: BackgroundTasks,
+    plot: Annotated[str, Form()] = "",
 ) -> Response:
     """Pick a plot without the live socket."""
-    if not pick_plot(db, user.id, plot):
+    picked = pick_plot(db, user.id, plot)
+    if picked is None:
         return redirect(request, "/#plots", error="Somebody else has this plot already.")
     db.commit()
+    tasks.add_task(tell, request.app.state.closing.live, user.id, picked)
     return redirect(request, "/#plots", info=f"Plot {plot} is yours.")

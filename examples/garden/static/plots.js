@@ -24,9 +24,17 @@ live?.on("plot_picked", ({ plot }) => {
   news.textContent = `Plot ${plot} is yours.`;
 });
 
+// Sent to everybody who is signed in. Whose it is now, the next load of the page says.
+live?.on("plot_taken", ({ plot, freed }) => {
+  const taken = plots.querySelector(`[value="${plot}"]`);
+  if (taken.classList.contains("mine")) return;
+  show(taken, "taken", "taken");
+  if (freed) show(plots.querySelector(`[value="${freed}"]`), "free", "free");
+});
+
 function show(button, kind, crop) {
   button.className = `plot ${kind}`;
-  button.disabled = kind === "mine";
+  button.disabled = kind !== "free";
   button.querySelector(".crop").textContent = crop;
   button.title = crop;
 }
