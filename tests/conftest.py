@@ -10,7 +10,7 @@ import playwright
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests import databases
+from tests import databases, redises
 from tests.gardening import (
     blank_database,
     garden,
@@ -76,6 +76,15 @@ def database(request, tmp_path):
         engine = databases.emptied(request.getfixturevalue("server_urls")[request.param])
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    """A Redis of the test's own."""
+    if not redises.has_server():
+        skip_or_fail("redis", redises.NO_REDIS)
+    with redises.RedisServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
