@@ -15,11 +15,14 @@ from efface.errors.database import (
     StatementError,
 )
 from efface.errors.hosts import (
+    AtomicBlockError,
     ClosedAccountsError,
     ClosedMergeError,
     MissingExtraError,
+    RulesError,
     SettingsError,
     UnfilteredStatementError,
+    WrongDatabaseError,
 )
 from efface.errors.policy import (
     AmbiguousPathError,
@@ -53,6 +56,7 @@ from efface.errors.running import (
 __all__ = [
     "NOTHING_CHANGED",
     "AmbiguousPathError",
+    "AtomicBlockError",
     "AutocommitError",
     "ClosedAccountsError",
     "ClosedMergeError",
@@ -73,6 +77,7 @@ __all__ = [
     "Problem",
     "ReadOnlyError",
     "RetryError",
+    "RulesError",
     "SchemaDriftError",
     "SchemaMismatchError",
     "SettingsError",
@@ -86,6 +91,7 @@ __all__ = [
     "UnreadableFileError",
     "VetoedError",
     "WeakKeyError",
+    "WrongDatabaseError",
     "describe",
     "raise_problems",
 ]

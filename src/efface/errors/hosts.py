@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from efface.errors.database import AutocommitError
+from efface.errors.policy import PolicyError
 from efface.errors.root import NOTHING_CHANGED, EffaceError
 
 
@@ -81,4 +85,52 @@ class ClosedMergeError(EffaceError):
             f"merge() would write into a closed account of {self.table}: the object is from before "
             f"the closing. {NOTHING_CHANGED} Where it is meant: "
             "with include_closed(): session.merge(...)"
+        )
+
+
+class AtomicBlockError(AutocommitError):
+    """No transaction of Django's is open, so half a closing could stay."""
+
+    def __init__(self, alias: str) -> None:
+        """Keep the *alias* of the database."""
+        super().__init__()
+        self.alias = alias
+
+    def message(self) -> str:
+        """Return why we stop and the block to write."""
+        return (
+            f"No transaction is open on the database {self.alias}, so Django would commit each "
+            f"statement by itself. {NOTHING_CHANGED} Use one:\n\n"
+            f'      with transaction.atomic(using="{self.alias}"):\n'
+            "          ..."
+        )
+
+
+class RulesError(PolicyError):
+    """The rules of Django's models name what does not exist, or two models claim one table."""
+
+    code = "E606"
+
+    def headline(self) -> str:
+        """Return the first sentence."""
+        places = ", ".join(dict.fromkeys(problem.place for problem in self.problems))
+        return f"The rules of the models do not fit the models: {places}."
+
+
+class WrongDatabaseError(EffaceError):
+    """The people are not in the database that was named."""
+
+    code = "E607"
+
+    def __init__(self, alias: str, label: str, known: Sequence[str]) -> None:
+        """Keep the *alias*, the model's *label*, and the databases that have it."""
+        super().__init__()
+        self.alias, self.label, self.known = alias, label, tuple(known)
+
+    def message(self) -> str:
+        """Return where the people are."""
+        found = ", ".join(self.known) or "none"
+        return (
+            f"{self.label} is not in the database {self.alias}: DATABASES and its routers have "
+            f"it in {found}. {NOTHING_CHANGED} Name one of those: using=..."
         )

@@ -1,0 +1,39 @@
+"""HOST · Django: ``INSTALLED_APPS += ["efface.django"]``, and accounts close on its connection.
+
+from efface.django import Rules, close_account
+
+class Post(models.Model):
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    body = models.TextField()
+
+    efface = Rules(
+        on_leaving(Redact(), via="author"),
+        personal={"body": ReplaceMentions("a former member")},
+    )
+"""
+
+from __future__ import annotations
+
+from efface.errors import MissingExtraError
+
+try:
+    from efface.django.bridge import joined
+    from efface.django.closing import close_account, eraser, plan, settle, verify
+    from efface.django.rules import Rules
+    from efface.django.signals import account_closed, account_erased
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "django":
+        raise
+    raise MissingExtraError("efface.django", "django") from None
+
+__all__ = [
+    "Rules",
+    "account_closed",
+    "account_erased",
+    "close_account",
+    "eraser",
+    "joined",
+    "plan",
+    "settle",
+    "verify",
+]

@@ -1,0 +1,231 @@
+"""Accounts closed on Django's own connection, and what follows when that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.db import connections, router, transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from efface.django import settings
+from efface.django.bridge import joined
+from efface.django.policy import policy_of
+from efface.django.schema import Schema, models_in
+from efface.django.signals import account_closed, account_erased
+from efface.eraser import Eraser
+from efface.errors import SubjectKeyError, WrongDatabaseError
+from efface.evidence.receipt import Receipt
+from efface.evidence.residue import Search
+from efface.plan.steps import Plan
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The eraser of one database, and the model whose rows are people."""
+
+    eraser: Eraser
+    model: type[Model]
+    schema: Schema
+
+
+@cache
+def ready(alias: str) -> Ready:
+    """Return the eraser for the database *alias*, made once in this process.
+
+    Raises:
+        SettingsError: ``EFFACE`` in the settings is missing or not understood.
+        RulesError: the rules of the models name what does not exist.
+        PolicyError: no model, or several, are marked with data_subject().
+    """
+    found = settings.found()
+    policy, schema = policy_of(alias, found)
+
+    def clock() -> datetime:
+        moment = found.clock()
+        if django_settings.USE_TZ:
+            return moment
+        # As it will be read again: without USE_TZ one hour a year is written like the next.
+        again: datetime = timezone.make_aware(timezone.make_naive(moment))
+        return again
+
+    eraser = Eraser(policy, key=found.key, clock=clock)
+    return Ready(eraser, schema.models[policy.subject_table.fullname], schema)
+
+
+def eraser(using: str | None = None) -> Eraser:
+    """Return the eraser for the database *using*, or for the one that has the people.
+
+    Its methods take ``joined(alias)`` as their bind.
+    """
+    return ready(using or home()).eraser
+
+
+def home() -> str:
+    """Return the database in which accounts are closed: where routers write users."""
+    from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
+
+    alias: str = router.db_for_write(get_user_model())
+    return alias
+
+
+def plan(user: Any, *, using: str | None = None) -> Plan:
+    """Return what closing the account of *user* would do now; reads only.
+
+    Args:
+        user: An object of the model with `data_subject`, or its primary key.
+        using: The database, where it is not the one that routers write the user to.
+    """
+    alias = _alias(user, using)
+    here = _here(alias)
+    with transaction.atomic(using=alias), joined(alias) as bind:
+        return here.eraser.plan(bind, _key(here, user))
+
+
+def close_account(
+    user: Any,
+    *,
+    actor: str,
+    using: str | None = None,
+    plan: Plan | None = None,
+    settle: bool = True,
+) -> Receipt:
+    """Close the account of *user* in Django's transaction, and return the receipt.
+
+    Without a transaction it opens one; inside of one it is committed with everything else there,
+    and undone with it. When that is committed, `account_closed` is sent, then the second pass and
+    the search run in a transaction of their own, and `account_erased` is sent.
+
+    The object forgets what it had loaded, so that saving it cannot write back what has gone.
+
+    Args:
+        user: An object of the model with `data_subject`, or its primary key.
+        actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
+        using: The database, where it is not the one that routers write the user to.
+        plan: A plan that somebody has read: refused when the database has moved on since.
+        settle: Whether the second pass and the search follow the commit. If not, call `settle`.
+
+    Raises:
+        WrongDatabaseError: the people are not in this database.
+        EffaceError: as `Eraser.close_account`; nothing was changed.
+    """
+    alias = _alias(user, using)
+    here = _here(alias)
+    key = _key(here, user)
+    latest: list[Receipt] = []
+    with transaction.atomic(using=alias):
+        with joined(alias) as bind:
+            latest.append(here.eraser.close_account(bind, key, actor=actor, plan=plan))
+        _constraints_wait_again(alias)
+        _forget(user)
+        if not latest[0].already_closed:
+
+            def follow() -> None:
+                _closed(here, key, latest, alias, settle=settle)
+
+            # Robust: the account is closed, whatever follows.
+            transaction.on_commit(follow, using=alias, robust=True)
+    return latest[-1]
+
+
+def settle(receipt: Receipt, *, using: str | None = None) -> Receipt:
+    """Do the second pass and search the database, after the closing was committed.
+
+    Raises:
+        EffaceError: as `Eraser.settle`.
+    """
+    return _settled(receipt, using or home())
+
+
+def _settled(receipt: Receipt, alias: str) -> Receipt:
+    here = _here(alias)
+    with transaction.atomic(using=alias):
+        with joined(alias) as bind:
+            settled = here.eraser.settle(bind, receipt)
+        _constraints_wait_again(alias)
+
+        def follow() -> None:
+            account_erased.send_robust(here.model, receipt=settled, using=alias)
+
+        if settled.settled_at != receipt.settled_at:
+            transaction.on_commit(follow, using=alias)
+    return settled
+
+
+def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -> Search:
+    """Search every text and JSON column for *identifiers* of *user*; reads only."""
+    alias = _alias(user, using)
+    here = _here(alias)
+    with transaction.atomic(using=alias), joined(alias) as bind:
+        return here.eraser.verify(bind, _key(here, user), identifiers)
+
+
+def _closed(here: Ready, key: Any, latest: list[Receipt], alias: str, *, settle: bool) -> None:
+    account_closed.send_robust(here.model, subject=key, receipt=latest[0], using=alias)
+    if settle:
+        latest.append(_settled(latest[0], alias))
+
+
+def _alias(user: Any, using: str | None) -> str:
+    if using is not None:
+        return using
+    if isinstance(user, Model):
+        using = router.db_for_write(type(user), instance=user)
+    return using or home()
+
+
+def _here(alias: str) -> Ready:
+    from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
+
+    model = get_user_model()
+    if alias not in connections or model._meta.concrete_model not in models_in(alias):
+        known = [each for each in connections if model in models_in(each)]
+        raise WrongDatabaseError(alias, model._meta.label, known)
+    return ready(alias)
+
+
+def _key(here: Ready, user: Any) -> Any:
+    """Return the primary key of *user* as the engine takes it."""
+    label = here.model._meta.label
+    if isinstance(user, Model):
+        if not isinstance(user, here.model):
+            table = here.eraser.policy.subject_table.fullname
+            raise SubjectKeyError(table, f"that of {label}", f"that of {user._meta.label}")
+        return user.pk
+    try:
+        return here.model._meta.pk.to_python(user)
+    except ValidationError:
+        kind = here.model._meta.pk.get_internal_type()
+        table = here.eraser.policy.subject_table.fullname
+        raise SubjectKeyError(table, f"of {kind}", f"of {type(user).__name__}") from None
+
+
+def _forget(user: Any) -> None:
+    """Let *user* load its fields anew, one by one, when they are next read.
+
+    A field that is not loaded is not saved either.
+    """
+    if not isinstance(user, Model):
+        return
+    for field in user._meta.concrete_fields:
+        if not field.primary_key:
+            user.__dict__.pop(field.attname, None)
+    user._state.fields_cache.clear()
+    user.__dict__.pop("_prefetched_objects_cache", None)
+
+
+def _constraints_wait_again(alias: str) -> None:
+    """Let constraints wait for the commit again, as Django leaves them.
+
+    The engine has had them checked at once, so that it is told what is broken.
+    """
+    connection = connections[alias]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")

@@ -1,0 +1,45 @@
+"""The table of closings."""
+
+from django.db import migrations, models
+
+from efface.django.operations import CreateEffaceTables
+
+
+class Migration(migrations.Migration):
+    """Create what `efface.store` describes, and let Django know it as a model."""
+
+    initial = True
+    dependencies = ()
+    operations = (
+        migrations.SeparateDatabaseAndState(
+            database_operations=[CreateEffaceTables()],
+            state_operations=[
+                migrations.CreateModel(
+                    name="Closing",
+                    fields=[
+                        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("reference", models.CharField(max_length=32)),
+                        ("subject", models.CharField(max_length=64)),
+                        ("closed_at", models.DateTimeField()),
+                        ("actor", models.CharField(max_length=200)),
+                        ("policy", models.CharField(max_length=64)),
+                        ("receipt", models.TextField()),
+                        ("settled_at", models.DateTimeField(null=True)),
+                    ],
+                    options={
+                        "db_table": "efface_closings",
+                        "indexes": [
+                            models.Index(
+                                fields=["subject", "closed_at"], name="ix_efface_closings_subject"
+                            )
+                        ],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=["reference"], name="efface_closings_reference_key"
+                            )
+                        ],
+                    },
+                )
+            ],
+        ),
+    )

@@ -1,0 +1,38 @@
+"""The table that Efface owns, as a model: for the admin, for `flush`, for reading.
+
+The engine writes it through `efface.store`, which says what each column is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Closing(models.Model):
+    """One closing, with its receipt."""
+
+    id = models.BigAutoField(primary_key=True)
+    reference = models.CharField(max_length=32)
+    subject = models.CharField(max_length=64)
+    closed_at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    policy = models.CharField(max_length=64)
+    receipt = models.TextField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Named as `efface.store` names it."""
+
+        db_table = "efface_closings"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["reference"], name="efface_closings_reference_key")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["subject", "closed_at"], name="ix_efface_closings_subject")
+        ]
+
+    def __str__(self) -> str:
+        """Return the reference, which says nothing about anybody."""
+        return str(self.reference)

@@ -1,0 +1,51 @@
+"""The policy of one database: the models' rules, those of the settings, a file, and presets."""
+
+from __future__ import annotations
+
+from django.db.models import Model
+
+from efface.django.rules import Rules, rules_of
+from efface.django.schema import Schema, models_in, read, table_name
+from efface.django.settings import Settings
+from efface.errors import Problem, RulesError
+from efface.policy.rules import Policy
+from efface.policy.spelling import did_you_mean
+
+
+def policy_of(alias: str, settings: Settings) -> tuple[Policy, Schema]:
+    """Return the policy for the database *alias*, and the schema it is about.
+
+    A model's own rules go before those that the settings give it.
+
+    Raises:
+        RulesError: the rules name what does not exist, or two models claim one table.
+        PolicyFileError: the file does.
+    """
+    through, unknown = _through(alias)
+
+    def find(model: type[Model]) -> Rules | None:
+        return rules_of(model) or through.get(model) or settings.of(model)
+
+    schema = read(alias, find)
+    if problems := (*unknown, *schema.problems):
+        raise RulesError(problems)
+    if settings.policy is None:
+        return Policy.from_metadata(schema.metadata), schema
+    return Policy.from_file(settings.policy, schema.metadata), schema
+
+
+def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:
+    """Return the rules for tables of many-to-many fields, which have no class to write them in."""
+    found: dict[type[Model], Rules] = {}
+    problems = []
+    for model in models_in(alias):
+        rules = rules_of(model)
+        fields = {field.name: field for field in model._meta.local_many_to_many}
+        for name, said in (rules.through if rules else {}).items():
+            if name in fields:
+                found[fields[name].remote_field.through] = said
+                continue
+            text = f"{name} is not a many-to-many field of {model._meta.label}."
+            text += did_you_mean(name, fields, listed=12)
+            problems.append(Problem("E606", table_name(model), name, text))
+    return found, problems

@@ -1,0 +1,214 @@
+"""Rules: what happens to a model's rows and fields, beside the fields themselves.
+
+The words are those of the markers, the names those of Django's fields; what a column is called in
+the database is looked up here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from django.apps import apps
+from django.db.models import Model
+from sqlalchemy import Column, Table
+
+from efface.errors import Problem
+from efface.policy.actions import ColumnAction, Match, Owned, Retain
+from efface.policy.markers import (
+    ColumnMark,
+    LeavingMark,
+    Marker,
+    SubjectMark,
+    UnrelatedMark,
+    Via,
+)
+from efface.policy.spelling import did_you_mean
+
+TableMark = SubjectMark | LeavingMark | UnrelatedMark
+Decided = ColumnAction | Marker | Sequence[Marker]
+ATTRIBUTE = "efface"
+TERMS = ("closing", "calendar-year-end")
+
+
+class Rules:
+    """What `efface.django` is told about a model, as its class attribute ``efface``.
+
+    An abstract model or a mixin may have rules as well. They are united: the class nearest to
+    the model decides about a field, and the nearest that says what the rows are decides that.
+    """
+
+    __slots__ = ("marks", "not_personal", "personal", "through")
+
+    def __init__(
+        self,
+        *markers: Marker,
+        personal: Mapping[str, Decided] | None = None,
+        not_personal: Sequence[str] = (),
+        through: Mapping[str, Marker | Sequence[Marker]] | None = None,
+    ) -> None:
+        """Keep the decisions; names are looked up when all models are loaded.
+
+        Args:
+            markers: `data_subject`, `unrelated`, or an `on_leaving` for each link.
+            personal: The action for each field; where links differ, ``personal(action, via=...)``.
+            not_personal: The fields that say nothing about a person.
+            through: The markers for the table of a `ManyToManyField` that has no model of its own.
+
+        Raises:
+            TypeError: a marker is not one for a table.
+        """
+        for marker in markers:
+            if not isinstance(getattr(marker, "mark", None), TableMark):
+                raise TypeError(
+                    "Rules begins with data_subject(), on_leaving() or unrelated(); fields go "
+                    'to personal={"name": ...} and not_personal=["name"].'
+                )
+        self.marks: tuple[TableMark, ...] = tuple(marker.mark for marker in markers)  # type: ignore[misc]  # as checked above
+        self.personal = {name: _column_marks(said) for name, said in (personal or {}).items()}
+        self.not_personal = tuple(not_personal)
+        self.through = {
+            name: Rules(*([said] if isinstance(said, Marker) else said))
+            for name, said in (through or {}).items()
+        }
+
+    def under(self, other: Rules) -> Rules:
+        """Return these rules together with those of a class further away."""
+        united = Rules()
+        united.marks = self.marks or other.marks
+        decided = {*self.personal, *self.not_personal}
+        further = {name: said for name, said in other.personal.items() if name not in decided}
+        united.personal = {**further, **self.personal}
+        united.not_personal = (
+            *self.not_personal,
+            *(name for name in other.not_personal if name not in decided),
+        )
+        united.through = {**other.through, **self.through}
+        return united
+
+
+def _column_marks(said: Decided) -> tuple[ColumnMark, ...]:
+    if isinstance(said, Marker):
+        said = (said,)
+    if isinstance(said, Sequence):
+        return tuple(marker.mark for marker in said if isinstance(marker.mark, ColumnMark))
+    return (ColumnMark(said),)
+
+
+def rules_of(model: type[Model]) -> Rules | None:
+    """Return the rules that *model* was given in its class, its mixins and abstract parents."""
+    found: Rules | None = None
+    for cls in model.__mro__:
+        meta = getattr(cls, "_meta", None)
+        # The rules of a concrete parent are about the parent's own table.
+        if cls is not model and meta is not None and not meta.abstract:
+            continue
+        rules = cls.__dict__.get(ATTRIBUTE)
+        if isinstance(rules, Rules):
+            found = rules if found is None else found.under(rules)
+    return found
+
+
+def columns_of(model: type[Model]) -> dict[str, str]:
+    """Return the columns of the model's own table by every name that Django knows them by."""
+    known: dict[str, str] = {}
+    for field in model._meta.local_concrete_fields:
+        if field.column is not None:
+            known |= {field.column: field.column, field.attname: field.column}
+    for field in model._meta.local_concrete_fields:
+        if field.column is not None:
+            known[field.name] = field.column
+    return known
+
+
+class Names:
+    """The names of one model's rules on their way to those of the database."""
+
+    def __init__(
+        self, model: type[Model], table_name: Callable[[type[Model]], str], table: str
+    ) -> None:
+        """Look names up in *model*, whose *table* the problems are about."""
+        self._model, self._table_name, self._table = model, table_name, table
+        self._columns = columns_of(model)
+        self.problems: list[Problem] = []
+
+    def column(self, name: str) -> str:
+        """Return the column of a field; an unknown name is kept, and a problem."""
+        if name not in self._columns:
+            fields = [field.name for field in self._model._meta.local_concrete_fields]
+            label = self._model._meta.label
+            text = f"{name} is not a field of {label}.{did_you_mean(name, fields, listed=12)}"
+            self.problems.append(Problem("E606", self._table, name, text))
+        return self._columns.get(name, name)
+
+    def mark(self, mark: TableMark) -> TableMark:
+        """Return *mark* in names of the database."""
+        if isinstance(mark, UnrelatedMark):
+            return mark
+        identifiers = tuple(map(self.column, mark.identifiers))
+        decided = tuple(map(self.column, mark.not_personal))
+        if isinstance(mark, SubjectMark):
+            tombstone = self._columns.get(mark.tombstone, mark.tombstone)
+            return replace(mark, identifiers=identifiers, not_personal=decided, tombstone=tombstone)
+        action = mark.action
+        if isinstance(action, Retain) and action.start not in TERMS:
+            action = replace(action, start=self.column(action.start))
+        via = self.via(mark.via)
+        return replace(mark, action=action, via=via, identifiers=identifiers, not_personal=decided)
+
+    def column_mark(self, mark: ColumnMark) -> ColumnMark:
+        """Return *mark* in names of the database."""
+        return mark if mark.via is None else replace(mark, via=self.via(mark.via))
+
+    def via(self, via: Via) -> Via:
+        """Return a link in names of the database."""
+        if isinstance(via, tuple):
+            return tuple(map(self.column, via))
+        if isinstance(via, Match):
+            return replace(via, column=self.column(via.column), equals=self._elsewhere(via.equals))
+        if isinstance(via, Owned):
+            return Owned(by=self._elsewhere(via.by))
+        first, _, onward = via.partition(".")
+        column = self.column(first)
+        if not onward:
+            return column
+        target = next(
+            (
+                field.target_field.model
+                for field in self._model._meta.local_concrete_fields
+                if field.column == column and field.is_relation
+            ),
+            None,
+        )
+        if target is None:
+            return f"{column}.{onward}"
+        there = Names(target, self._table_name, self._table)
+        rest = there.via(onward)
+        self.problems += there.problems
+        return f"{column}.{rest}"
+
+    def _elsewhere(self, place: str) -> str:
+        """Return ``app.Model.field`` or ``table.field`` as ``table.column``."""
+        left, _, name = place.rpartition(".")
+        for model in apps.get_models(include_auto_created=True):
+            if not model._meta.proxy and left in (model._meta.label, self._table_name(model)):
+                there = Names(model, self._table_name, self._table)
+                column = there.column(name)
+                self.problems += there.problems
+                return f"{self._table_name(model)}.{column}"
+        return place
+
+
+def decided(rules: Rules, names: Names) -> tuple[list[Marker], dict[str, list[Marker]]]:
+    """Return the markers of a table, and of its columns by name."""
+    columns: dict[str, list[Marker]] = {}
+    for name, marks in _by_column(rules, names):
+        columns.setdefault(name, []).extend(Marker(mark, Column) for mark in marks)
+    return [Marker(names.mark(mark), Table) for mark in rules.marks], columns
+
+
+def _by_column(rules: Rules, names: Names) -> Iterator[tuple[str, list[ColumnMark]]]:
+    for name, said in rules.personal.items():
+        yield names.column(name), [names.column_mark(mark) for mark in said]
+    for name in rules.not_personal:
+        yield names.column(name), [ColumnMark(None)]

@@ -1,0 +1,74 @@
+"""Django, set up once in this process, over SQLite and PostgreSQL."""
+
+import os
+
+import pytest
+from sqlalchemy import make_url
+
+SETTINGS = "tests.hosts.django.town.settings"
+
+
+@pytest.fixture(scope="session")
+def django():
+    """Django with the town's models; tables are made when a database is first asked for."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
+    import django
+    from django.db import connections
+
+    django.setup()
+    yield django
+    connections.close_all()
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@pytest.fixture(scope="session")
+def migrated(django, server_urls):
+    """Give the alias of a database by its kind, with all tables."""
+    made = {}
+
+    def alias_of(kind):
+        if kind not in made:
+            made[kind] = _migrated(kind, server_urls)
+        return made[kind]
+
+    return alias_of
+
+
+def _migrated(kind, server_urls):
+    from django.core.management import call_command
+    from django.db import connections
+
+    alias = "default" if kind == "sqlite" else kind
+    if alias == "postgresql":
+        url = make_url(server_urls[kind])
+        connections[alias].settings_dict.update(
+            NAME=url.database,
+            USER=url.username or "",
+            PASSWORD=url.password or "",
+            HOST=url.host or url.query.get("host", ""),
+            PORT=str(url.port or ""),
+        )
+        with connections[alias].cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("CREATE SCHEMA public")
+    call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
+    with connections[alias].cursor() as cursor:
+        number = "bigserial" if alias == "postgresql" else "integer"
+        cursor.execute(
+            f"CREATE TABLE old_register (id {number} PRIMARY KEY, "
+            "who_id bigint NOT NULL, remark text)"
+        )
+    return alias
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def alias(request, migrated):
+    """A database of the town, empty again after the test."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    alias = migrated(request.param)
+    yield alias
+    call_command("flush", database=alias, verbosity=0, interactive=False)
+    with connections[alias].cursor() as cursor:
+        cursor.execute("DELETE FROM old_register")

@@ -1,0 +1,232 @@
+"""Accounts closed by Django's own means, on SQLite and PostgreSQL."""
+
+from contextlib import contextmanager
+
+import pytest
+
+ADA = {
+    "username": "ada.lovelace",
+    "email": "ada@example.org",
+    "nick": "Countess",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+}
+
+
+@pytest.fixture
+def town(alias):
+    return Town(alias)
+
+
+class Town:
+    """The models of the town in one database, and people in them."""
+
+    def __init__(self, alias):
+        from tests.hosts.django.town import models
+
+        self.alias, self.models = alias, models
+
+    def __getattr__(self, name):
+        return getattr(self.models, name).objects.using(self.alias)
+
+    def person(self, name="grace", **fields):
+        said = {"username": name, "email": f"{name}@example.org", "last_name": "Hopper", **fields}
+        return self.Person.create(**said)
+
+    def ada(self):
+        return self.person(**ADA)
+
+    def close(self, person, **options):
+        from efface.django import close_account
+
+        return close_account(person, actor="self-service", using=self.alias, **options)
+
+    @contextmanager
+    def statements(self):
+        from django.db import connections
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connections[self.alias]) as found:
+            yield found
+
+
+@pytest.fixture
+def lived_in(town):
+    """Ada, with a row in every table, and Grace, with the same."""
+    people = [town.ada(), town.person()]
+    tag = town.Tag.create(slug="gardens")
+    for number, person in enumerate(people):
+        other = people[1 - number]
+        person.friends.add(other)
+        post = town.Post.create(
+            author=person,
+            editor=other,
+            body=f"Written by {person.last_name}, not by anybody else",
+            notes={"by": [person.last_name]},
+        )
+        post.tags.add(tag)
+        town.Comment.create(post=post, text="Well said")
+        town.Badge.create(holder=person, title="Gardener")
+        town.Line.create(owner=person, number=1, text="a line of mine")
+        town.Receipt.create(person=person, issued_on="2026-01-31", name=person.last_name)
+        town.Letter.create(address=person.email)
+        town.Register.create(who=person, remark="seen on the market")
+    trader = town.models.Trader(person_ptr=people[0], vat="GB 1815", preferences={"tea": True})
+    trader.save_base(raw=True, using=town.alias)
+    return people
+
+
+def test_every_kind_of_reference_leads_to_the_person(town, lived_in):
+    ada, grace = lived_in
+
+    receipt = town.close(ada.pk)
+
+    row = town.Person.get(pk=ada.pk)
+    assert row.email.endswith("@users.invalid")
+    assert (row.nick, row.first_name, row.is_active) == (None, "", False)
+    assert row.deleted_at == receipt.closed_at
+    post = town.Post.get(author=ada)
+    assert post.body == "Written by a former member, not by anybody else"
+    assert post.notes == {"by": ["a former member"]}
+    assert town.Post.get(author=grace).editor_id is None
+    assert town.Comment.get(post=post).text == ""
+    assert town.Line.get(owner=ada).text == ""
+    assert town.Receipt.get(person=ada).name == "Lovelace"
+    assert town.Register.get(who=ada).remark is None
+    assert town.Trader.get(pk=ada.pk).preferences is None
+    assert not town.Badge.exclude(holder=grace).exists()
+    assert not grace.friends.exists()
+    assert [letter.address for letter in town.Letter.all()] == [grace.email]
+
+
+def test_nothing_of_the_other_person_changes(town, lived_in):
+    ada, grace = lived_in
+
+    town.close(ada)
+
+    assert town.Person.get(pk=grace.pk).email == "grace@example.org"
+    assert town.Post.get(author=grace).body == "Written by Hopper, not by anybody else"
+    assert town.Badge.get().holder == grace
+    assert town.Line.get(owner=grace).text == "a line of mine"
+
+
+def test_the_search_after_the_commit_finds_nothing_but_what_is_kept(town, lived_in):
+    receipt = town.close(lived_in[0])
+
+    assert receipt.settled_at is not None
+    assert receipt.search.is_clean
+    assert [(found.table, found.column) for found in receipt.search.kept] == [
+        ("town_receipt", "name")
+    ]
+
+
+def test_closing_again_answers_the_first_receipt(town, lived_in):
+    first = town.close(lived_in[0])
+
+    again = town.close(lived_in[0])
+
+    assert again.already_closed
+    assert again.reference == first.reference
+
+
+def test_django_sees_every_statement(town, lived_in):
+    town.close(lived_in[1])
+
+    with town.statements() as found:
+        receipt = town.close(lived_in[0], settle=False)
+
+    from efface.django import eraser
+
+    assert receipt.steps
+    assert any(query["sql"].startswith("UPDATE town_person SET") for query in found)
+    assert len(found) >= len(eraser(town.alias).policy.tables) - 5
+
+
+def test_closing_is_undone_with_the_transaction_around_it(town, lived_in):
+    from django.db import transaction
+
+    ada = lived_in[0]
+    with transaction.atomic(using=town.alias):
+        town.close(ada)
+        transaction.set_rollback(True, using=town.alias)
+
+    row = town.Person.get(pk=ada.pk)
+    assert (row.email, row.deleted_at) == ("ada@example.org", None)
+
+
+def test_an_object_loaded_before_cannot_write_back_what_is_gone(town, lived_in):
+    ada = lived_in[0]
+
+    town.close(ada)
+    ada.is_staff = True
+    ada.save(using=town.alias)
+
+    row = town.Person.get(pk=ada.pk)
+    assert row.is_staff
+    assert row.last_name == "former resident"
+    assert ada.email == row.email
+
+
+def test_signals_come_after_the_commit(town, lived_in):
+    from django.db import transaction
+
+    from efface.django import account_closed, account_erased
+
+    seen = []
+
+    def closed(sender, subject, receipt, using, **_):
+        seen.append(("closed", sender.__name__, subject, receipt.search, using))
+
+    def erased(sender, receipt, **_):
+        seen.append(("erased", receipt.search.is_clean))
+
+    account_closed.connect(closed)
+    account_erased.connect(erased)
+    try:
+        with transaction.atomic(using=town.alias):
+            town.close(lived_in[0])
+            before = list(seen)
+    finally:
+        account_closed.disconnect(closed)
+        account_erased.disconnect(erased)
+
+    assert before == []
+    assert seen == [("closed", "Person", lived_in[0].pk, None, town.alias), ("erased", True)]
+
+
+def test_an_eraser_outside_of_a_transaction_is_refused(town, lived_in):
+    from efface import EffaceError
+    from efface.django import joined
+
+    with pytest.raises(EffaceError, match=r"transaction\.atomic"), joined(town.alias):
+        pass
+
+
+def test_a_refusing_database_leaves_everything_as_it_was_and_says_no_value(town, lived_in):
+    from django.db import connections, transaction
+
+    from efface.errors import StatementError
+
+    ada = lived_in[0]
+    with transaction.atomic(using=town.alias):
+        with connections[town.alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE town_line RENAME TO elsewhere")
+        with pytest.raises(StatementError) as caught:
+            town.close(ada)
+        assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+        with connections[town.alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO town_line")
+
+    assert caught.value.code == "E409"
+    assert "ada" not in str(caught.value)
+
+
+def test_a_plan_counts_what_closing_then_does(town, lived_in):
+    from efface.django import plan
+
+    made = plan(lived_in[0], using=town.alias)
+    receipt = town.close(lived_in[0], plan=made, settle=False)
+
+    assert {step.table: step.rows for step in made.steps} == {
+        step.table: step.rows for step in receipt.steps
+    }

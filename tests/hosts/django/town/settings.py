@@ -1,0 +1,28 @@
+"""The settings of the town; the fixture says where its databases are."""
+
+from efface import unrelated
+
+SECRET_KEY = "for tests alone"
+USE_TZ = True
+TIME_ZONE = "Europe/Prague"
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "efface.django",
+    "tests.hosts.django.town.apps.TownConfig",
+]
+# Made from the models as they are: the town has no history.
+MIGRATION_MODULES = {"auth": None, "contenttypes": None, "town": None}
+AUTH_USER_MODEL = "town.Person"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    "postgresql": {"ENGINE": "django.db.backends.postgresql", "NAME": ""},
+}
+EFFACE = {
+    "KEY": "a key for the tests alone",
+    "RULES": {
+        "contenttypes": unrelated(because="names of models"),
+        "auth": unrelated(because="groups and permissions"),
+    },
+}
