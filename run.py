@@ -1,4 +1,4 @@
-"""Run the project: demo, demo-lobsters, test, test-all, lint, bench.
+"""Run the project: demo, demo-lobsters, test, test-all, test-lowest, lint, bench.
 
 Standard library only. Each command sets up what it needs in .venv, at the versions of
 constraints.txt, and then runs; the second time it only runs. This file starts on any
@@ -15,7 +15,10 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
-VENV = os.path.join(ROOT, ".venv")
+# The lowest versions that pyproject.toml promises live in a folder of their own.
+LOWEST = sys.argv[1:2] == ["test-lowest"]
+VENV = os.path.join(ROOT, ".venv-lowest" if LOWEST else ".venv")
+CONSTRAINTS = os.path.join(ROOT, "constraints-lowest.txt" if LOWEST else "constraints.txt")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "efface-stamp.json")
 OLDEST = (3, 11)
@@ -28,6 +31,7 @@ EXTRAS = {
     "demo-lobsters": {"postgresql"},
     "test": HOSTS | {"demo", "dev"},
     "test-all": HOSTS | {"demo", "dev", "ecosystem"},
+    "test-lowest": HOSTS | {"demo", "dev"},
     "lint": HOSTS | {"dev"},
     "bench": HOSTS | {"demo", "postgresql"},
 }
@@ -39,6 +43,7 @@ RUNS = {
     "demo-lobsters": [("-m", "benchmarks.demo_lobsters")],
     "test": [(*PYTEST, "-m", "not browser and not slow")],
     "test-all": [PYTEST],
+    "test-lowest": [(*PYTEST, "-m", "not browser and not slow")],
     "lint": [
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
@@ -133,8 +138,8 @@ def set_up(extras):
 def key_of(version):
     """Return what an install depends on: the two files and the version of Python."""
     digest = hashlib.sha256(repr(version).encode())
-    for name in ("pyproject.toml", "constraints.txt"):
-        with open(os.path.join(ROOT, name), "rb") as file:
+    for path in (os.path.join(ROOT, "pyproject.toml"), CONSTRAINTS):
+        with open(path, "rb") as file:
             digest.update(file.read())
     # A moved or copied folder needs a new install: the editable one names its path.
     digest.update(ROOT.encode())
@@ -162,8 +167,7 @@ def install(extras):
 def pip(what, *arguments):
     """Install, showing one line per package, or its last words when it fails."""
     say("Installing {} ...".format(what))
-    constraints = os.path.join(ROOT, "constraints.txt")
-    command = [VENV_PYTHON, "-m", "pip", "install", "--no-input", "-c", constraints, *arguments]
+    command = [VENV_PYTHON, "-m", "pip", "install", "--no-input", "-c", CONSTRAINTS, *arguments]
     process = subprocess.Popen(
         command,
         cwd=ROOT,

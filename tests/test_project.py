@@ -13,6 +13,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "efface"
@@ -26,6 +27,9 @@ TRACKED = [
 ]
 TEXTS = {".css", ".html", ".ini", ".js", ".mako", ".md", ".py", ".toml", ".txt", ".yaml", ""}
 WRITTEN = [path for path in TRACKED if path.suffix in TEXTS]
+
+# The extras for whoever uses Efface; the others are for the demo and for those who write it.
+PROMISED = EXTRAS.keys() - {"demo", "dev", "ecosystem"}
 
 HOSTS = {PACKAGE / name for name in ("alembic.py", "alembic", "asgi", "cli", "django")}
 
@@ -195,15 +199,16 @@ def test_the_commands_start_on_a_python_too_old_for_efface():
     assert ast.parse(source, feature_version=(3, 7)).body
 
 
-def constraints():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def constraints(name="constraints.txt"):
+    lines = (ROOT / name).read_text().splitlines()
     pins = [line.partition("==") for line in lines if not line.startswith("#")]
     assert all(name and version for name, _, version in pins)
     return {canonicalize_name(name): version for name, _, version in pins}
 
 
-def test_constraints_are_exact_versions_by_name():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-lowest.txt"])
+def test_constraints_are_exact_versions_by_name(name):
+    lines = (ROOT / name).read_text().splitlines()
 
     pins = [line for line in lines if not line.startswith("#")]
 
@@ -244,6 +249,19 @@ def test_constraints_name_everything_that_is_installed():
 
     assert names >= {"sqlalchemy", "greenlet", "markupsafe"}
     assert names - constraints().keys() == set()
+
+
+def test_what_is_promised_as_the_lowest_version_is_what_is_tested():
+    pins = constraints("constraints-lowest.txt")
+    hosts = (line for extra in PROMISED for line in EXTRAS[extra])
+    promised = {
+        canonicalize_name(requirement.name): Version(bound.version)
+        for requirement in map(Requirement, [*PROJECT["dependencies"], *hosts])
+        for bound in requirement.specifier
+    }
+
+    assert promised.keys() >= {"sqlalchemy", "starlette", "django"}
+    assert {name: Version(pins[name]) for name in promised} == promised
 
 
 def test_the_wheel_holds_every_file_of_the_package(tmp_path):
