@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class EffaceConfig(AppConfig):
@@ -12,3 +13,9 @@ class EffaceConfig(AppConfig):
     label = "efface"
     verbose_name = "Efface"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Have `manage.py check` look at the policy."""
+        from efface.django.checks import check_policy  # noqa: PLC0415  # models are loaded now
+
+        register(check_policy, "efface")

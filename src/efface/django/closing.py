@@ -19,8 +19,15 @@ from efface.django.bridge import joined
 from efface.django.policy import policy_of
 from efface.django.schema import Schema, models_in
 from efface.django.signals import account_closed, account_erased
+from efface.django.words import in_django
 from efface.eraser import Eraser
-from efface.errors import SubjectKeyError, WrongDatabaseError
+from efface.errors import (
+    Problem,
+    SubjectKeyError,
+    SubjectTableError,
+    WrongDatabaseError,
+    raise_problems,
+)
 from efface.evidence.receipt import Receipt
 from efface.evidence.residue import Search
 from efface.plan.steps import Plan
@@ -33,6 +40,23 @@ class Ready:
     eraser: Eraser
     model: type[Model]
     schema: Schema
+
+
+def problems(alias: str) -> list[Problem]:
+    """Return what is undecided or impossible in the database *alias*, in the words of Django."""
+    here = ready(alias)
+    return [in_django(problem, here.schema) for problem in here.eraser.check()]
+
+
+@cache
+def sound(alias: str) -> Ready:
+    """Return the eraser for the database *alias*, once it can close accounts.
+
+    Raises:
+        PolicyError: something is undecided or impossible.
+    """
+    raise_problems(problems(alias))
+    return ready(alias)
 
 
 @cache
@@ -56,7 +80,11 @@ def ready(alias: str) -> Ready:
         return again
 
     eraser = Eraser(policy, key=found.key, clock=clock)
-    return Ready(eraser, schema.models[policy.subject_table.fullname], schema)
+    try:
+        table = policy.subject_table
+    except SubjectTableError as error:
+        raise SubjectTableError([in_django(each, schema) for each in error.problems]) from None
+    return Ready(eraser, schema.models[table.fullname], schema)
 
 
 def eraser(using: str | None = None) -> Eraser:
@@ -166,6 +194,16 @@ def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -
         return here.eraser.verify(bind, _key(here, user), identifiers)
 
 
+def receipts(since: datetime | None = None, *, using: str | None = None) -> list[Receipt]:
+    """Return the recorded receipts, oldest first."""
+    from efface.django.models import Closing  # noqa: PLC0415  # needs the models loaded
+
+    found = Closing.objects.using(using or home()).order_by("closed_at", "id")
+    if since is not None:
+        found = found.filter(closed_at__gte=since)
+    return [Receipt.from_json(text) for text in found.values_list("receipt", flat=True)]
+
+
 def _closed(here: Ready, key: Any, latest: list[Receipt], alias: str, *, settle: bool) -> None:
     account_closed.send_robust(here.model, subject=key, receipt=latest[0], using=alias)
     if settle:
@@ -187,7 +225,7 @@ def _here(alias: str) -> Ready:
     if alias not in connections or model._meta.concrete_model not in models_in(alias):
         known = [each for each in connections if model in models_in(each)]
         raise WrongDatabaseError(alias, model._meta.label, known)
-    return ready(alias)
+    return sound(alias)
 
 
 def _key(here: Ready, user: Any) -> Any:

@@ -1,6 +1,8 @@
 """Django, set up once in this process, over SQLite and PostgreSQL."""
 
 import os
+from contextlib import contextmanager
+from io import StringIO
 
 import pytest
 from sqlalchemy import make_url
@@ -72,3 +74,80 @@ def alias(request, migrated):
     call_command("flush", database=alias, verbosity=0, interactive=False)
     with connections[alias].cursor() as cursor:
         cursor.execute("DELETE FROM old_register")
+
+
+@pytest.fixture
+def settings_of(django):
+    """Give a block in which EFFACE says something else, and everything is read anew."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    from efface.django import closing
+
+    def forget():
+        closing.ready.cache_clear()
+        closing.sound.cache_clear()
+
+    @contextmanager
+    def changed(**said):
+        with override_settings(EFFACE={**settings.EFFACE, **said}):
+            forget()
+            try:
+                yield
+            finally:
+                forget()
+
+    return changed
+
+
+ADA = {
+    "username": "ada.lovelace",
+    "email": "ada@example.org",
+    "nick": "Countess",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+}
+
+
+@pytest.fixture
+def town(alias):
+    return Town(alias)
+
+
+class Town:
+    """The models of the town in one database, and people in them."""
+
+    def __init__(self, alias):
+        from tests.hosts.django.town import models
+
+        self.alias, self.models = alias, models
+
+    def __getattr__(self, name):
+        return getattr(self.models, name).objects.using(self.alias)
+
+    def person(self, name="grace", **fields):
+        said = {"username": name, "email": f"{name}@example.org", "last_name": "Hopper", **fields}
+        return self.Person.create(**said)
+
+    def ada(self):
+        return self.person(**ADA)
+
+    def close(self, person, **options):
+        from efface.django import close_account
+
+        return close_account(person, actor="self-service", using=self.alias, **options)
+
+    def command(self, *arguments):
+        from django.core.management import call_command
+
+        out = StringIO()
+        call_command("efface", *arguments, "--database", self.alias, stdout=out)
+        return out.getvalue()
+
+    @contextmanager
+    def statements(self):
+        from django.db import connections
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connections[self.alias]) as found:
+            yield found

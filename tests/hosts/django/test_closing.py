@@ -1,53 +1,6 @@
 """Accounts closed by Django's own means, on SQLite and PostgreSQL."""
 
-from contextlib import contextmanager
-
 import pytest
-
-ADA = {
-    "username": "ada.lovelace",
-    "email": "ada@example.org",
-    "nick": "Countess",
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-}
-
-
-@pytest.fixture
-def town(alias):
-    return Town(alias)
-
-
-class Town:
-    """The models of the town in one database, and people in them."""
-
-    def __init__(self, alias):
-        from tests.hosts.django.town import models
-
-        self.alias, self.models = alias, models
-
-    def __getattr__(self, name):
-        return getattr(self.models, name).objects.using(self.alias)
-
-    def person(self, name="grace", **fields):
-        said = {"username": name, "email": f"{name}@example.org", "last_name": "Hopper", **fields}
-        return self.Person.create(**said)
-
-    def ada(self):
-        return self.person(**ADA)
-
-    def close(self, person, **options):
-        from efface.django import close_account
-
-        return close_account(person, actor="self-service", using=self.alias, **options)
-
-    @contextmanager
-    def statements(self):
-        from django.db import connections
-        from django.test.utils import CaptureQueriesContext
-
-        with CaptureQueriesContext(connections[self.alias]) as found:
-            yield found
 
 
 @pytest.fixture

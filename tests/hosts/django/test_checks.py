@@ -1,0 +1,108 @@
+"""What Django's own checks and commands say about a policy."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def decided_by(django, settings_of):
+    """Read the policy anew with other settings."""
+
+    def problems(**changes):
+        from efface.django.checks import check_policy
+
+        with settings_of(**changes):
+            return check_policy()
+
+    return problems
+
+
+def test_a_decided_policy_passes_the_checks(decided_by):
+    assert decided_by() == []
+
+
+def test_an_undecided_model_is_an_error_with_the_line_to_paste(decided_by):
+    found = decided_by(RULES={})
+
+    by_place = {message.obj: message for message in found}
+    group = by_place["auth_group"]
+    assert group.id == "efface.E101"
+    assert group.hint.startswith('"auth.Group": unrelated(because=')
+    assert "EFFACE" in group.hint
+
+
+def test_an_undecided_field_is_shown_with_its_action(decided_by):
+    from efface import Redact, on_leaving
+    from tests.hosts.django.town.models import Badge, Rules
+
+    kept = Badge.efface
+    Badge.efface = Rules(on_leaving(Redact(), via="holder"))
+    try:
+        (found,) = decided_by()
+    finally:
+        Badge.efface = kept
+
+    assert found.obj == "town_badge.title"
+    assert found.hint == 'personal={"title": Replace("...")}\nnot_personal=["title"]'
+
+
+def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
+    from efface import Delete, on_leaving
+    from tests.hosts.django.town.models import Badge, Rules
+
+    kept = Badge.efface
+    Badge.efface = Rules(on_leaving(Delete(), via="holdr"), not_personal=["titel"])
+    try:
+        texts = [message.msg for message in decided_by()]
+    finally:
+        Badge.efface = kept
+
+    assert texts == [
+        "titel is not a field of town.Badge. Did you mean title?",
+        "holdr is not a field of town.Badge. Did you mean holder?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"KYE": "x" * 16}, "EFFACE in the settings has no KYE. Did you mean KEY?"),
+        ({"KEY": None}, 'EFFACE in the settings needs a KEY, a secret text: "KEY": '),
+        ({"KEY": "short"}, "at least 16 bytes"),
+        ({"RULES": {"twon": None}}, "Did you mean town?"),
+        ({"RULES": {"auth.Gruop": None}}, "Did you mean Group?"),
+    ],
+)
+def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sentence):
+    (found,) = decided_by(**said)
+
+    assert sentence in found.msg
+
+
+def test_the_command_plans_closes_and_lists(town):
+    ada = town.ada()
+
+    plan = town.command("plan", str(ada.pk))
+    closed = town.command("close", str(ada.pk), "--actor", "ticket 8114", "--json")
+    listed = town.command("closed")
+
+    assert "town_person" in plan
+    receipt = json.loads(closed)
+    assert receipt["actor"] == "ticket 8114"
+    assert receipt["reference"] in listed
+    assert listed.endswith("1 closing.\n")
+
+
+def test_the_command_finds_what_was_left_and_says_no_value(town, tmp_path):
+    from django.core.management import CommandError
+
+    grace = town.person()
+    (tmp_path / "names").write_text("grace@example.org\n")
+
+    with pytest.raises(CommandError) as caught:
+        town.command("verify", str(grace.pk), "--identifiers", str(tmp_path / "names"))
+
+    assert caught.value.returncode == 4
+    assert "town_person.email" in str(caught.value)
+    assert "grace" not in str(caught.value)
