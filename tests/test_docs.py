@@ -131,9 +131,11 @@ def test_commands_are_there():
 
     assert ["make", "demo"] in commands
     for tool, *arguments in commands:
-        assert tool in ("efface", "make", "pip", "python3")
+        assert tool in ("alembic", "efface", "make", "pip", "python3")
         if tool == "make":
             assert set(arguments) <= set(targets.split())
+        elif tool == "alembic":
+            assert arguments[0] in ("check", "revision", "upgrade")
         elif tool == "efface":
             assert arguments[0] in get_command(app).commands
         elif tool == "pip":
@@ -591,6 +593,28 @@ def test_the_script_reads_the_token_when_it_sends_and_reloads_a_stale_page(node)
     printed = subprocess.check_output(command, text=True)
 
     assert json.loads(printed) == [["first", "second"], 1]
+
+
+# ---------------------------------------------------------------- how-to
+
+HOW_TO = ROOT / "docs" / "how-to"
+
+
+@pytest.mark.parametrize(("page", "package"), [("jwt", "club")])
+def test_a_how_to_prints_what_it_shows(page, package, tmp_path):
+    """The others are read where their subject is tested: adoption, Alembic, SQLModel, testing."""
+    shown, printed = [], []
+    with at(tmp_path) as monkeypatch:
+        typed = Written(tmp_path, monkeypatch, package)
+        for language, code in blocks(HOW_TO / f"{page}.md"):
+            if language == "python" and (said := typed.python(code)):
+                printed.append(said)
+            elif language == "text":
+                shown.append(code)
+        typed.scratch["engine"].dispose()
+
+    assert shown
+    assert printed == shown
 
 
 # ---------------------------------------------------------------- the architecture
