@@ -157,8 +157,8 @@ class Browser(httpx.Client):
 
     @property
     def is_signed_in(self):
-        """Whether the settings are open to this browser."""
-        return self.get("/users/settings").status_code == 200
+        """Whether the pages offer this browser to log out."""
+        return 'action="/users/log_out"' in self.get("/members").text
 
     @property
     def remembers(self):
@@ -247,7 +247,9 @@ class Garden:
         """Return the secret of a new token."""
         with self.sessions.begin() as session:
             user = users.get_user(session, user_id)
-            address = None if context == tokens.SESSION else sent_to or user.email
+            address = sent_to or user.email
+            if context == tokens.SESSION:
+                return tokens.generate_user_session_token(session, user)
             return tokens.generate_token(session, user, context, address)
 
     def close(self, user_id):

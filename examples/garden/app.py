@@ -19,6 +19,7 @@ from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.asgi.redis import RedisBroker
 from garden.accounts import users
 from garden.accounts.passwords import Passwords
+from garden.accounts.purge import purging
 from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_user
 from garden.database import Clock, open_engine, open_sessions, utc_now
 from garden.headers import SECURITY_HEADERS, SecurityHeaders
@@ -63,7 +64,9 @@ def create_app(
     Without *site* the environment says what the site has to know.
     """
     site = site or Settings.from_environment()
-    app = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None, lifespan=purging
+    )
     engine = open_engine(site.database_url)
     app.state.settings = site
     app.state.engine = engine

@@ -118,6 +118,9 @@ class UserToken(Base):
     context: Mapped[str]
     sent_to: Mapped[str | None]
     inserted_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+    browser_id: Mapped[str | None]
 
 
 class Plot(Base):

@@ -1,6 +1,7 @@
 """What every route needs: the database, the visitor, pages and redirects."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from efface.asgi.csrf import csrf_token
 from efface.asgi.paths import is_local_path
-from garden.accounts.sessions import current_user
+from garden.accounts.sessions import current_log_in
 from garden.models import User
 
 HERE = Path(__file__).parent
+SUDO_TO_OPEN, SUDO_TO_SEND = timedelta(minutes=10), timedelta(minutes=20)
 
 
 class RedirectError(Exception):
@@ -38,8 +40,9 @@ Database = Annotated[Session, Depends(database)]
 
 def visitor(request: Request, db: Database) -> User | None:
     """Return who is logged in, or none."""
-    user = request.state.user = current_user(request, db)
-    return user
+    log_in = request.state.log_in = current_log_in(request, db)
+    request.state.user = log_in.user if log_in else None
+    return log_in.user if log_in else None
 
 
 Visitor = Annotated[User | None, Depends(visitor)]
@@ -55,6 +58,22 @@ def require_authenticated_user(request: Request, user: Visitor) -> User:
 
 
 Member = Annotated[User, Depends(require_authenticated_user)]
+
+
+def require_sudo_mode(request: Request, db: Database, user: Member) -> User:
+    """Let in who has proved a short while ago that it is them; the others log in once more.
+
+    A form that was opened in time may be sent a little later.
+    """
+    within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
+    if not request.state.log_in.authenticated_within(within, db.info["clock"]()):
+        if request.method == "GET":
+            request.session["user_return_to"] = _path_of(request)
+        raise RedirectError("/users/log_in", error="Log in once more: it has been a while.")
+    return user
+
+
+SudoMember = Annotated[User, Depends(require_sudo_mode)]
 
 
 def redirect_if_user_is_authenticated(user: Visitor) -> None:

@@ -173,7 +173,7 @@ def test_written_as_sql_the_way_forth_is_all_there_and_the_way_back_is_refused(d
 
     migrate(database, sql=True, output=forth)
     with pytest.raises(ClosedAccountsError) as refused:
-        migrate(database, command.downgrade, "head:0001", sql=True, output=back)
+        migrate(database, command.downgrade, "0002:0001", sql=True, output=back)
 
     assert "ALTER TABLE users ADD COLUMN deleted_at" in forth.getvalue()
     assert "CREATE INDEX ix_users_open ON users (id) WHERE deleted_at IS NULL" in forth.getvalue()

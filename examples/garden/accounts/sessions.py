@@ -4,6 +4,8 @@ The token's row in the database is the truth. When it is gone, the cookies are w
 the next answer cleans them up.
 """
 
+from datetime import datetime
+
 from itsdangerous import BadSignature, TimestampSigner
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.concurrency import run_in_threadpool
@@ -26,34 +28,36 @@ def log_in(
     user: User,
     *,
     remember_me: bool = False,
+    authenticated_at: datetime | None = None,
     to: str | None = None,
     info: str | None = None,
 ) -> RedirectResponse:
     """Log *user* in and lead them to where they wanted to go.
 
-    Nothing of the session before survives: whoever planted or read it holds nothing now.
+    Nothing of the session before survives: whoever planted or read it holds nothing now. Only
+    where the same person proves once more who they are, the pages they have open stay good.
     """
-    secret = tokens.generate_user_session_token(session, user)
-    session.commit()
-    to = to or request.session.get("user_return_to") or "/"
+    before = current_log_in(request, session)
+    to = to or request.session.pop("user_return_to", None)
     remember_me = remember_me or request.session.get("user_remember_me", False)
-    _renew(request)
+    authenticated_at = authenticated_at or session.info["clock"]()
+    secret = None
+    if before is not None and before.user.id == user.id:
+        to = to or "/users/settings"
+        secret = tokens.replace_session_token(session, before, _secret(request), authenticated_at)
+    elif before is not None:
+        tokens.delete_user_session_token(session, _secret(request))
+    if secret is None:
+        secret = tokens.generate_user_session_token(session, user, authenticated_at)
+        _renew(request)
+    session.commit()
     _fill(request, secret, user.id)
     if info:
         request.session["flash"] = {"info": info}
-    response = RedirectResponse(to, 303)
+    response = RedirectResponse(to or "/", 303)
     if remember_me:
         request.session["user_remember_me"] = True
-        settings: Settings = request.app.state.settings
-        value = _signer(settings).sign(secret).decode()
-        response.set_cookie(
-            REMEMBER_ME,
-            value,
-            max_age=MAX_AGE,
-            httponly=True,
-            samesite="lax",
-            secure=not settings.dev,
-        )
+        _remember(response, secret, request.app.state.settings)
     return response
 
 
@@ -69,8 +73,24 @@ def log_out(request: Request, session: Session, response: Response) -> None:
 
 def current_user(connection: HTTPConnection, session: Session) -> User | None:
     """Return who is logged in, as the database says at this moment."""
-    secret = connection.session.get("user_token")
-    return tokens.get_user_by_session_token(session, secret) if secret else None
+    log_in = current_log_in(connection, session)
+    return log_in.user if log_in else None
+
+
+def current_log_in(connection: HTTPConnection, session: Session) -> tokens.LogIn | None:
+    """Return the log-in of a browser, as the database says at this moment.
+
+    A socket has the cookie of its handshake for good. When the browser has been given another
+    token since, the socket is still one of its pages.
+    """
+    secret = _secret(connection)
+    log_in = tokens.find_log_in(session, secret) if secret else None
+    if connection.scope["type"] == "websocket":
+        if log_in is not None:
+            connection.state.browser_id = log_in.browser_id
+        elif browser_id := getattr(connection.state, "browser_id", None):
+            return tokens.find_log_in_of(session, browser_id)
+    return log_in
 
 
 def forget_cookie(response: Response, settings: Settings) -> None:
@@ -93,7 +113,7 @@ class RememberMe:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        held = (request.session.get("user_token"), self._cookie(request))
+        held = (_secret(request), self._cookie(request))
         alive = await run_in_threadpool(self._first_alive, held) if any(held) else None
         if alive is None:
             request.state.ended_user_id = request.session.get("user_id")
@@ -101,20 +121,30 @@ class RememberMe:
                 request.session.pop(name, None)
         elif alive[0] != held[0]:
             _fill(request, *alive)
-            request.session["user_remember_me"] = True
+            if held[1] is not None:
+                request.session["user_remember_me"] = True
+        update = self._cookie_after(request, alive[0] if alive else None, held)
 
-        async def send_clean(message: Message) -> None:
+        async def send_updated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message["headers"])
                 ours = f"{REMEMBER_ME}="
                 if not any(line.startswith(ours) for line in headers.getlist("set-cookie")):
-                    gone = Response()
-                    forget_cookie(gone, self._settings)
-                    headers.append("set-cookie", gone.headers["set-cookie"])
+                    headers.append("set-cookie", update)
             await send(message)
 
-        is_dead = alive is None and REMEMBER_ME in request.cookies
-        await self.app(scope, receive, send_clean if is_dead else send)
+        await self.app(scope, receive, send_updated if update else send)
+
+    def _cookie_after(
+        self, request: Request, alive: str | None, held: tuple[str | None, ...]
+    ) -> str:
+        """Return the header that brings the remember-me cookie up to date, or nothing."""
+        response = Response()
+        if alive is None and REMEMBER_ME in request.cookies:
+            forget_cookie(response, self._settings)
+        elif alive is not None and alive not in held and request.session.get("user_remember_me"):
+            _remember(response, alive, self._settings)
+        return response.headers.get("set-cookie", "")
 
     def _cookie(self, request: Request) -> str | None:
         try:
@@ -124,11 +154,19 @@ class RememberMe:
             return None
 
     def _first_alive(self, held: tuple[str | None, ...]) -> tuple[str, int] | None:
+        """Return the secret that is good from now on, and whose it is."""
         with self._sessions() as session:
             for secret in filter(None, held):
-                user = tokens.get_user_by_session_token(session, secret)
-                if user is not None:
-                    return secret, user.id
+                log_in = tokens.find_log_in(session, secret)
+                if log_in is None:
+                    continue
+                new = None
+                if log_in.is_due(session.info["clock"]()):
+                    # When they authenticated stays as it was: this is no new proof.
+                    proved = log_in.authenticated_at
+                    new = tokens.replace_session_token(session, log_in, secret, proved)
+                    session.commit()
+                return new or secret, log_in.user.id
         return None
 
 
@@ -137,6 +175,21 @@ def _fill(request: Request, secret: str, user_id: int) -> None:
     # Only for the farewell: who is logged in, the token alone decides.
     request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{tokens.hash_secret(secret).hex()}"
+
+
+def _secret(connection: HTTPConnection) -> str:
+    return str(connection.session.get("user_token") or "")
+
+
+def _remember(response: Response, secret: str, settings: Settings) -> None:
+    response.set_cookie(
+        REMEMBER_ME,
+        _signer(settings).sign(secret).decode(),
+        max_age=MAX_AGE,
+        httponly=True,
+        samesite="lax",
+        secure=not settings.dev,
+    )
 
 
 def _renew(request: Request) -> None:

@@ -8,9 +8,22 @@ import hashlib
 import re
 import secrets
 from base64 import urlsafe_b64decode
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, Text, and_, delete, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from garden.models import User, UserToken, UTCDateTime
@@ -27,10 +40,44 @@ VALID_FOR = {
     RESET_PASSWORD: timedelta(hours=1),
     CHANGE_EMAIL: timedelta(days=1),
 }
+# A session token is replaced after this time, and requests that were under way with the old one
+# are still answered.
+RENEWED_AFTER, GRACE = timedelta(days=7), timedelta(seconds=60)
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def generate_token(session: Session, user: User, context: str, sent_to: str | None = None) -> str:
+@dataclass(frozen=True)
+class LogIn:
+    """A log-in, as its row in the database has it.
+
+    `authenticated_at` is when the person last proved who they are; `browser_id` stays the same
+    when the token is replaced.
+    """
+
+    user: User
+    inserted_at: datetime
+    authenticated_at: datetime | None = None
+    replaced_at: datetime | None = None
+    browser_id: str | None = None
+
+    def authenticated_within(self, time: timedelta, now: datetime) -> bool:
+        """Return whether the person proved who they are less than *time* ago."""
+        return self.authenticated_at is not None and self.authenticated_at > now - time
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether its token is old enough to be replaced."""
+        return self.replaced_at is None and self.inserted_at <= now - RENEWED_AFTER
+
+
+def generate_token(
+    session: Session,
+    user: User,
+    context: str,
+    sent_to: str | None = None,
+    *,
+    authenticated_at: datetime | None = None,
+    browser_id: str | None = None,
+) -> str:
     """Return a new secret for *user*; links sent by mail are bound to the address."""
     secret = secrets.token_urlsafe(32)
     row = {
@@ -38,6 +85,8 @@ def generate_token(session: Session, user: User, context: str, sent_to: str | No
         "context": literal(context),
         "sent_to": literal(sent_to, Text),
         "inserted_at": literal(session.info["clock"](), UTCDateTime),
+        "authenticated_at": literal(authenticated_at, UTCDateTime),
+        "browser_id": literal(browser_id, Text),
     }
     # Nothing is added for an account that was closed while we were hashing a password: the SELECT
     # does not find it.
@@ -53,19 +102,95 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(urlsafe_b64decode(secret + "=")).digest()
 
 
-def generate_user_session_token(session: Session, user: User) -> str:
+# ---------------------------------------------------------------- log-ins
+
+
+def generate_user_session_token(
+    session: Session, user: User, authenticated_at: datetime | None = None
+) -> str:
     """Log *user* in: return the secret that the browser keeps in its cookie."""
-    return generate_token(session, user, SESSION)
+    return generate_token(
+        session,
+        user,
+        SESSION,
+        authenticated_at=authenticated_at or session.info["clock"](),
+        browser_id=secrets.token_urlsafe(16),
+    )
+
+
+def find_log_in(session: Session, secret: str) -> LogIn | None:
+    """Return the log-in that *secret* stands for."""
+    return _log_in(session, _users(session, secret, SESSION))
+
+
+def find_log_in_of(session: Session, browser_id: str) -> LogIn | None:
+    """Return the log-in of a browser whose token may have been replaced meanwhile.
+
+    A page that was open before proves nothing new: it does not say when they authenticated.
+    """
+    query = _valid(session, SESSION, UserToken.browser_id == browser_id)
+    found = _log_in(session, query.where(UserToken.replaced_at.is_(None)).limit(1))
+    return LogIn(found.user, found.inserted_at, browser_id=browser_id) if found else None
 
 
 def get_user_by_session_token(session: Session, secret: str) -> User | None:
     """Return who is logged in with *secret*."""
-    return session.scalars(_users(session, secret, SESSION)).one_or_none()
+    log_in = find_log_in(session, secret)
+    return log_in.user if log_in else None
+
+
+def replace_session_token(
+    session: Session, log_in: LogIn, secret: str, authenticated_at: datetime | None
+) -> str | None:
+    """Return a new secret for the same browser; the old one works for a minute more.
+
+    There is none where a request at the same moment has replaced it already.
+    """
+    replaced = session.scalars(
+        update(UserToken)
+        .where(*_is(secret, SESSION), UserToken.replaced_at.is_(None))
+        .values(replaced_at=session.info["clock"]())
+        .returning(UserToken.id)
+        .execution_options(synchronize_session=False)
+    )
+    if replaced.first() is None:
+        return None
+    return generate_token(
+        session,
+        log_in.user,
+        SESSION,
+        authenticated_at=authenticated_at,
+        browser_id=log_in.browser_id or secrets.token_urlsafe(16),
+    )
 
 
 def delete_user_session_token(session: Session, secret: str) -> None:
-    """Log out the one browser that holds *secret*."""
-    session.execute(delete(UserToken).where(*_is(secret, SESSION)))
+    """Log out the one browser that holds *secret*, with what it held before."""
+    browser = select(UserToken.browser_id).where(*_is(secret, SESSION)).scalar_subquery()
+    session.execute(
+        delete(UserToken)
+        .where(or_(and_(*_is(secret, SESSION)), UserToken.browser_id == browser))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def delete_expired_tokens(session: Session) -> int:
+    """Delete the tokens that nobody can use any more; return how many there were."""
+    now: datetime = session.info["clock"]()
+    expired = [
+        and_(UserToken.context == context, UserToken.inserted_at <= now - time)
+        for context, time in VALID_FOR.items()
+    ]
+    gone = session.scalars(
+        delete(UserToken)
+        .where(or_(*expired, UserToken.replaced_at <= now - GRACE))
+        .returning(UserToken.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
+# ---------------------------------------------------------------- links
 
 
 def get_user_by_email_token(session: Session, secret: str, context: str) -> User | None:
@@ -88,14 +213,37 @@ def delete_user_tokens(session: Session, user: User, *contexts: str) -> None:
     session.execute(mine.where(UserToken.context.in_(contexts)) if contexts else mine)
 
 
+# ---------------------------------------------------------------- statements
+
+
 def _is(secret: str, context: str) -> tuple[ColumnElement[bool], ...]:
     return UserToken.context == context, UserToken.token == hash_secret(secret)
 
 
 def _users(session: Session, secret: str, context: str) -> Select[User]:
+    return _valid(session, context, *_is(secret, context))
+
+
+def _valid(session: Session, context: str, *conditions: ColumnElement[bool]) -> Select[User]:
     now: datetime = session.info["clock"]()
     return (
         select(User)
-        .join(UserToken, and_(UserToken.user_id == User.id, *_is(secret, context)))
-        .where(UserToken.inserted_at > now - VALID_FOR[context])
+        .join(UserToken, and_(UserToken.user_id == User.id, *conditions))
+        .where(
+            UserToken.context == context,
+            UserToken.inserted_at > now - VALID_FOR[context],
+            or_(UserToken.replaced_at.is_(None), UserToken.replaced_at > now - GRACE),
+        )
     )
+
+
+def _log_in(session: Session, query: Select[User]) -> LogIn | None:
+    row = session.execute(
+        query.add_columns(
+            UserToken.inserted_at,
+            UserToken.authenticated_at,
+            UserToken.replaced_at,
+            UserToken.browser_id,
+        )
+    ).one_or_none()
+    return LogIn(*row) if row else None

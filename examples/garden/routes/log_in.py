@@ -7,21 +7,24 @@ from fastapi.responses import RedirectResponse, Response
 
 from garden.accounts import sessions, users
 from garden.accounts.forms import LONGEST_EMAIL
-from garden.web import Database, ForOthers, Visitor, render
+from garden.web import Database, Visitor, render
 
 router = APIRouter()
 
 
-@router.get("/users/log_in", dependencies=[ForOthers])
-def new(request: Request) -> Response:
-    """Show the form."""
-    return render(request, "log_in", email="")
+@router.get("/users/log_in")
+def new(request: Request, user: Visitor) -> Response:
+    """Show the form; also to members, who prove here once more that it is them."""
+    return render(request, "log_in", email=user.email if user else "")
 
 
-@router.post("/users/log_in", dependencies=[ForOthers])
+@router.post("/users/log_in")
 def create(
     request: Request,
     db: Database,
+    tasks: BackgroundTasks,
+    visitor: Visitor,
+    *,
     email: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     remember_me: Annotated[str, Form()] = "",
@@ -30,8 +33,10 @@ def create(
     user = users.get_user_by_email_and_password(db, email, password)
     if user is None:
         problem = {"error": "The address or the password is not right."}
-        page = {"email": email[:LONGEST_EMAIL], "flash": problem}
-        return render(request, "log_in", status=422, **page)
+        known = visitor.email if visitor else email[:LONGEST_EMAIL]
+        return render(request, "log_in", status=422, email=known, flash=problem)
+    if visitor is not None and visitor.id != user.id:
+        tasks.add_task(request.app.state.closing.live.recheck, visitor.id)
     remember = remember_me == "true"
     return sessions.log_in(request, db, user, remember_me=remember, info="Welcome back!")
 

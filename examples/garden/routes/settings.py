@@ -9,13 +9,13 @@ from garden.accounts import sessions, users
 from garden.accounts.forms import FormError
 from garden.accounts.letters import deliver_user_update_email_instructions
 from garden.models import User
-from garden.web import Database, Member, link_to, redirect, render
+from garden.web import Database, Member, SudoMember, link_to, redirect, render
 
 router = APIRouter()
 
 
 @router.get("/users/settings")
-def edit(request: Request, user: Member) -> Response:
+def edit(request: Request, user: SudoMember) -> Response:
     """Show the page."""
     return _page(request, user)
 
@@ -24,7 +24,7 @@ def edit(request: Request, user: Member) -> Response:
 def update(
     request: Request,
     db: Database,
-    user: Member,
+    user: SudoMember,
     tasks: BackgroundTasks,
     *,
     action: Annotated[str, Form()] = "",
