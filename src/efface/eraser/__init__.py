@@ -25,8 +25,8 @@ from efface.evidence.residue import Search
 from efface.graph import build
 from efface.plan.driver import Driver
 from efface.plan.mentions import Needles
-from efface.plan.planner import key_values, make_plan
-from efface.plan.steps import Plan
+from efface.plan.planner import key_values, make_plan, reached
+from efface.plan.steps import Plan, Step
 from efface.policy.actions import Tokens
 from efface.policy.check import check
 from efface.policy.rules import Policy
@@ -109,6 +109,26 @@ class Eraser:
             return make_plan(
                 driver, machine.program, key, self._fingerprint(key), self._now().date()
             )
+
+    def reached(self, bind: Bind, subject: Any) -> tuple[Step, ...]:
+        """Return the steps of a closing with the rows they reach; reads only, and no texts.
+
+        It costs a fraction of `plan`, and is what a page shows the person. ``rows`` are the most
+        that may change: which posts name somebody is known when they have been read.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+            PolicyError: the policy cannot be carried out, or a column is undecided.
+        """
+        key = self._key_of(subject)
+        with self._at_work(bind) as (driver, machine):
+            return reached(driver, machine.program, key, self._now().date())
+
+    def receipt(self, bind: Bind, reference: str) -> Receipt | None:
+        """Return the receipt with this *reference* as it is recorded, or None; reads only."""
+        with self._at_work(bind) as (driver, machine):
+            found = machine.closings.receipt(driver, reference)
+        return Receipt.from_json(found) if found is not None else None
 
     def statements(self, bind: Bind) -> list[str]:
         """Return the SQL that a closing runs on this database, in order, without values."""

@@ -85,6 +85,31 @@ def make_plan(
     return Plan(program.table.fullname, shown, fingerprint, program.digest, steps)
 
 
+def reached(
+    driver: Driver, program: Program, key: tuple[Any, ...], today: date
+) -> tuple[Step, ...]:
+    """Return the steps with the rows that links reach, without looking into any text.
+
+    Their ``rows`` are therefore the most that may change. A closed account has none.
+
+    Raises:
+        UnknownSubjectError: no row has this key.
+    """
+    rows = driver.rows(program.find, key_values(program, key))
+    if not rows:
+        raise UnknownSubjectError(program.table.fullname)
+    people = capture(driver, program, rows, with_needles=False)
+    if people.only.closed_at is not None:
+        return ()
+    counts = {"": Count(removed=1, redacted=1, changed=1)}
+    for table in program.tables:
+        found = counts[table.name] = Count(kept=kept(driver, table, people))
+        if any(not isinstance(target.action, Retain) for target in table.targets):
+            found.removed, found.redacted, _ = driver.rows(table.counts, people.values)[0]
+            found.changed = found.redacted or 0
+    return tuple(in_order(program, counts, today))
+
+
 def in_order(program: Program, counts: Mapping[str, Count], today: date) -> Iterator[Step]:
     """Yield the steps as a plan shows them: credentials first, the person's own row last.
 
