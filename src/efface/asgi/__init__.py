@@ -13,6 +13,8 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from efface.asgi.closing import AccountClosing
+from efface.asgi.facts import Blocker
 from efface.asgi.live import Live, LiveEvent
+from efface.asgi.proof import TooManyTriesError
 
-__all__ = ["AccountClosing", "Live", "LiveEvent"]
+__all__ = ["AccountClosing", "Blocker", "Live", "LiveEvent", "TooManyTriesError"]

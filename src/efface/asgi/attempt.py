@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Coroutine, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
@@ -14,21 +13,23 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from efface.asgi.facts import Blocker, Blockers
+from efface.asgi.language import mark
 from efface.asgi.live import Live
+from efface.asgi.proof import Proof, Proofs, TooManyTriesError
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.eraser import Eraser
+from efface.errors import VetoedError
 from efface.evidence.receipt import Receipt
 
 logger = logging.getLogger("efface.asgi")
 
-_LONGEST_PASSWORD = 1024
 # The second pass is for writers that waited on our lock, and the person waits for the farewell:
 # both are served first.
 _SECONDS_BEFORE_SETTLING = 0.25
 
 T = TypeVar("T")
-Reauthenticate = Callable[[Session, Any, str], bool]
 
 
 class Outcome(Enum):
@@ -36,73 +37,111 @@ class Outcome(Enum):
 
     CLOSED = auto()
     SIGNED_OUT = auto()
-    REFUSED = auto()
+    UNCONFIRMED = auto()
+    WRONG_PASSWORD = auto()
+    STALE = auto()
+    BLOCKED = auto()
+    LIMITED = auto()
     FAILED = auto()
+
+
+SENTENCES = {
+    Outcome.CLOSED: mark("Your account is closed, and you are signed out on every device."),
+    Outcome.SIGNED_OUT: mark(
+        "You are signed out. If you have just closed your account, it is closed."
+    ),
+    Outcome.UNCONFIRMED: mark("Your account is not closed: confirm that you want to close it."),
+    Outcome.WRONG_PASSWORD: mark("Your account is not closed: this is not your current password."),
+    Outcome.STALE: mark("Your account is not closed: sign in again first, then close it."),
+    Outcome.BLOCKED: mark(
+        "Your account is not closed: something has to be settled first. "
+        "This page says what, once you load it again."
+    ),
+    Outcome.LIMITED: mark(
+        "Your account is not closed: there were too many tries. Try again later."
+    ),
+    Outcome.FAILED: mark("Your account could not be closed just now. Try again in a moment."),
+}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome, and the sentence for the person."""
+    """The outcome; with the receipt, the blockers or the seconds to wait where there are some."""
 
     outcome: Outcome
-    message: str
+    receipt: Receipt | None = None
+    blockers: tuple[Blocker, ...] = ()
+    retry_after: int | None = None
 
-
-CLOSED = Answer(Outcome.CLOSED, "Your account is closed, and you are signed out on every device.")
-SIGNED_OUT = Answer(
-    Outcome.SIGNED_OUT, "You are signed out. If you have just closed your account, it is closed."
-)
-UNCONFIRMED = Answer(
-    Outcome.REFUSED, "Your account is not closed: confirm that you want to close it."
-)
-WRONG_PASSWORD = Answer(
-    Outcome.REFUSED, "Your account is not closed: this is not your current password."
-)
-FAILED = Answer(Outcome.FAILED, "Your account could not be closed just now. Try again in a moment.")
+    @property
+    def message(self) -> str:
+        """Return the sentence for the person, in English: translate it where it is shown."""
+        return SENTENCES[self.outcome]
 
 
 class Attempts:
     """Closes accounts for the people who ask, and looks after what follows the commit."""
 
     def __init__(
-        self, eraser: Eraser, *, database: Any, live: Live, reauthenticate: Reauthenticate
+        self,
+        eraser: Eraser,
+        *,
+        database: Any,
+        live: Live,
+        proofs: Proofs,
+        blockers: Blockers | None = None,
     ) -> None:
-        if inspect.iscoroutinefunction(reauthenticate):
-            raise TypeError(
-                "reauthenticate must be a plain function: it is given a synchronous session."
-            )
         self._eraser = eraser
         self._database = database
         self._live = live
-        self._reauthenticate = reauthenticate
+        self._proofs = proofs
+        self._blockers = blockers
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def close(
-        self, connection: HTTPConnection, fields: Mapping[str, Any], own: WebSocket | None = None
+        self,
+        connection: HTTPConnection,
+        fields: Mapping[str, Any],
+        *,
+        channel: str,
+        own: WebSocket | None = None,
     ) -> Answer:
         """Close the account of whoever is behind *connection*, if they prove it is them.
 
-        *fields* holds ``current_password`` and ``confirm`` as they came in; *own* is the
-        socket that asked. It is told last, by its own loop, after its ack.
+        *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is
+        recorded with the closing; *own* is the socket that asked. It is told last, by its own
+        loop, after its ack.
         """
         try:
-            subject = await self._live.who(connection)
-            if subject is None:
-                return SIGNED_OUT
-            if fields.get("confirm") != "yes":
-                return UNCONFIRMED
-            known = await self._is_password(subject, fields.get("current_password"))
-            # Asked again: a password check takes long enough for the session to end
-            # meanwhile, by a second click or by the owner on another device.
-            if await self._live.who(connection) != subject:
-                return SIGNED_OUT
-            if not known:
-                return WRONG_PASSWORD
-            # A browser that goes away cancels us, but not what has begun.
-            return await asyncio.shield(self._begin(self._carry_out(subject, own)))
+            return await self._attempt(connection, fields, channel, own)
+        except TooManyTriesError as limit:
+            return Answer(Outcome.LIMITED, retry_after=limit.retry_after)
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
             report("Closing an account failed", error)
-            return FAILED
+            return Answer(Outcome.FAILED)
+
+    async def _attempt(
+        self,
+        connection: HTTPConnection,
+        fields: Mapping[str, Any],
+        channel: str,
+        own: WebSocket | None,
+    ) -> Answer:
+        subject = await self._live.who(connection)
+        if subject is None:
+            return Answer(Outcome.SIGNED_OUT)
+        if fields.get("confirm") != "yes":
+            return Answer(Outcome.UNCONFIRMED)
+        proof, missing = await self._prove(connection, subject, fields)
+        # Asked again: a password check takes long enough for the session to end
+        # meanwhile, by a second click or by the owner on another device.
+        if await self._live.who(connection) != subject:
+            return Answer(Outcome.SIGNED_OUT)
+        if missing is not None:
+            return Answer(missing)
+        actor = f"self-service by {channel}, {proof}"
+        # A browser that goes away cancels us, but not what has begun.
+        return await asyncio.shield(self._begin(self._carry_out(subject, actor, own)))
 
     async def settled(self) -> None:
         """Wait until every closing begun in this process has been settled or has failed."""
@@ -116,31 +155,41 @@ class Attempts:
         except TimeoutError:
             logger.warning("At shutdown %d closings were not settled.", len(self._tasks))
 
-    async def _is_password(self, subject: Hashable, password: object) -> bool:
-        if not isinstance(password, str) or not 0 < len(password) <= _LONGEST_PASSWORD:
-            return False
-        if any("\ud800" <= character <= "\udfff" for character in password):
-            return False  # half of a character: JSON can say it, no encoding can
-        verdict: object = await in_transaction(
-            self._database, lambda session: self._reauthenticate(session, subject, password)
-        )
-        # True and nothing else: a forgotten `await` returns something truthy.
-        return verdict is True
+    async def _prove(
+        self, connection: HTTPConnection, subject: Hashable, fields: Mapping[str, Any]
+    ) -> tuple[Proof, Outcome | None]:
+        """Return what was asked for, and how the attempt ends where it was not given."""
+        proofs, password = self._proofs, fields.get("current_password")
 
-    async def _carry_out(self, subject: Hashable, own: WebSocket | None) -> Answer:
+        def check(session: Session) -> bool | None:
+            if not proofs.has_password(session, subject):
+                return None
+            return proofs.is_password(session, subject, password)
+
+        known = await in_transaction(self._database, check)
+        if known is not None:
+            return Proof.PASSWORD, None if known else Outcome.WRONG_PASSWORD
+        recent = await proofs.is_recent(connection)
+        return Proof.RECENT_SIGN_IN, None if recent else Outcome.STALE
+
+    async def _carry_out(self, subject: Hashable, actor: str, own: WebSocket | None) -> Answer:
         try:
             receipt = await in_transaction(
                 self._database,
-                lambda session: self._eraser.close_account(session, subject, actor="self-service"),
+                lambda session: self._eraser.close_account(
+                    session, subject, actor=actor, veto=self._blockers
+                ),
             )
+        except VetoedError as veto:
+            return Answer(Outcome.BLOCKED, blockers=veto.reasons)
         except Exception as error:  # noqa: BLE001  (here, as the one who asked may be gone by now)
             report("Closing an account failed", error)
-            return FAILED
+            return Answer(Outcome.FAILED)
         # From here the account is closed, whatever becomes of the messages.
         await self._live.end(subject, besides=own)
         if not receipt.already_closed:
             self._begin(self._settle(receipt))
-        return CLOSED
+        return Answer(Outcome.CLOSED, receipt)
 
     async def _settle(self, receipt: Receipt) -> None:
         try:

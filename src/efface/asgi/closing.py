@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from markupsafe import Markup
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
-from efface.asgi import csrf, forms
-from efface.asgi.attempt import FAILED, Attempts, Outcome, Reauthenticate
+from efface.asgi import csrf
+from efface.asgi.answers import Answers
+from efface.asgi.attempt import Attempts, Outcome
 from efface.asgi.broker import Broker
-from efface.asgi.consequences import Consequences, consequences_of
+from efface.asgi.consequences import Words
+from efface.asgi.facts import Blockers, FactFinder, Facts
+from efface.asgi.language import Choose
 from efface.asgi.live import Identify, Live, LiveEvent
-from efface.asgi.pages import Pages, asset
+from efface.asgi.pages import Pages, Paths, Templates, asset
 from efface.asgi.paths import require_local_path
+from efface.asgi.proof import HasPassword, Proofs, Reauthenticate, RecentlySignedIn
 from efface.asgi.quiet import report
-from efface.asgi.transaction import in_transaction, in_transaction_here, is_async
 from efface.eraser import Eraser
 
 _SECONDS_TO_SETTLE = 10.0
@@ -37,13 +39,28 @@ class AccountClosing:
             sync or async. It must read the session's token from the database each time.
         reauthenticate: Takes a session, the key and the current password, and returns
             True if it is right. A plain function, called in a worker thread or through
-            `run_sync`. Count and limit wrong tries in it.
+            `run_sync`. Count wrong tries in it, and raise `TooManyTriesError` at the limit.
+        has_password: Takes a session and the key, and returns False for an account without
+            a password, which then needs a recent sign-in. By default everybody has one.
+        recently_signed_in: Takes a connection and returns True if the person has proven who
+            they are a short while ago; sync or async. Asked anew when the form is sent.
+        blockers: Takes a session and the key, and returns each `Blocker` that has to be
+            settled first. Asked for the page, and again under the lock of the closing: what
+            it relies on has to be locked by it (see `Eraser.close_account`, ``veto``).
+        recipients: Who else had the person's data and is told, by names for people.
+        log_in_path: Your page to log in. ``return_to`` in its query says where to come back.
         log_out_path: Your route that answers DELETE and clears cookies.
-        redirect_path: Public page where everybody lands after closing.
+        redirect_path: Public page where everybody lands after closing. None: who has closed
+            the account lands on our farewell page, and the other devices on ``"/"``.
         clear_cookies: Cookies besides the session's that sign a browser in.
         trusted_origins: As for `efface.asgi.csrf.CSRFMiddleware`.
-        words: Names of tables and columns for people: ``{"users_tokens": "sessions"}``.
+        csrf_exempt: As for `efface.asgi.csrf.CSRFMiddleware`.
+        words: Names of tables, columns and reasons for people: ``{"users_tokens":
+            "sessions"}``; or a function that returns them for ``"en"``, ``"de"``.
+        language: Takes a connection and returns such a code, or None to go by the
+            browser's wishes, as without it.
         broker: Reaches the open pages on other workers, as for `Live`.
+        templates: A folder or Jinja2 loader with pages that replace ours, or blocks of them.
 
     Attributes:
         live: The live sockets, for events of your own.
@@ -56,150 +73,135 @@ class AccountClosing:
         database: Any,
         identify: Identify,
         reauthenticate: Reauthenticate,
+        has_password: HasPassword | None = None,
+        recently_signed_in: RecentlySignedIn | None = None,
+        blockers: Blockers | None = None,
+        recipients: Collection[str] = (),
+        log_in_path: str = "/users/log_in",
         log_out_path: str = "/users/log_out",
-        redirect_path: str = "/",
+        redirect_path: str | None = "/",
         clear_cookies: Collection[str] = (),
         trusted_origins: Collection[str] = (),
-        words: Mapping[str, str] | None = None,
+        csrf_exempt: Callable[[HTTPConnection], bool] = csrf.nobody,
+        words: Words | None = None,
+        language: Choose | None = None,
+        templates: Templates | None = None,
         broker: Broker | None = None,
     ) -> None:
-        self._eraser = eraser
-        self._database = database
         self._identify = identify
+        self._landing = redirect_path
+        self._log_in_path = require_local_path("log_in_path", log_in_path)
         self._log_out_path = require_local_path("log_out_path", log_out_path)
-        self._redirect_path = require_local_path("redirect_path", redirect_path)
-        self._clear_cookies = tuple(clear_cookies)
-        self._trusted = tuple(trusted_origins)
-        self._words = dict(words or {})
-        self._installed: Pages | None = None
+        public = "/" if redirect_path is None else redirect_path
+        self._public_path = require_local_path("redirect_path", public)
+        proofs = Proofs(reauthenticate, has_password, recently_signed_in)
+        self._finder = FactFinder(eraser, database, proofs, blockers)
+        self._templates = templates
+        self._installed: Answers | None = None
+        self._settings: dict[str, Any] = {
+            "clear_cookies": tuple(clear_cookies),
+            "trusted": tuple(trusted_origins),
+            "csrf_exempt": csrf_exempt,
+            "words": words,
+            "language": language,
+            "recipients": tuple(recipients),
+        }
         self.live = Live(
-            identify,
-            redirect_path=redirect_path,
-            trusted_origins=trusted_origins,
-            broker=broker,
+            identify, redirect_path=public, trusted_origins=trusted_origins, broker=broker
         )
         self.live.on("anonymize")(self._on_anonymize)
         self._attempts = Attempts(
-            eraser, database=database, live=self.live, reauthenticate=reauthenticate
+            eraser, database=database, live=self.live, proofs=proofs, blockers=blockers
         )
 
     def install(self, app: Starlette, path: str, *, live_path: str = "/live") -> None:
-        """Add the routes: the form at *path*, its script and style below it, the socket.
+        """Add the routes: the form at *path*, script, style and farewell below it, the socket.
+
+        Each answers with a slash at its end too: a redirect would lose what a form has sent.
 
         Raises:
             RuntimeError: It has been installed already.
+            ValueError: A path leads off this site, or is the root of it.
         """
         if self._installed is not None:
             raise RuntimeError("This AccountClosing is installed already.")
-        require_local_path("path", path)
-        require_local_path("live_path", live_path)
-        self._installed = Pages(path, live_path, self._log_out_path, self._redirect_path)
-        app.router.routes.extend(
-            [
-                Route(path, self._get, methods=["GET"], name="efface_closing"),
-                Route(path, self._post, methods=["POST"], name="efface_close"),
-                Route(f"{path}/efface.js", asset("efface.js"), methods=["GET"]),
-                Route(f"{path}/efface.css", asset("efface.css"), methods=["GET"]),
-                WebSocketRoute(live_path, self.live.endpoint, name="efface_live"),
-            ]
+        path = require_local_path("path", path).rstrip("/")
+        live_path = require_local_path("live_path", live_path).rstrip("/")
+        if not path or not live_path:
+            raise ValueError("The start page of a site is neither its closing page nor its socket.")
+        paths = Paths(path, live_path, self._log_in_path, self._log_out_path, self._public_path)
+        answers = self._installed = Answers(
+            finder=self._finder,
+            attempts=self._attempts,
+            live=self.live,
+            pages=Pages(paths, self._templates),
+            landing=self._landing,
+            **self._settings,
         )
+        for end in ("", "/"):
+            app.router.routes.extend(
+                [
+                    Route(f"{path}{end}", answers.get, methods=["GET"]),
+                    Route(f"{path}{end}", answers.post, methods=["POST"]),
+                    Route(f"{path}/done{end}", answers.done, methods=["GET"]),
+                    Route(f"{path}/efface.js{end}", asset("efface.js"), methods=["GET"]),
+                    Route(f"{path}/efface.css{end}", asset("efface.css"), methods=["GET"]),
+                    WebSocketRoute(f"{live_path}{end}", self.live.endpoint),
+                ]
+            )
         app.router.lifespan_context = self._beside_the_sites(app.router.lifespan_context)
 
-    def section(self, connection: HTTPConnection) -> Markup:
+    def section(self, connection: HTTPConnection, subject: Hashable = None) -> Markup:
         """Return the section for your settings page; nothing where nobody is signed in.
 
         With a sync `identify` and a sync `database` it says what goes and what stays.
         Otherwise call `await closing.prepare(request)` in the route first; without it
         the section links to the page that says so.
+
+        Args:
+            connection: The request that is being answered.
+            subject: The key of whoever is signed in, where your route has just asked; it
+                spares asking again. The form itself is never taken at its word.
         """
-        prepared: Consequences | None = getattr(connection.state, "efface_consequences", None)
-        if prepared is not None or self._needs_a_loop():
-            return self._pages.section(connection, prepared)
-        try:
-            subject = self._identify(connection)
-            if subject is None:
-                return Markup()
-            plan = in_transaction_here(
-                self._database, lambda session: self._eraser.plan(session, subject)
-            )
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            # A settings page must not fall with its last section.
-            report("The plan for the closing section failed", error)
-            return self._pages.section(connection, None)
-        return self._pages.section(connection, consequences_of(plan, self._words))
+        answers = self._ready
+        language = answers.language_of(connection)
+        facts: Facts | None = getattr(connection.state, "efface_facts", None)
+        if facts is None and not self._needs_a_loop():
+            try:
+                subject = self._identify(connection) if subject is None else subject
+                if subject is None:
+                    return Markup()
+                facts = self._finder.here(connection, subject)
+            except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+                # A settings page must not fall with its last section.
+                report("The facts for the closing section failed", error)
+        shown = answers.unknown() if facts is None else answers.said(facts, language).for_template()
+        return answers.pages.section(connection, language, message=None, **shown)
 
     async def prepare(self, connection: HTTPConnection) -> None:
         """Work out what the section will say, without blocking the event loop."""
-        connection.state.efface_consequences = await self._consequences(connection)
+        subject = await self.live.who(connection)
+        if subject is not None:
+            connection.state.efface_facts = await self._ready.facts_of(connection, subject)
 
     async def settled(self) -> None:
         """Wait until every closing begun in this process has been settled or has failed."""
         await self._attempts.settled()
 
-    async def _get(self, request: Request) -> Response:
-        try:
-            subject = await self.live.who(request)
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            report("The closing page failed", error)
-            return self._pages.page(request, 503, FAILED.message)
-        if subject is None:
-            return RedirectResponse(self._redirect_path, status_code=303)
-        return self._pages.closing_page(request, 200, await self._consequences(request))
-
-    async def _post(self, request: Request) -> Response:
-        try:
-            body = await forms.read_body(request.receive)
-        except forms.FormTooLargeError:
-            return csrf.refusal(request, 413, csrf.TOO_LARGE)
-        except forms.DisconnectedError:
-            return Response(status_code=400)
-        fields = forms.read_fields(request.headers.get("content-type", ""), body)
-        # Asked here too: somebody may have forgotten the middleware.
-        if not csrf.is_genuine(request, fields, self._trusted):
-            return csrf.refusal(request)
-        answer = await self._attempts.close(request, fields)
-        if answer.outcome is Outcome.FAILED:
-            return self._pages.page(request, 503, answer.message)
-        if answer.outcome is not Outcome.REFUSED:
-            return self._farewell(request, answer.message)
-        known = await self._consequences(request)
-        return self._pages.closing_page(request, 422, known, answer.message)
-
     async def _on_anonymize(self, event: LiveEvent) -> None:
-        answer = await self._attempts.close(event.websocket, event.payload, event.websocket)
+        socket, answers = event.websocket, self._ready
+        answer = await self._attempts.close(socket, event.payload, channel="socket", own=socket)
+        message = answers.language_of(socket).say(answer.message)
         if answer.outcome is Outcome.FAILED:
-            event.fail(answer.message)
+            event.fail(message)
         elif answer.outcome is Outcome.CLOSED:
-            event.log_out()
+            event.log_out(to=answers.farewell_of(answer))
         else:
-            event.refuse(answer.message)
+            event.refuse(message)
             event.logs_out = answer.outcome is Outcome.SIGNED_OUT
 
-    def _farewell(self, request: Request, message: str) -> Response:
-        request.session.clear()
-        request.session["flash"] = {"info": message}
-        headers = {"Cache-Control": "no-store"}
-        response = RedirectResponse(self._redirect_path, status_code=303, headers=headers)
-        secure = request.url.scheme == "https"
-        for name in self._clear_cookies:
-            response.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
-        return response
-
-    async def _consequences(self, connection: HTTPConnection) -> Consequences | None:
-        try:
-            subject = await self.live.who(connection)
-            if subject is None:
-                return None
-            plan = await in_transaction(
-                self._database, lambda session: self._eraser.plan(session, subject)
-            )
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            report("The plan for the closing page failed", error)
-            return None
-        return consequences_of(plan, self._words)
-
     def _needs_a_loop(self) -> bool:
-        return is_async(self._database) or inspect.iscoroutinefunction(self._identify)
+        return self._finder.needs_a_loop or inspect.iscoroutinefunction(self._identify)
 
     def _beside_the_sites(self, lifespan: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @asynccontextmanager
@@ -212,7 +214,7 @@ class AccountClosing:
         return beside
 
     @property
-    def _pages(self) -> Pages:
+    def _ready(self) -> Answers:
         if self._installed is None:
             raise RuntimeError('Call closing.install(app, "/users/settings/close") first.')
         return self._installed

@@ -1,54 +1,156 @@
-"""HOST · What a plan means to the person it is about: what goes, and what stays."""
+"""HOST · What a closing means to the person: what goes, what stays, and who else is told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from efface.plan.steps import Plan, Step
+from sqlalchemy import UniqueConstraint
+
+from efface.asgi.language import Language, mark
+from efface.plan.steps import Step
+from efface.policy.actions import Basis, Placeholder
+from efface.policy.rules import Policy
+
+Words = Mapping[str, str] | Callable[[str], Mapping[str, str]]
+"""Names of tables, columns and reasons for people; for several languages by their code."""
+
+_BECAUSE = {
+    Basis.CONTRACT.value: mark("because our contract with you requires it: {reason}"),
+    Basis.LEGAL_OBLIGATION.value: mark("because the law requires it: {reason}"),
+    Basis.PUBLIC_INTEREST.value: mark("because it is in the public interest: {reason}"),
+    Basis.LEGITIMATE_INTEREST.value: mark("because we have a legitimate interest in it: {reason}"),
+    Basis.LEGAL_CLAIMS.value: mark("because it may be needed for legal claims: {reason}"),
+}
+
+_EMPTY = mark("an empty entry without your data, so that other records stay whole")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One line about what stays, and the last day it is kept; None where it stays for good."""
+
+    text: str
+    until: date | None = None
 
 
 @dataclass(frozen=True)
 class Consequences:
-    """Two lists of short lines for the dialog."""
+    """Short lines for the page.
+
+    ``names`` says of each name or address whether somebody may use it again; ``told`` are the
+    others who had the person's data and are told.
+    """
 
     goes: tuple[str, ...]
-    stays: tuple[str, ...]
+    stays: tuple[Kept, ...]
+    names: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
-def consequences_of(plan: Plan, words: Mapping[str, str]) -> Consequences:
-    """Return the plan in the words of the person's page.
+@dataclass(frozen=True)
+class Wording:
+    """How a policy is put into the words of one language.
 
-    *words* gives tables and columns (``"users_tokens"``, ``"posts.body"``) the names
-    people know; without one, the name itself is spelled with spaces.
+    *words* gives tables and columns (``"users_tokens"``, ``"posts.body"``) and reasons (``"tax
+    law"``) the names people know; without one, the name itself is spelled with spaces.
     """
-    goes: list[str] = []
-    stays: list[str] = []
-    for step in plan.steps:
-        reached = step.rows if step.reached is None else step.reached
-        if not reached:
-            continue
-        what = f"{_word(words, step.table)} ({reached})"
-        if step.action == "revoke":
-            goes.append(f"every signed-in device and every link we have mailed you: {what}")
-        elif step.table == plan.table and step.action == "redact":
-            goes.append(f"your account: {_columns(words, step)}")
-            stays.append("an empty entry without your data, so that other records stay whole")
-        elif step.action == "delete":
-            goes.append("your account" if step.table == plan.table else what)
-        elif step.until is not None:
-            reason = f", because of {step.because}" if step.because else ""
-            stays.append(f"{what} until {step.until.day} {step.until:%B %Y}{reason}")
-        else:
-            without = f", without your data in {_columns(words, step)}" if step.columns else ""
-            stays.append(f"{what}{without}")
-    return Consequences(tuple(goes), tuple(stays))
+
+    policy: Policy
+    words: Mapping[str, str]
+    language: Language
+    recipients: Collection[str] = ()
+
+    def consequences(self, steps: Collection[Step]) -> Consequences:
+        """Return what *steps* mean to the person."""
+        goes: list[str] = []
+        stays: list[Kept] = []
+        for step in steps:
+            reached = step.rows if step.reached is None else step.reached
+            if not reached:
+                continue
+            what = f"{self._word(step.table)} ({reached})"
+            if step.action == "revoke":
+                every = mark("every signed-in device and every link we have mailed you: {what}")
+                goes.append(self._say(every, what=what))
+            elif self._is_own(step):
+                goes.append(self._own(step))
+                if step.action == "redact":
+                    stays.append(Kept(self._say(_EMPTY)))
+            elif step.action == "delete":
+                goes.append(what)
+            else:
+                stays.append(self._kept(step, what))
+        told = tuple(self.recipients)
+        return Consequences(tuple(goes), tuple(stays), tuple(self._names()), told)
+
+    def kept(self, steps: Collection[Step]) -> tuple[Kept, ...]:
+        """Return what was kept with the person's values, without numbers: for the farewell."""
+        found = (step for step in steps if step.until is not None and step.reached)
+        return tuple(self._kept(step, self._word(step.table)) for step in found)
+
+    def _is_own(self, step: Step) -> bool:
+        # A table of people may also refer to people; only its last step is the person's own row.
+        return step.table == self.policy.subject_table.fullname and not step.through
+
+    def _own(self, step: Step) -> str:
+        if step.action == "delete":
+            return self._say(mark("your account"))
+        return self._say(mark("your account: {columns}"), columns=self._columns(step))
+
+    def _kept(self, step: Step, what: str) -> Kept:
+        if step.until is None:
+            if not step.columns:
+                return Kept(what)
+            without = mark("{what}, without your data in {columns}")
+            return Kept(self._say(without, what=what, columns=self._columns(step)))
+        until = self._say(
+            mark("{what} until {date}"), what=what, date=self.language.date(step.until)
+        )
+        basis, _, because = (step.because or "").partition(": ")
+        if basis in _BECAUSE:
+            reason = self._say(_BECAUSE[basis], reason=self.words.get(because, because))
+            until = f"{until}, {reason}"
+        return Kept(until, step.until)
+
+    def _names(self) -> list[str]:
+        """Return for each unique name of the person whether it becomes free."""
+        rule, lines = self.policy.subject_rule, []
+        actions = {column.name: column.action for column in rule.personal_columns()}
+        for name in dict.fromkeys((*self.policy.subject.identifiers, *actions)):
+            action = actions.get(name)
+            if self.policy.removes_subject or isinstance(action, Placeholder):
+                free = mark("Your {name} becomes free: anybody may open a new account with it.")
+            elif action is None and name in _unique_columns(self.policy):
+                free = mark("Your {name} stays taken: nobody can open a new account with it.")
+            else:
+                continue
+            lines.append(self._say(free, name=self._word(name, rule.name)))
+        return lines
+
+    def _columns(self, step: Step) -> str:
+        return ", ".join(self._word(column, step.table) for column in step.columns)
+
+    def _word(self, name: str, table: str | None = None) -> str:
+        known = f"{table}.{name}" if table else name
+        return self.words.get(known, name.replace("_", " "))
+
+    def _say(self, text: str, **values: object) -> str:
+        return self.language.say(text, **values)
 
 
-def _columns(words: Mapping[str, str], step: Step) -> str:
-    return ", ".join(_word(words, column, step.table) for column in step.columns)
+def words_in(words: Words | None, language: Language) -> Mapping[str, str]:
+    """Return the host's words for one language."""
+    if words is None:
+        return {}
+    return words(language.code) if callable(words) else words
 
 
-def _word(words: Mapping[str, str], name: str, table: str | None = None) -> str:
-    known = f"{table}.{name}" if table else name
-    return words.get(known, name.replace("_", " "))
+def _unique_columns(policy: Policy) -> set[str]:
+    table = policy.subject_table
+    alone = [
+        *(c.columns for c in table.constraints if isinstance(c, UniqueConstraint)),
+        *(index.columns for index in table.indexes if index.unique),
+    ]
+    return {columns[0].name for columns in alone if len(columns) == 1}

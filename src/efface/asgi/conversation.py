@@ -105,7 +105,7 @@ class Conversation:
             acks.popitem(last=False)
         await line.send(acks[frame.id])
         if event.logs_out:
-            await line.end(self._to)
+            await line.end(event.to or self._to)
 
     async def _handle(self, frame: Frame) -> LiveEvent | None:
         """Return the event with its answer, or None where the session is gone."""

@@ -26,6 +26,7 @@ class LiveEvent:
         self.name = frame.event
         self.payload = frame.payload
         self.logs_out = False
+        self.to: str | None = None
         self._line = line
         self._answer: dict[str, Any] = {"status": "ok"}
 
@@ -46,9 +47,9 @@ class LiveEvent:
         """Answer that the event could not be carried out for a reason on our side."""
         self._answer = {"status": "error", "message": message}
 
-    def log_out(self) -> None:
-        """Send the page its log-out after the ack, and close the socket."""
-        self.logs_out = True
+    def log_out(self, to: str | None = None) -> None:
+        """Send the page its log-out after the ack, leading *to* a page, and close the socket."""
+        self.logs_out, self.to = True, to
 
     async def push(self, event: str, payload: Mapping[str, Any]) -> None:
         """Send an event to this page alone, before the ack.

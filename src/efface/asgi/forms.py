@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from email.message import Message
 from email.parser import BytesParser
 from urllib.parse import parse_qsl
@@ -11,12 +12,17 @@ from starlette.types import Receive
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+JSON = "application/json"
 LARGEST = 1024 * 1024
 _MOST_FIELDS = 1000
 
 
 class FormTooLargeError(Exception):
     """The form is larger than we read in one piece."""
+
+
+class UnreadableFormError(Exception):
+    """The body is not what its content type says."""
 
 
 class DisconnectedError(Exception):
@@ -58,10 +64,18 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def read_fields(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the text fields of a form; of a repeated field the first, of garbage nothing."""
+    """Return the text fields of a form; of a repeated field the first, of garbage nothing.
+
+    Of JSON, the members of the object that are texts.
+
+    Raises:
+        UnreadableFormError: The body is not the JSON object it says it is.
+    """
     fields: dict[str, str] = {}
     kind = kind_of(content_type)
-    if kind == URLENCODED:
+    if kind == JSON:
+        pairs = _json(body)
+    elif kind == URLENCODED:
         pairs = _urlencoded(body)
     elif kind == MULTIPART:
         pairs = _multipart(content_type, body)
@@ -70,6 +84,16 @@ def read_fields(content_type: str, body: bytes) -> dict[str, str]:
     for name, value in pairs:
         fields.setdefault(name, value)
     return fields
+
+
+def _json(body: bytes) -> list[tuple[str, str]]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableFormError from None
+    if not isinstance(value, dict):
+        raise UnreadableFormError
+    return [(name, text) for name, text in value.items() if isinstance(text, str)]
 
 
 def _urlencoded(body: bytes) -> list[tuple[str, str]]:

@@ -1,72 +1,138 @@
-"""HOST · The section and the page around it, as HTML."""
+"""HOST · The section and the pages around it, as HTML, in the language of whoever reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+)
 from markupsafe import Markup
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from efface.asgi.consequences import Consequences
 from efface.asgi.csrf import csrf_token
+from efface.asgi.language import Language
+
+Templates = str | PathLike[str] | BaseLoader
 
 _STATIC = Path(__file__).with_name("static")
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
+# 'self' in connect-src covers the live socket. No script and no style stands in a page.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Accept-Language",
+}
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are on this site."""
+
+    path: str
+    live_path: str
+    log_in_path: str
+    log_out_path: str
+    redirect_path: str
+
+    @property
+    def log_in(self) -> str:
+        """Return the way to the log-in page and back here."""
+        return f"{self.log_in_path}?{urlencode({'return_to': self.path})}"
+
+    def farewell(self, reference: str) -> str:
+        """Return where the farewell of one closing is read."""
+        return f"{self.path}/done?{urlencode({'reference': reference})}"
+
 
 class Pages:
-    """Renders the templates with the paths of one installation."""
+    """Renders the templates with the paths of one installation.
 
-    def __init__(self, path: str, live_path: str, log_out_path: str, redirect_path: str) -> None:
-        self._paths = {
-            "path": path,
-            "live_path": live_path,
-            "log_out_path": log_out_path,
-            "redirect_path": redirect_path,
-        }
-        self._templates = Environment(
-            loader=PackageLoader("efface.asgi"), autoescape=True, undefined=StrictUndefined
-        )
+    *templates* is a folder or a loader of the host's own: a file there replaces ours of the same
+    name, and may begin with ``{% extends "efface/section.html" %}`` to change a block of it.
+    """
+
+    def __init__(self, paths: Paths, templates: Templates | None = None) -> None:
+        self.paths = paths
+        ours = PackageLoader("efface.asgi")
+        loaders: list[BaseLoader] = [ours, PrefixLoader({"efface": ours})]
+        if templates is not None:
+            own = templates if isinstance(templates, BaseLoader) else _folder(templates)
+            loaders.insert(0, own)
+        self._loader = ChoiceLoader(loaders)
+        self._environments: dict[str, Environment] = {}
 
     def section(
-        self,
-        connection: HTTPConnection,
-        consequences: Consequences | None,
-        message: str | None = None,
+        self, connection: HTTPConnection, language: Language, *, level: int = 2, **facts: Any
     ) -> Markup:
-        """Return the section. Without *consequences* it links to the page that has them."""
-        template = self._templates.get_template("section.html")
-        return Markup(  # noqa: S704  (our own template, autoescaped)
-            template.render(
-                **self._paths,
-                csrf_token=csrf_token(connection),
-                consequences=consequences,
-                message=message,
-            )
-        )
-
-    def closing_page(
-        self,
-        request: Request,
-        status: int,
-        consequences: Consequences | None,
-        message: str | None = None,
-    ) -> Response:
-        """Return a page that is the section alone, for hosts without a settings page too."""
-        return self.page(request, status, None, self.section(request, consequences, message))
+        """Return the section; its heading is of this *level*."""
+        text = self._render("section.html", connection, language, {"level": level, **facts})
+        return Markup(text)  # noqa: S704  (our own template, autoescaped)
 
     def page(
-        self, request: Request, status: int, message: str | None, section: Markup | None = None
+        self, name: str, request: Request, language: Language, status: int = 200, **facts: Any
     ) -> Response:
-        """Return a page with the section, or with one sentence and a way on."""
-        template = self._templates.get_template("page.html")
-        text = template.render(
-            **self._paths, csrf_token=csrf_token(request), section=section, message=message
+        """Return one of our pages by its *name*."""
+        if name == "closing":
+            facts["section"] = self.section(request, language, level=1, **facts)
+        text = self._render(f"{name}.html", request, language, facts)
+        headers = {**HEADERS, "Content-Language": language.code}
+        return HTMLResponse(text, status, headers)
+
+    def _render(
+        self, name: str, connection: HTTPConnection, language: Language, facts: dict[str, Any]
+    ) -> str:
+        template = self._environment(language).get_template(name)
+        return template.render(
+            **vars(self.paths),
+            log_in=self.paths.log_in,
+            language=language,
+            csrf_token=csrf_token(connection),
+            **facts,
         )
-        return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
+    def _environment(self, language: Language) -> Environment:
+        environment = self._environments.get(language.code)
+        if environment is None:
+            environment = Environment(
+                loader=self._loader,
+                autoescape=True,
+                undefined=StrictUndefined,
+                extensions=["jinja2.ext.i18n"],
+                auto_reload=False,
+            )
+            # One for each language: what is being rendered must not change its words meanwhile.
+            environment.install_gettext_translations(  # type: ignore[attr-defined]
+                language.catalog, newstyle=True
+            )
+            self._environments[language.code] = environment
+        return environment
+
+
+def _folder(path: str | PathLike[str]) -> BaseLoader:
+    folder = fspath(path)
+    if not Path(folder).is_dir():
+        raise ValueError("templates is no folder, so no page of yours would ever be shown.")
+    return FileSystemLoader(folder)
 
 
 def asset(name: str) -> Callable[[Request], Awaitable[Response]]:

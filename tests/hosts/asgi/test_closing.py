@@ -302,13 +302,22 @@ async def test_missing_tables_give_pages_not_errors(site, browser, ada, caplog):
 
 async def test_the_closing_page_stands_alone(browser, open_browser):
     page = await browser.get("/users/settings/close")
-    async with open_browser() as nobody:
-        elsewhere = await nobody.get("/users/settings/close")
 
     assert page.status_code == 200
     assert "What goes" in page.text
+    assert page.text.count("<h1") == 1
     assert page.headers["cache-control"] == "no-store"
-    assert (elsewhere.status_code, elsewhere.headers["location"]) == (303, "/")
+
+
+async def test_who_is_signed_out_reads_how_an_account_is_closed(open_browser):
+    """Also without the app, and without having to log in first: it explains, and leads there."""
+    async with open_browser() as nobody:
+        page = await nobody.get("/users/settings/close")
+
+    assert page.status_code == 200
+    assert "<h1>Close your account</h1>" in page.text
+    assert 'href="/users/log_in?return_to=%2Fusers%2Fsettings%2Fclose"' in page.text
+    assert "<form" not in page.text
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ async def test_where_the_section_cannot_ask_it_links_to_the_page_that_can(async_
         page = await browser.get("/users/settings/close")
 
     assert '<a href="/users/settings/close">What goes and what stays</a>' in settings.text
-    assert "What goes</h3>" in page.text
+    assert "What goes</h2>" in page.text
 
 
 async def test_a_route_may_prepare_the_section(async_site, open_browser):

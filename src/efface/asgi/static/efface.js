@@ -184,7 +184,8 @@ function enhance(section, window, live) {
     if (isBusy) return;
     say("");
     dialog.showModal();
-    form.elements.current_password.focus();
+    // An account without a password is asked for none: then the tick comes first.
+    (form.elements.current_password ?? form.elements.confirm).focus();
   });
   cancel.addEventListener("click", () => {
     form.reset();
@@ -204,24 +205,24 @@ function enhance(section, window, live) {
     say("");
     const password = form.elements.current_password;
     const payload = {
-      current_password: password.value,
+      current_password: password?.value ?? "",
       confirm: form.elements.confirm.checked ? "yes" : "",
     };
     let ack;
     try {
       ack = await live.push("anonymize", payload);
     } catch {
-      ack = { status: "error", message: LOST };
+      ack = { status: "error", message: section.getAttribute("data-lost") || LOST };
     }
     if (ack.status === "ok") {
       // Closed, and still busy: `logout` is the next message. Should it be lost, leave without it.
       window.setTimeout(() => live.leave(), FAREWELL_TIMEOUT);
       return undefined;
     }
-    password.value = "";
-    say(ack.message || FAILED);
+    if (password) password.value = "";
+    say(ack.message || section.getAttribute("data-failed") || FAILED);
     wait(false);
-    password.focus();
+    (password ?? submit).focus();
     return undefined;
   });
 }
@@ -236,7 +237,8 @@ export function mount(document, window) {
     logout: root.getAttribute("data-logout-path"),
     redirect: root.getAttribute("data-redirect-path"),
   });
-  if (section) enhance(section, window, live);
+  // Something may have to be settled first: then there is no form.
+  if (section?.querySelector("[data-efface=form]")) enhance(section, window, live);
   // A page out of the back/forward cache shows what was true when it was left.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) window.location.reload();

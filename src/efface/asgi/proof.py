@@ -1,0 +1,106 @@
+"""HOST · How people prove that it is them who want to leave: a password, or a recent sign-in.
+
+Nothing that others can know proves anything: no typed name, no address, no word.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Hashable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+_LONGEST_PASSWORD = 1024
+
+Reauthenticate = Callable[[Session, Any, str], bool]
+HasPassword = Callable[[Session, Any], bool]
+RecentlySignedIn = Callable[[HTTPConnection], Any]
+
+
+class Proof(StrEnum):
+    """What is asked of somebody."""
+
+    PASSWORD = "password"  # noqa: S105  (a word, not a secret)
+    RECENT_SIGN_IN = "recent sign-in"
+    SIGN_IN_AGAIN = "sign in again"
+
+
+class TooManyTriesError(Exception):
+    """Raised by your `reauthenticate` where somebody has tried too often.
+
+    Attributes:
+        retry_after: Seconds until it may be tried again, or None.
+    """
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class Proofs:
+    """What the host knows about passwords and sign-ins.
+
+    Raises:
+        TypeError: A function that is given a session is asynchronous.
+        ValueError: Accounts without a password could never be closed.
+    """
+
+    def __init__(
+        self,
+        reauthenticate: Reauthenticate,
+        has_password: HasPassword | None = None,
+        recently_signed_in: RecentlySignedIn | None = None,
+    ) -> None:
+        for name, function in (("reauthenticate", reauthenticate), ("has_password", has_password)):
+            if inspect.iscoroutinefunction(function):
+                raise TypeError(f"{name} must be a plain function: its session is synchronous.")
+        if has_password is not None and recently_signed_in is None:
+            raise ValueError(
+                "Without recently_signed_in, nobody for whom has_password is False can leave."
+            )
+        self._reauthenticate = reauthenticate
+        self._has_password = has_password
+        self._recently = recently_signed_in
+
+    @property
+    def needs_a_loop(self) -> bool:
+        """Tell whether the host answers asynchronously."""
+        return inspect.iscoroutinefunction(self._recently)
+
+    @property
+    def is_usual(self) -> bool:
+        """Tell whether everybody has a password."""
+        return self._has_password is None
+
+    def has_password(self, session: Session, subject: Hashable) -> bool:
+        """Tell whether the account has a password; only a plain False says that it has none."""
+        return self._has_password is None or self._has_password(session, subject) is not False
+
+    def is_password(self, session: Session, subject: Hashable, password: object) -> bool:
+        """Tell whether *password* is the current one."""
+        if not isinstance(password, str) or not 0 < len(password) <= _LONGEST_PASSWORD:
+            return False
+        if any("\ud800" <= character <= "\udfff" for character in password):
+            return False  # half of a character: JSON can say it, no encoding can
+        verdict: object = self._reauthenticate(session, subject, password)
+        # True and nothing else: a forgotten `await` returns something truthy.
+        return verdict is True
+
+    def is_recent_here(self, connection: HTTPConnection) -> bool:
+        """Tell whether the sign-in is recent, where the host answers at once."""
+        return self._recently is not None and self._recently(connection) is True
+
+    async def is_recent(self, connection: HTTPConnection) -> bool:
+        """Tell whether the sign-in is recent, asked anew."""
+        if self._recently is None:
+            return False
+        if inspect.iscoroutinefunction(self._recently):
+            return (await self._recently(connection)) is True
+        answer = await run_in_threadpool(self._recently, connection)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        return answer is True

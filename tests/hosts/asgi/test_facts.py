@@ -1,0 +1,345 @@
+"""What the page says and asks for: consequences, blockers, and the proof that it is them."""
+
+import dataclasses
+
+import pytest
+from sqlalchemy import MetaData, select, text
+
+from efface.asgi import Blocker, TooManyTriesError
+from efface.asgi.consequences import Wording, words_in
+from efface.asgi.language import languages
+from efface.eraser import Eraser
+from efface.policy.actions import Basis, Clear, Delete, Placeholder, Retain
+from efface.policy.markers import data_subject, on_leaving, personal
+from efface.policy.rules import Policy
+from tests.hosts.asgi.conftest import Browser
+from tests.hosts.asgi.site import PASSWORD, Base, Site, User
+from tests.hosts.asgi.sockets import live
+
+pytestmark = pytest.mark.anyio
+
+CLOSE = "/users/settings/close"
+RIGHT = {"current_password": PASSWORD, "confirm": "yes"}
+HERBS = Blocker("You are the last organizer of Herbs.", "/groups/7")
+
+
+@pytest.fixture
+def build(tmp_path, open_browser):
+    """A maker of sites with other settings, and of Ada's browser there."""
+    built = []
+
+    async def build(**settings):
+        site = Site(tmp_path / f"site-{len(built)}.db", **settings)
+        built.append(site)
+        ada = site.add("ada@example.org", posts=3)
+        return site, await open_browser(site.app).sign_in(ada)
+
+    yield build
+    for site in built:
+        site.engine.dispose()
+
+
+def said_of(policy, steps=(), words=None, **options):
+    return Wording(policy, words or {}, languages()["en"], **options).consequences(steps)
+
+
+# ---------------------------------------------------------------- consequences
+
+
+def a_policy(*invoice, email=None):
+    metadata = MetaData()
+    for name in ("users", "users_tokens", "posts"):
+        Base.metadata.tables[name].to_metadata(metadata)
+    users, posts = metadata.tables["users"], metadata.tables["posts"]
+    if email is not None:
+        users.info.clear()
+        users.c.email.info.clear()
+        data_subject(identifiers=["email"])._set_parent(users)
+        email._set_parent(users.c.email)
+    if invoice:
+        posts.info.clear()
+        posts.c.body.info.clear()
+        on_leaving(*invoice, via="author_id")._set_parent(posts)
+    return Policy.from_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    ("action", "goes", "stays"),
+    [
+        ((Delete(),), "posts (3)", None),
+        (
+            (Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law"),),
+            None,
+            "posts (3) until 24 November 2036, because the law requires it: the tax office",
+        ),
+        (
+            (Retain("P1M", Basis.LEGAL_CLAIMS, "disputes"),),
+            None,
+            "posts (3) until 24 December 2026, because it may be needed for legal claims: disputes",
+        ),
+    ],
+    ids=["delete", "ten years", "one month"],
+)
+async def test_another_policy_is_another_text(site, ada, clock, *, action, goes, stays):
+    eraser = Eraser(a_policy(*action), key=b"k" * 32, clock=clock)
+    with site.sessions() as session:
+        steps = eraser.reached(session, ada)
+
+    said = said_of(eraser.policy, steps, {"tax law": "the tax office"})
+
+    assert (goes in said.goes) is (goes is not None)
+    assert (stays in [line.text for line in said.stays]) is (stays is not None)
+
+
+@pytest.fixture
+def clock():
+    from datetime import UTC, datetime
+
+    return lambda: datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("mark", "line"),
+    [
+        (personal(Placeholder.email()), "becomes free: anybody may open a new account with it."),
+        (personal(Clear()), None),
+        (None, "stays taken: nobody can open a new account with it."),
+    ],
+)
+def test_it_says_whether_the_address_becomes_free(mark, line):
+    """pitfalls P-94: it follows from what the policy does to the address."""
+    from efface.policy.markers import not_personal
+
+    policy = a_policy(email=mark or not_personal())
+
+    names = said_of(policy, words={"users.email": "e-mail address"}).names
+
+    assert names == ((f"Your e-mail address {line}",) if line else ())
+
+
+async def test_the_page_says_who_else_is_told(build):
+    _, browser = await build(recipients=["the seed merchant"])
+
+    page = (await browser.get(CLOSE)).text
+
+    assert "Who else is told" in page
+    assert "the seed merchant" in page
+
+
+def test_words_may_be_those_of_a_language():
+    words = {"en": {"posts": "posts"}, "de": {"posts": "Beiträge"}}
+
+    assert words_in(lambda code: words[code], languages()["en"]) == {"posts": "posts"}
+    assert words_in(None, languages()["en"]) == {}
+
+
+# ---------------------------------------------------------------- blockers
+
+
+async def test_what_has_to_be_settled_stands_in_place_of_the_button(build):
+    _, browser = await build(blockers=lambda *_: [HERBS])
+
+    for path in ("/settings", CLOSE):
+        page = (await browser.get(path)).text
+        assert '<a href="/groups/7">You are the last organizer of Herbs.</a>' in page
+        assert "<form" not in page
+        assert "Delete Account" not in page
+
+
+async def test_a_form_that_was_open_before_is_refused_with_the_list(build):
+    """pitfalls P-63: what the page does not show, the server does not do."""
+    found = []
+    site, browser = await build(blockers=lambda *_: list(found))
+    token = await browser.token("/settings")
+    found.append(HERBS)
+
+    answer = await browser.post(CLOSE, data={"_csrf_token": token, **RIGHT})
+
+    assert answer.status_code == 409
+    assert "something has to be settled first" in answer.text
+    assert 'href="/groups/7"' in answer.text
+    assert site.is_open(1)
+
+
+async def test_they_are_asked_in_the_transaction_that_closes(build):
+    """pitfalls P-54: with the row locked, so that nothing can change in between."""
+    asked = []
+
+    def blockers(session, subject):
+        state = session.scalar(select(User.deleted_at).where(User.id == subject))
+        raw = session.connection().connection.dbapi_connection
+        asked.append((subject, state, raw.in_transaction))
+        return []
+
+    site, browser = await build(blockers=blockers)
+    answer = await browser.close_account(**RIGHT)
+
+    await site.closing.settled()
+    assert answer.status_code == 303
+    assert asked == [(1, None, False), (1, None, True)]  # the page reads, the closing has locked
+
+
+async def test_the_socket_refuses_too(site, browser, ada):
+    site.closing._attempts._blockers = lambda *_: [HERBS]
+
+    async with live(browser) as socket:
+        answer = await socket.ask("anonymize", RIGHT)
+
+    assert answer["status"] == "refused"
+    assert "settled first" in answer["message"]
+    assert site.is_open(ada)
+
+
+@pytest.mark.parametrize("href", ["javascript:alert(1)", "//evil.example", "http://x", "", "x"])
+def test_a_blocker_leads_nowhere_hostile(href):
+    with pytest.raises(ValueError, match="blocker leads"):
+        Blocker("text", href)
+
+
+@pytest.mark.parametrize("href", ["/a", "https://x.example/", "mailto:help@x.example"])
+def test_a_blocker_may_lead_to_a_contact(href):
+    """pitfalls P-93: who is blocked gets a way to ask."""
+    assert Blocker("text", href).href == href
+
+
+async def test_a_question_that_fails_closes_nothing_and_says_nothing(build, caplog):
+    def fail(*_):
+        raise LookupError("ada@example.org")
+
+    site, browser = await build(blockers=fail)
+    settings = await browser.get("/settings")
+    page = await browser.get(CLOSE)
+
+    assert (settings.status_code, page.status_code) == (200, 503)
+    assert "<form" not in settings.text
+    assert f'href="{CLOSE}"' in settings.text
+    assert "ada@" not in caplog.text
+    assert site.is_open(1)
+
+
+# ---------------------------------------------------------------- proof
+
+
+NO_PASSWORD = {"has_password": lambda *_: False}
+
+
+async def test_without_a_password_a_recent_sign_in_is_enough(build):
+    site, browser = await build(**NO_PASSWORD, recently_signed_in=lambda _: True)
+
+    page = (await browser.get(CLOSE)).text
+    answer = await browser.close_account(confirm="yes")
+
+    await site.closing.settled()
+    assert 'name="current_password"' not in page
+    assert 'name="confirm"' in page
+    assert answer.status_code == 303
+    assert not site.is_open(1)
+    with site.engine.connect() as connection:
+        actor = connection.scalar(text("SELECT actor FROM efface_closings"))
+    assert actor == "self-service by form, recent sign-in"
+
+
+@pytest.mark.parametrize("recent", [False, None, "yes", 1])
+async def test_without_either_the_page_leads_to_the_log_in(build, recent):
+    """Only True is a recent sign-in."""
+    site, browser = await build(
+        **NO_PASSWORD, recently_signed_in=lambda _: recent, log_in_path="/in"
+    )
+
+    page = (await browser.get(CLOSE)).text
+    answer = await browser.close_account(confirm="yes")
+
+    assert 'href="/in?return_to=%2Fusers%2Fsettings%2Fclose"' in page
+    assert "<form" not in page
+    assert "What goes" in page
+    assert answer.status_code == 403
+    assert "sign in again first" in answer.text
+    assert site.is_open(1)
+
+
+@pytest.mark.cases("SUD-02", "CLO-10")
+async def test_a_sign_in_that_has_aged_since_the_page_was_opened_is_refused(build):
+    ages = iter([True])
+
+    async def recently(_):
+        return next(ages, False)
+
+    site, browser = await build(**NO_PASSWORD, recently_signed_in=recently)
+    page = (await browser.get(CLOSE)).text
+    token = page.split('name="csrf-token" content="')[1].split('"')[0]
+
+    answer = await browser.post(CLOSE, data={"_csrf_token": token, "confirm": "yes"})
+
+    assert "<form" in page
+    assert answer.status_code == 403
+    assert site.is_open(1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"current_password": "ada@example.org"},
+        {"name": "Ada Lovelace"},
+        {"email": "ada@example.org"},
+        {"confirm": "ada@example.org"},
+        {"confirm": "DELETE"},
+    ],
+)
+async def test_what_others_can_know_proves_nothing(build, fields):
+    site, browser = await build()
+
+    answer = await browser.close_account(**{"confirm": "yes"} | fields)
+
+    assert answer.status_code == 422
+    assert site.is_open(1)
+
+
+async def test_who_has_a_password_is_asked_for_it_however_fresh_the_sign_in(build):
+    site, browser = await build(has_password=lambda *_: True, recently_signed_in=lambda _: True)
+
+    answer = await browser.close_account(confirm="yes")
+
+    assert answer.status_code == 422
+    assert site.is_open(1)
+
+
+@pytest.mark.cases("CLO-10")
+async def test_the_socket_asks_for_a_recent_sign_in_too(site, address, ada):
+    site.closing._finder.proofs._has_password = lambda *_: False
+    site.closing._finder.proofs._recently = lambda _: False
+    async with Browser(base_url=address) as browser:
+        await browser.sign_in(ada)
+        async with live(browser) as socket:
+            stale = await socket.ask("anonymize", RIGHT, id=1)
+            site.closing._finder.proofs._recently = lambda _: True
+            fresh = await socket.ask("anonymize", {"confirm": "yes"}, id=2)
+
+    assert stale["status"] == "refused"
+    assert "sign in again" in stale["message"]
+    assert fresh == {"ack": 2, "status": "ok"}
+    assert not site.is_open(ada)
+
+
+async def test_too_many_tries_are_told_to_wait(build):
+    def limited(*_):
+        raise TooManyTriesError(90)
+
+    site, browser = await build(reauthenticate=limited)
+
+    answer = await browser.close_account(**RIGHT)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "90")
+    assert "too many tries" in answer.text
+    assert site.is_open(1)
+
+
+def test_nobody_is_locked_in(tmp_path):
+    with pytest.raises(ValueError, match="recently_signed_in"):
+        Site(tmp_path / "site.db", has_password=lambda *_: False)
+
+
+def test_facts_are_values(site, ada):
+    facts = site.closing._finder.here(None, ada)
+
+    assert facts == dataclasses.replace(facts)
+    assert facts.blockers == ()
