@@ -50,7 +50,7 @@ from efface.errors import (
     PolicyFileError,
     UnreadableFileError,
 )
-from efface.policy.actions import ColumnAction, Generalize, Owned, RowAction, Unlink
+from efface.policy.actions import ColumnAction, Generalize, Generic, Owned, RowAction, Unlink
 from efface.policy.check import check
 from efface.policy.markers import Via
 from tests.schemas import forum
@@ -155,7 +155,8 @@ def test_every_action_and_link_of_the_vocabulary_survives(tmp_path):
         Unlink(), Generalize("year"), Generalize(3),
     }  # fmt: skip
     row_actions = {Delete(), Redact(), Revoke(), Retain("P1Y", Basis.CONTRACT, "x", start="a")}
-    links = {"a", ("a", "b"), Match("a", equals="t0.a"), Owned(by="t0.a")}
+    described = {Match("a", equals="t0.a"), Owned(by="t0.a"), Generic("a", "b", name="x")}
+    links = {"a", ("a", "b"), *described}
     assert {type(each) for each in column_actions} == set(get_args(ColumnAction))
     assert {type(each) for each in row_actions} == set(get_args(RowAction))
     assert {type(each) for each in links} == {get_origin(h) or h for h in get_args(Via)}

@@ -14,7 +14,7 @@ from django.db.models import Model
 from sqlalchemy import Column, Table
 
 from efface.errors import Problem
-from efface.policy.actions import ColumnAction, Match, Owned, Retain
+from efface.policy.actions import ColumnAction, Generic, Match, Owned, Retain
 from efface.policy.markers import (
     ColumnMark,
     LeavingMark,
@@ -164,10 +164,8 @@ class Names:
         """Return a link in names of the database."""
         if isinstance(via, tuple):
             return tuple(map(self.column, via))
-        if isinstance(via, Match):
-            return replace(via, column=self.column(via.column), equals=self._elsewhere(via.equals))
-        if isinstance(via, Owned):
-            return Owned(by=self._elsewhere(via.by))
+        if not isinstance(via, str):
+            return self._described(via)
         first, _, onward = via.partition(".")
         column = self.column(first)
         if not onward:
@@ -186,6 +184,28 @@ class Names:
         rest = there.via(onward)
         self.problems += there.problems
         return f"{column}.{rest}"
+
+    def _described(self, via: Match | Owned | Generic) -> Via:
+        if isinstance(via, Match):
+            return replace(via, column=self.column(via.column), equals=self._elsewhere(via.equals))
+        if isinstance(via, Owned):
+            return Owned(by=self._elsewhere(via.by))
+        return Generic(self.column(via.kind), self.column(via.key), self._kind(via))
+
+    def _kind(self, via: Generic) -> str:
+        """Return the name of a kind: that of a model, where the field refers to content types."""
+        fields = {each.name: each for each in self._model._meta.local_concrete_fields}
+        if via.kind not in fields or not fields[via.kind].is_relation:
+            return via.name
+        known: list[str] = [model._meta.label_lower for model in apps.get_models()]
+        wanted = via.name.lower()
+        found = [each for each in known if wanted in (each, each.partition(".")[2])]
+        if len(found) != 1:
+            labels = [model._meta.label for model in apps.get_models()]
+            text = f"{via.name} is not the label of a model.{did_you_mean(via.name, labels)}"
+            self.problems.append(Problem("E606", self._table, via.kind, text))
+            return via.name
+        return found[0]
 
     def _elsewhere(self, place: str) -> str:
         """Return ``app.Model.field`` or ``table.field`` as ``table.column``."""

@@ -15,6 +15,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
+AS_TEXT = "text_of_"
+"""What the name of a parameter begins with where the value is bound a second time, as text."""
 
 
 class Statement:
@@ -44,7 +46,7 @@ class Statement:
             bind = compiled.binds[name]
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if bind.required:
-                self._entries.append((bind.key, None, process))
+                self._entries.append((bind.key.removeprefix(AS_TEXT), None, process))
             else:
                 value = bind.effective_value
                 self._entries.append((None, process(value) if process else value, None))

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, bindparam, select, text, update
 from sqlalchemy.engine import Dialect
 
-from efface.graph import Graph, Hop, Reach
+from efface.graph import Graph, Reach
+from efface.graph.hops import Hop
 from efface.plan.compiled import Statement
 from efface.plan.dialects import lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner

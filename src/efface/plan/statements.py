@@ -15,11 +15,15 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     FromClause,
+    String,
     Table,
     TableClause,
     Text,
+    TypeDecorator,
+    Uuid,
     and_,
     bindparam,
+    case,
     cast,
     column,
     exists,
@@ -35,8 +39,11 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
-from efface.graph import Hop, Path
+from efface.graph import Path
+from efface.graph.hops import Hop
+from efface.plan.compiled import AS_TEXT
 from efface.plan.dialects import Token, among
 from efface.policy.actions import (
     HEXADECIMAL,
@@ -57,6 +64,17 @@ def bare(source: Table) -> TableClause:
     return table(source.name, *columns, schema=source.schema)
 
 
+class KeyAsText(TypeDecorator[Any]):
+    """A key as text, the way it is printed."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
+        """Return *value* as text."""
+        return None if value is None else str(value)
+
+
 @dataclass(frozen=True)
 class Subjects:
     """How statements name the people: by one value each, or by an array for many at once."""
@@ -72,9 +90,13 @@ class Subjects:
         Links by value have parameters of their own: a blank or a placeholder matches nothing.
         """
         name = f"{'match' if by_value else 'subject'}_{theirs.name}"
+        type_: TypeEngine[Any] = theirs.type
+        if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(type_), String):
+            # A generic pair may keep keys of any type as text.
+            name, type_ = AS_TEXT + name, KeyAsText()
         if self.many:
-            return among(self.dialect, mine, name, theirs.type)
-        return mine == bindparam(name, type_=theirs.type)
+            return among(self.dialect, mine, name, type_)
+        return mine == bindparam(name, type_=type_)
 
     def reached(self, path: Path, here: FromClause) -> Condition:
         """Return the condition that *path* leads from a row of *here* to a subject."""
@@ -85,10 +107,11 @@ class Subjects:
         columns = [here.c[c.name] for c in hop.columns]
         if not onward:
             return and_(
+                of_kind(hop, here),
                 *(
                     self.equal(mine, theirs, by_value=hop.by_value)
                     for mine, theirs in zip(columns, hop.target_columns, strict=True)
-                )
+                ),
             )
         there = bare(hop.target).alias()
         targets = [there.c[c.name] for c in hop.target_columns]
@@ -107,6 +130,32 @@ class Subjects:
         )
 
 
+def of_kind(hop: Hop, here: FromClause) -> Condition:
+    """Return the condition that a row of *here* is about people, as far as *hop* tells."""
+    if hop.kind is None:
+        return true()
+    column, kind = here.c[hop.kind.column.name], hop.kind
+    if kind.refers_to is None:
+        return column == literal(kind.names[0], column.type)
+    kinds = bare(kind.refers_to.table)
+    named = (
+        kinds.c[c.name] == literal(n, c.type) for c, n in zip(kind.columns, kind.names, strict=True)
+    )
+    return column.in_(select(kinds.c[kind.refers_to.name]).where(*named))
+
+
+def _key(hop: Hop, here: FromClause, named: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the key in a row of a generic pair as the subject's table has it."""
+    type_ = hop.target_columns[0].type
+    if isinstance(unwrapped(named.type), String) and not isinstance(unwrapped(type_), String):
+        if isinstance(unwrapped(type_), Uuid):
+            # Printed with hyphens; SQLite keeps it without.
+            named = func.replace(named, "-", "")
+        named = cast(named, type_)
+    # Only there: what other kinds have for a key may be no such value.
+    return case((of_kind(hop, here), named))
+
+
 def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
     """Return the value by which a row of *here* names its subject, at the end of *path*."""
     return _owner(path.hops, here)
@@ -115,7 +164,8 @@ def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
 def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
     hop, *onward = hops
     if not onward:
-        return here.c[hop.columns[0].name]
+        named = here.c[hop.columns[0].name]
+        return named if hop.kind is None else _key(hop, here, named)
     there = bare(hop.target).alias()
     joined = and_(
         *(

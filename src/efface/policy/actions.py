@@ -263,3 +263,20 @@ class Owned:
     def __str__(self) -> str:
         """Return the link as the plan shows it."""
         return self.by
+
+
+@dataclass(frozen=True, slots=True)
+class Generic:
+    """A link by a pair of columns: ``kind`` says whose key stands in ``key``.
+
+    Where ``kind`` is text, ``name`` is what stands there for people. Where it refers to a table
+    of kinds, ``name`` holds the values of that table's unique key, with dots between them.
+    """
+
+    kind: str
+    key: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return the link as the plan shows it."""
+        return f"{self.key} where {self.kind} = {self.name}"

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, Enum, PrimaryKeyConstraint, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Column,
+    Enum,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -19,6 +28,12 @@ def is_text(column: Column[Any]) -> bool:
     """Return whether *column* holds free text; enumerations do not."""
     type_ = unwrapped(column.type)
     return isinstance(type_, String) and not isinstance(type_, Enum)
+
+
+def same_kind(one: Column[Any], other: Column[Any]) -> bool:
+    """Return whether both hold numbers, or both UUIDs, so that values can be equal."""
+    types = (unwrapped(one.type), unwrapped(other.type))
+    return any(all(isinstance(type_, kind) for type_ in types) for kind in (Integer, Uuid))
 
 
 def is_json(column: Column[Any]) -> bool:

@@ -14,9 +14,17 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.schema import SchemaItem
 
-from efface.policy.actions import ColumnAction, Delete, Match, Owned, Redact, RowAction
+from efface.policy.actions import (
+    ColumnAction,
+    Delete,
+    Generic,
+    Match,
+    Owned,
+    Redact,
+    RowAction,
+)
 
-Via = str | tuple[str, ...] | Match | Owned
+Via = str | tuple[str, ...] | Match | Owned | Generic
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,9 @@ def on_leaving(
 
     Args:
         action: What happens to those rows.
-        via: The referring column (or tuple of columns), a `Match` or `Owned`. Through another
-            table: the column that refers to it; with several links there, ``"column.link"``.
+        via: The referring column (or tuple of columns), a `Match`, `Owned` or `Generic`.
+            Through another table: the column that refers to it; with several links there,
+            ``"column.link"``.
         identifiers: Columns that hold former or secondary identifiers of the person.
         not_personal: Columns decided as not personal.
     """

@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import Column, Enum, Integer, Uuid
 
 from efface.errors import Problem
-from efface.policy.actions import Clear, ColumnAction, Match, Placeholder, Redact, Replace, Unlink
+from efface.policy.actions import (
+    Clear,
+    ColumnAction,
+    Generic,
+    Match,
+    Placeholder,
+    Redact,
+    Replace,
+    Unlink,
+)
 from efface.policy.columns import is_json, is_text, is_unique, unwrapped
 from efface.policy.markers import ColumnMark, Via
 from efface.policy.rules import Policy, TableRule
@@ -110,6 +119,8 @@ def link_columns(via: Via) -> tuple[str, ...]:
     """Return the columns of the table itself that refer, and so need no decision."""
     if isinstance(via, str):
         return (via.split(".")[0],)
+    if isinstance(via, Generic):
+        return (via.kind, via.key)
     # By value, the column may itself name the person: it needs a decision of its own.
     return via if isinstance(via, tuple) else ()
 

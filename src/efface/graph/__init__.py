@@ -8,25 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import Table
 
 from efface.errors import Problem
-from efface.policy.actions import Clear, Delete, Match, Owned, Revoke, Unlink
+from efface.graph.hops import Hop, NoPath, first_hop, names_of, reference_hop
+from efface.policy.actions import Clear, Delete, Owned, Revoke, Unlink
 from efface.policy.markers import LeavingMark, Via
 from efface.policy.rules import Policy, TableRule
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One step towards the subject: columns here equal columns there."""
-
-    table: Table
-    columns: tuple[Column[Any], ...]
-    target: Table
-    target_columns: tuple[Column[Any], ...]
-    by_value: bool
 
 
 @dataclass(frozen=True)
@@ -47,9 +36,9 @@ class Path:
 
     def __str__(self) -> str:
         """Return the path as ``invoices.order_id → orders.user_id → users.id``."""
-        places = [f"{hop.table.fullname}.{_names(hop.columns)}" for hop in self.hops]
+        places = [f"{hop.table.fullname}.{names_of(hop.columns)}" for hop in self.hops]
         last = self.hops[-1]
-        return " → ".join([*places, f"{last.target.fullname}.{_names(last.target_columns)}"])
+        return " → ".join([*places, f"{last.target.fullname}.{names_of(last.target_columns)}"])
 
 
 @dataclass(frozen=True)
@@ -79,14 +68,6 @@ class Graph:
     first: frozenset[str]
 
 
-class _NoPath(Exception):  # noqa: N818  # never leaves this module
-    """A link that cannot be followed; becomes a `Problem`."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code, self.text = code, text
-
-
 def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
     """Return the graph of *policy* and everything that is wrong with its links."""
     problems: list[Problem] = []
@@ -96,7 +77,7 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
         for mark in rule.leavings:
             try:
                 hops = tuple(_hops(policy, rule.table, mark.via, frozenset()))
-            except _NoPath as error:
+            except NoPath as error:
                 problems.append(Problem(error.code, name, None, error.text))
             else:
                 found.append(Reach(mark, Path(hops)))
@@ -116,14 +97,14 @@ def _hops(
     policy: Policy, table: Table, via: Via, seen: frozenset[tuple[str, Via]]
 ) -> Iterator[Hop]:
     if (table.fullname, via) in seen:
-        raise _NoPath("E201", f"The link through {table.fullname} runs in a circle.")
-    hop, onward = _first_hop(policy, table, via)
+        raise NoPath("E201", f"The link through {table.fullname} runs in a circle.")
+    hop, onward = first_hop(policy, table, via)
     yield hop
     if hop.target is policy.subject_table:
         return
     rule = policy.tables[hop.target.fullname]
     if not rule.leavings:
-        raise _NoPath(
+        raise NoPath(
             "E201",
             f"The link {via} arrives at {rule.name}, and nothing leads from there to "
             f"{policy.subject_table.fullname}. Give {rule.name} a link of its own.",
@@ -133,83 +114,8 @@ def _hops(
         links = [link for link in links if link == onward]
     if len(links) != 1:
         choices = " or ".join(f'via="{via}.{mark.via}"' for mark in rule.leavings)
-        raise _NoPath("E202", f"{rule.name} has several links; name the one meant: {choices}.")
+        raise NoPath("E202", f"{rule.name} has several links; name the one meant: {choices}.")
     yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
-
-
-def _first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
-    if isinstance(via, Match):
-        return _match_hop(policy, table, via), None
-    if isinstance(via, Owned):
-        return _owned_hop(policy, table, via), None
-    onward = None
-    names = via if isinstance(via, tuple) else (via,)
-    if isinstance(via, str) and "." in via:
-        first, onward = via.split(".", 1)
-        names = (first,)
-    for name in names:
-        if name not in table.c:
-            raise _NoPath("E201", f"The link {via} names {name}, which is not a column.")
-    targets = [
-        constraint
-        for constraint in table.foreign_key_constraints
-        if tuple(constraint.column_keys) == names
-    ]
-    if not targets:
-        raise _NoPath(
-            "E201",
-            f"No foreign key starts at {_joined(names)}. Add one, or say which values match: "
-            f'via=Match("{names[0]}", equals="table.column").',
-        )
-    return _reference_hop(policy, table, targets[0]), onward
-
-
-def _reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint) -> Hop:
-    target = constraint.referred_table
-    if target.fullname not in policy.tables:
-        raise _NoPath("E201", f"{target.fullname} is not a table of this policy.")
-    columns = tuple(element.parent for element in constraint.elements)
-    return Hop(table, columns, target, tuple(e.column for e in constraint.elements), False)
-
-
-def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
-    target_name, _, target_column = via.equals.rpartition(".")
-    if via.column not in table.c:
-        raise _NoPath("E201", f"Match names {via.column}, which is not a column.")
-    if target_name not in policy.tables:
-        raise _NoPath("E201", f"Match names {via.equals}, which is not a column of a table here.")
-    target = policy.tables[target_name].table
-    if target_column not in target.c:
-        raise _NoPath("E201", f"Match names {via.equals}, which is not a column.")
-    column = target.c[target_column]
-    elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
-    if elsewhere:
-        place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
-        raise _NoPath(
-            "E201",
-            f"{via.column} refers to {place}, so its values are not those of {via.equals}. "
-            f'Follow the reference: via="{via.column}".',
-        )
-    if not via.shared and not _is_unique(column):
-        raise _NoPath(
-            "E201",
-            f"Values of {via.equals} may belong to several people, so this link could reach the "
-            f'rows of others. Make it unique, or say so: Match("{via.column}", '
-            f'equals="{via.equals}", shared=True).',
-        )
-    return Hop(table, (table.c[via.column],), target, (column,), True)
-
-
-def _owned_hop(policy: Policy, table: Table, via: Owned) -> Hop:
-    name, _, column = via.by.rpartition(".")
-    if name not in policy.tables or column not in policy.tables[name].table.c:
-        raise _NoPath("E201", f"Owned names {via.by}, which is not a column of a table here.")
-    by = policy.tables[name].table
-    for constraint in by.foreign_key_constraints:
-        if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
-            referring = _reference_hop(policy, by, constraint)
-            return Hop(table, referring.target_columns, by, referring.columns, False)
-    raise _NoPath("E201", f"{via.by} does not refer to {table.fullname}.")
 
 
 def _with_sharers(
@@ -221,7 +127,7 @@ def _with_sharers(
     for name, rule in policy.tables.items():
         for constraint in rule.table.foreign_key_constraints:
             if constraint.referred_table is table:
-                hop = _reference_hop(policy, rule.table, constraint)
+                hop = reference_hop(policy, rule.table, constraint)
                 sharers.append(
                     (
                         Hop(table, hop.target_columns, rule.table, hop.columns, False),
@@ -255,25 +161,6 @@ def _owned_problems(policy: Policy, owned: tuple[Reach, ...]) -> Iterator[Proble
             yield Problem("E103", name, None, text, "personal(Unlink())")
 
 
-def _is_unique(column: Column[Any]) -> bool:
-    table = column.table
-    if column.unique or (column.primary_key and len(table.primary_key.columns) == 1):
-        return True
-    unique = [
-        constraint
-        for constraint in table.constraints
-        if isinstance(constraint, (UniqueConstraint, PrimaryKeyConstraint))
-    ]
-    if any([c.name for c in constraint.columns] == [column.name] for constraint in unique):
-        return True
-    # A unique index on lower(email) is stricter than one on email: it is unique as well.
-    return any(
-        index.unique and {c.name for c in index.columns} == {column.name}
-        for index in table.indexes
-        if not any(options.get("where") is not None for options in index.dialect_options.values())
-    )
-
-
 def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) -> Iterator[Problem]:
     """Yield why the person's row cannot be deleted: some row that refers to it stays."""
     if not policy.removes_subject:
@@ -293,7 +180,7 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         for constraint in rule.table.foreign_key_constraints:
             columns = tuple(element.parent for element in constraint.elements)
             if constraint.referred_table is subject and (name, columns) not in declared:
-                kept.setdefault(name, f"{_names(columns)} refers to it and no link says so")
+                kept.setdefault(name, f"{names_of(columns)} refers to it and no link says so")
     for name, reason in kept.items():
         text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
         paste = "data_subject()    # redacts the row and leaves a tombstone"
@@ -367,11 +254,3 @@ def _deepest_first(
     for name in sorted(tables, key=lambda n: (-depth[n], n)):
         visit(name)
     return tuple(tables[name] for name in ordered)
-
-
-def _names(columns: tuple[Column[Any], ...]) -> str:
-    return _joined(tuple(column.name for column in columns))
-
-
-def _joined(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"({', '.join(names)})"

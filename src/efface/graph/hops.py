@@ -1,0 +1,187 @@
+"""One link as one step: along a foreign key, by value, to an owned row, by a generic pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from efface.policy.actions import Generic, Match, Owned
+from efface.policy.columns import is_text, same_kind
+from efface.policy.markers import Via
+from efface.policy.rules import Policy
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the rows of a generic pair have in common: a text, or a row in a table of kinds.
+
+    ``names`` are the values that ``columns`` have for people, in the pair's own table or in the
+    one that ``column`` refers to by ``refers_to``.
+    """
+
+    column: Column[Any]
+    columns: tuple[Column[Any], ...]
+    names: tuple[str, ...]
+    refers_to: Column[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step towards the subject: columns here equal columns there."""
+
+    table: Table
+    columns: tuple[Column[Any], ...]
+    target: Table
+    target_columns: tuple[Column[Any], ...]
+    by_value: bool
+    kind: Kind | None = None
+
+
+class NoPath(Exception):  # noqa: N818  # never leaves this package
+    """A link that cannot be followed; becomes a `Problem`."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
+    """Return the hop that a link stands for, and the link to go on by where it names one.
+
+    Raises:
+        NoPath: the link names what does not exist, or what cannot be followed.
+    """
+    if isinstance(via, Match):
+        return _match_hop(policy, table, via), None
+    if isinstance(via, Owned):
+        return _owned_hop(policy, table, via), None
+    if isinstance(via, Generic):
+        return _generic_hop(policy, table, via), None
+    onward = None
+    names = via if isinstance(via, tuple) else (via,)
+    if isinstance(via, str) and "." in via:
+        first, onward = via.split(".", 1)
+        names = (first,)
+    for name in names:
+        if name not in table.c:
+            raise NoPath("E201", f"The link {via} names {name}, which is not a column.")
+    targets = [
+        constraint
+        for constraint in table.foreign_key_constraints
+        if tuple(constraint.column_keys) == names
+    ]
+    if not targets:
+        raise NoPath(
+            "E201",
+            f"No foreign key starts at {joined(names)}. Add one, or say which values match: "
+            f'via=Match("{names[0]}", equals="table.column").',
+        )
+    return reference_hop(policy, table, targets[0]), onward
+
+
+def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint) -> Hop:
+    """Return the hop along a foreign key."""
+    target = constraint.referred_table
+    if target.fullname not in policy.tables:
+        raise NoPath("E201", f"{target.fullname} is not a table of this policy.")
+    columns = tuple(element.parent for element in constraint.elements)
+    return Hop(table, columns, target, tuple(e.column for e in constraint.elements), False)
+
+
+def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
+    target_name, _, target_column = via.equals.rpartition(".")
+    if via.column not in table.c:
+        raise NoPath("E201", f"Match names {via.column}, which is not a column.")
+    if target_name not in policy.tables:
+        raise NoPath("E201", f"Match names {via.equals}, which is not a column of a table here.")
+    target = policy.tables[target_name].table
+    if target_column not in target.c:
+        raise NoPath("E201", f"Match names {via.equals}, which is not a column.")
+    column = target.c[target_column]
+    elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
+    if elsewhere:
+        place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
+        raise NoPath(
+            "E201",
+            f"{via.column} refers to {place}, so its values are not those of {via.equals}. "
+            f'Follow the reference: via="{via.column}".',
+        )
+    if not via.shared and not _is_unique(column):
+        raise NoPath(
+            "E201",
+            f"Values of {via.equals} may belong to several people, so this link could reach the "
+            f'rows of others. Make it unique, or say so: Match("{via.column}", '
+            f'equals="{via.equals}", shared=True).',
+        )
+    return Hop(table, (table.c[via.column],), target, (column,), True)
+
+
+def _owned_hop(policy: Policy, table: Table, via: Owned) -> Hop:
+    name, _, column = via.by.rpartition(".")
+    if name not in policy.tables or column not in policy.tables[name].table.c:
+        raise NoPath("E201", f"Owned names {via.by}, which is not a column of a table here.")
+    by = policy.tables[name].table
+    for constraint in by.foreign_key_constraints:
+        if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
+            referring = reference_hop(policy, by, constraint)
+            return Hop(table, referring.target_columns, by, referring.columns, False)
+    raise NoPath("E201", f"{via.by} does not refer to {table.fullname}.")
+
+
+def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
+    for name in (via.kind, via.key):
+        if name not in table.c:
+            raise NoPath("E201", f"Generic names {name}, which is not a column.")
+    subject, column = policy.subject_table, table.c[via.key]
+    key = tuple(subject.primary_key.columns)
+    if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
+        raise NoPath("E201", f"{via.key} cannot hold the primary key of {subject.fullname}.")
+    return Hop(table, (column,), subject, key, False, _kind(table.c[via.kind], via))
+
+
+def _kind(column: Column[Any], via: Generic) -> Kind:
+    if is_text(column):
+        return Kind(column, (column,), (via.name,))
+    names = tuple(via.name.split("."))
+    for reference in column.foreign_keys:
+        kinds = reference.column.table
+        for constraint in kinds.constraints:
+            columns = tuple(constraint.columns) if isinstance(constraint, UniqueConstraint) else ()
+            if len(columns) == len(names) and all(map(is_text, columns)):
+                return Kind(column, columns, names, reference.column)
+    raise NoPath(
+        "E201",
+        f"{via.kind} is no text and refers to no table with a unique key of {len(names)} texts, "
+        f"so {via.name} is nothing it could hold.",
+    )
+
+
+def _is_unique(column: Column[Any]) -> bool:
+    table = column.table
+    if column.unique or (column.primary_key and len(table.primary_key.columns) == 1):
+        return True
+    unique = [
+        constraint
+        for constraint in table.constraints
+        if isinstance(constraint, (UniqueConstraint, PrimaryKeyConstraint))
+    ]
+    if any([c.name for c in constraint.columns] == [column.name] for constraint in unique):
+        return True
+    # A unique index on lower(email) is stricter than one on email: it is unique as well.
+    return any(
+        index.unique and {c.name for c in index.columns} == {column.name}
+        for index in table.indexes
+        if not any(options.get("where") is not None for options in index.dialect_options.values())
+    )
+
+
+def names_of(columns: tuple[Column[Any], ...]) -> str:
+    """Return the names of *columns* as a path shows them."""
+    return joined(tuple(column.name for column in columns))
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """Return one name as it is, and several in parentheses."""
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"

@@ -1,0 +1,187 @@
+"""Generic pairs: a kind and a key, as text, as numbers, or by a table of kinds."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    insert,
+    select,
+)
+
+from efface import (
+    Delete,
+    Eraser,
+    Generic,
+    Placeholder,
+    Policy,
+    Redact,
+    Replace,
+    data_subject,
+    on_leaving,
+    personal,
+    unrelated,
+)
+
+
+class World:
+    """People and things with the same keys, and one log about both."""
+
+    def __init__(self, engine, *, key=BigInteger, reference=None, by_table=False):
+        self.engine, self.metadata = engine, MetaData()
+        self.users = Table(
+            "users",
+            self.metadata,
+            Column("id", key, primary_key=True),
+            Column("email", String(80), personal(Placeholder.email()), unique=True),
+            Column("deleted_at", DateTime(timezone=True)),
+            data_subject(identifiers=["email"]),
+        )
+        if by_table:
+            self.kinds = Table(
+                "kinds",
+                self.metadata,
+                Column("id", Integer, primary_key=True),
+                Column("app", String(20)),
+                Column("model", String(20)),
+                UniqueConstraint("app", "model"),
+                unrelated(because="names of kinds"),
+            )
+        kind = Column("kind", *([ForeignKey("kinds.id")] if by_table else [String(20)]))
+        via = Generic("kind", "object_id", name="site.user" if by_table else "user")
+        self.log = Table(
+            "log",
+            self.metadata,
+            Column("id", Integer, primary_key=True),
+            Column("actor_id", key, ForeignKey("users.id")),
+            kind,
+            Column("object_id", reference or String(64)),
+            Column("label", Text, personal(Replace(""), via=via), nullable=False),
+            on_leaving(Redact(), via="actor_id"),
+            on_leaving(Redact(), via=via),
+        )
+        self.metadata.create_all(engine)
+        self.eraser = Eraser(Policy.from_metadata(self.metadata), key="a key for the tests")
+        self.eraser.create_tables(engine)
+
+    def fill(self, table, *rows):
+        with self.engine.begin() as connection:
+            connection.execute(insert(table), list(rows))
+
+    def close(self, *keys):
+        with self.engine.begin() as connection:
+            return self.eraser.close_accounts(connection, keys, actor="test")
+
+    def close_one(self, key):
+        with self.engine.begin() as connection:
+            return self.eraser.close_account(connection, key, actor="test")
+
+    def labels(self):
+        with self.engine.connect() as connection:
+            return connection.scalars(select(self.log.c.label).order_by(self.log.c.id)).all()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (BigInteger, String(64), 1, 2),
+        (BigInteger, Integer, 1, 2),
+        (Uuid, String(64), UUID(int=1), uuid4()),
+    ],
+)
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_a_pair_never_takes_the_same_key_of_another_kind(database, keys, many):
+    key, reference, first, second = keys
+    world = World(database, key=key, reference=reference)
+    world.fill(world.users, {"id": first, "email": "ada@x.org"}, {"id": second, "email": "g@x.org"})
+    as_kept = str if isinstance(reference, String) else int
+    row = {"actor_id": second, "kind": "user", "object_id": as_kept(first)}
+    world.fill(
+        world.log,
+        {**row, "id": 1, "label": "ada@x.org joined"},
+        {**row, "id": 2, "kind": "product", "label": "a chair"},
+        {**row, "id": 3, "object_id": as_kept(second), "label": "g@x.org joined"},
+    )
+
+    if many:
+        world.close(first)
+    else:
+        world.close_one(first)
+
+    assert world.labels() == ["", "a chair", "g@x.org joined"]
+
+
+def test_keys_of_other_kinds_may_be_any_text(database):
+    world = World(database)
+    world.fill(world.users, {"id": 1, "email": "ada@x.org"}, {"id": 2, "email": "g@x.org"})
+    world.fill(
+        world.log,
+        {"id": 1, "actor_id": 1, "kind": "page", "object_id": "about", "label": "About us"},
+        {"id": 2, "actor_id": 1, "kind": "user", "object_id": "1", "label": "ada@x.org"},
+        {"id": 3, "actor_id": None, "kind": None, "object_id": None, "label": "nothing"},
+    )
+
+    world.close(1, 2)
+
+    assert world.labels() == ["About us", "", "nothing"]
+
+
+def test_a_kind_may_be_a_row_in_a_table_of_kinds(database):
+    world = World(database, by_table=True)
+    world.fill(
+        world.kinds,
+        {"id": 7, "app": "site", "model": "user"},
+        {"id": 8, "app": "shop", "model": "user"},
+    )
+    world.fill(world.users, {"id": 1, "email": "ada@x.org"})
+    world.fill(
+        world.log,
+        {"id": 1, "actor_id": None, "kind": 7, "object_id": "1", "label": "ada@x.org"},
+        {"id": 2, "actor_id": None, "kind": 8, "object_id": "1", "label": "of the shop"},
+    )
+
+    world.close_one(1)
+
+    assert world.labels() == ["", "of the shop"]
+
+
+@pytest.mark.parametrize(
+    ("via", "sentence"),
+    [
+        (Generic("sort", "key", name="user"), "Generic names sort"),
+        (Generic("kind", "moment", name="user"), "moment cannot hold the primary key"),
+        (Generic("moment", "key", name="user"), "moment is no text and refers to no table"),
+    ],
+)
+def test_a_pair_that_cannot_be_followed_is_refused(via, sentence):
+    metadata = MetaData()
+    Table(
+        "users",
+        metadata,
+        Column("id", BigInteger, primary_key=True),
+        Column("deleted_at", DateTime),
+        data_subject(),
+    )
+    Table(
+        "log",
+        metadata,
+        Column("id", BigInteger, primary_key=True),
+        Column("kind", String(20)),
+        Column("key", BigInteger),
+        Column("moment", DateTime),
+        on_leaving(Delete(), via=via),
+    )
+
+    problems = Eraser(Policy.from_metadata(metadata), key="a key for the tests").check()
+
+    assert [p.text for p in problems if p.code == "E201" and sentence in p.text]
