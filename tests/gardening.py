@@ -12,6 +12,7 @@ def test_something(garden):
 import json
 import re
 import shutil
+from base64 import b64encode
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -22,6 +23,7 @@ import anyio.from_thread
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from itsdangerous import TimestampSigner
 from sqlalchemy import func, select, text
 from websockets.sync.client import connect
 
@@ -256,6 +258,11 @@ class Garden:
         """Close an account, past the web."""
         with self.sessions.begin() as session:
             return users.anonymize_user(session, user_id, actor="a test")
+
+    def session_cookie(self, **session):
+        """Return a session cookie as the site signs it."""
+        data = b64encode(json.dumps(session).encode())
+        return TimestampSigner(SECRET).sign(data).decode()
 
     def link(self, email="ada@garden.example"):
         """Return the path in the latest mail to an address."""

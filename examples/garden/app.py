@@ -76,6 +76,7 @@ def create_app(
     app.state.templates = templates = Jinja2Templates(HERE / "templates")
     templates.env.globals["csrf_token"] = csrf_token
     templates.env.globals["csrf_field"] = csrf_field
+    templates.env.globals["is_magic"] = site.profile == "magic"
     templates.env.globals["account_closing"] = closing.section
 
     for part in (pages, registration, log_in, passwords, settings):

@@ -10,6 +10,15 @@ class MissingSecretError(Exception):
     """The site has no secret, and without one it cannot sign its cookies."""
 
 
+class UnknownProfileError(ValueError):
+    """There is no such way to log in."""
+
+
+# With "password" one joins with a password; with "magic" a link by mail logs in, and a password
+# may be set later.
+PROFILES = ("password", "magic")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The address of the database, the secret, and whether this is a developer's machine.
@@ -23,7 +32,13 @@ class Settings:
     secret: str = field(repr=False)
     dev: bool = False
     url: str = ""
+    profile: str = "password"
     redis_url: str = field(default="", repr=False)  # it may hold a password
+
+    def __post_init__(self) -> None:
+        """Refuse a profile that does not exist."""
+        if self.profile not in PROFILES:
+            raise UnknownProfileError(f"GARDEN_PROFILE is one of: {', '.join(PROFILES)}.")
 
     @property
     def efface_key(self) -> bytes:
@@ -54,5 +69,6 @@ class Settings:
             secret=secret,
             dev=dev,
             url=environment.get("GARDEN_URL", "").rstrip("/"),
+            profile=environment.get("GARDEN_PROFILE") or "password",
             redis_url=environment.get("GARDEN_REDIS_URL", ""),
         )

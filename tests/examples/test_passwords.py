@@ -127,3 +127,16 @@ def test_members_who_are_logged_in_are_led_away(garden, ada, link):
 
     assert browser.open("/users/reset_password").headers["location"] == "/"
     assert browser.open(link).headers["location"] == "/"
+
+
+def test_a_new_password_is_told_to_its_owner_and_a_link_proves_the_address(garden):
+    """tutorial:RT-20, tutorial:P6"""
+    ada = garden.member(confirmed=False)
+    attacker = garden.signed_in()
+    link = f"/users/reset_password/{garden.token(ada, tokens.RESET_PASSWORD)}"
+
+    garden.browser().submit(link, password=NEW, password_confirmation=NEW)
+
+    assert [mail.subject for mail in garden.mailbox.to(EMAIL)] == ["Your password was changed"]
+    assert garden.row(ada)["confirmed_at"] is not None
+    assert not attacker.is_signed_in

@@ -222,3 +222,44 @@ def test_a_changed_address_makes_older_links_worthless(garden):
     garden.browser().submit(link)
 
     assert garden.row(ada)["confirmed_at"] is None
+
+
+def test_a_password_planted_before_the_address_was_proven_is_worth_nothing_after(garden):
+    """tutorial:P6: a stranger joins with Ada's address, and she confirms it."""
+    ada = garden.member(confirmed=False)
+    stranger, owner = garden.signed_in(remember_me="true"), garden.browser()
+    others = garden.token(ada, tokens.RESET_PASSWORD)
+
+    owner.submit(f"/users/confirm/{garden.token(ada, 'confirm')}")
+
+    assert "set a password of your own" in owner.notice
+    assert garden.row(ada)["confirmed_at"] is not None
+    assert garden.row(ada)["hashed_password"] is None
+    assert garden.count("users_tokens") == 0
+    assert not stranger.is_signed_in
+    assert stranger.log_in(EMAIL).status_code == 422
+    assert owner.open(f"/users/reset_password/{others}").status_code == 303
+
+
+def test_whoever_is_logged_in_with_the_password_keeps_it(garden):
+    """tutorial:P6"""
+    ada = garden.member(confirmed=False)
+    owner, elsewhere = garden.signed_in(), garden.signed_in()
+
+    owner.submit(f"/users/confirm/{garden.token(ada, 'confirm')}")
+
+    assert owner.notice == "Your address is confirmed."
+    assert owner.is_signed_in
+    assert elsewhere.is_signed_in
+    assert garden.browser().log_in(EMAIL).status_code == 303
+
+
+def test_somebody_else_who_is_logged_in_is_not_the_owner_of_the_password(garden):
+    ada = garden.member(confirmed=False)
+    garden.member("grace@garden.example")
+    grace = garden.signed_in("grace@garden.example")
+
+    grace.submit(f"/users/confirm/{garden.token(ada, 'confirm')}")
+
+    assert garden.row(ada)["hashed_password"] is None
+    assert grace.is_signed_in

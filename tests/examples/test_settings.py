@@ -42,7 +42,8 @@ def test_a_new_address_is_mailed_and_nothing_changes_before_the_link(garden, ada
 
     assert answer.headers["location"] == PATH
     assert NEW_EMAIL in browser.notice
-    assert [mail.to for mail in garden.mailbox.all()] == [NEW_EMAIL]
+    assert [mail.to for mail in garden.mailbox.all()] == [NEW_EMAIL, EMAIL]
+    assert NEW_EMAIL not in garden.mailbox.to(EMAIL)[0].text
     assert garden.row(ada)["email"] == EMAIL
     contexts = garden.rows("SELECT context, sent_to FROM users_tokens WHERE sent_to IS NOT NULL")
     assert contexts == [{"context": "change_email", "sent_to": NEW_EMAIL}]
@@ -87,6 +88,7 @@ def test_the_link_changes_the_address_once(garden, ada, browser, link):
     browser.open(link)
 
     assert first == "Your address is changed."
+    assert [mail.subject for mail in garden.mailbox.to(EMAIL)] == ["Your address was changed"]
     assert "not valid" in browser.notice
     assert garden.row(ada)["email"] == NEW_EMAIL
     assert garden.rows("SELECT * FROM users_tokens WHERE context = 'change_email'") == []
@@ -141,6 +143,7 @@ def test_a_new_password_logs_out_every_other_browser(garden, ada, browser):
     assert not other.remembers
     assert garden.count("users_tokens") == 1
     assert garden.browser().log_in(EMAIL, NEW).status_code == 303
+    assert [mail.subject for mail in garden.mailbox.to(EMAIL)] == ["Your password was changed"]
 
 
 @pytest.mark.cases("SET-07")

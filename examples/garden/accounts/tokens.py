@@ -28,17 +28,19 @@ from sqlalchemy.orm import Session
 
 from garden.models import User, UserToken, UTCDateTime
 
-SESSION, CONFIRM, RESET_PASSWORD, CHANGE_EMAIL = (
+SESSION, CONFIRM, RESET_PASSWORD, CHANGE_EMAIL, LOG_IN = (
     "session",
     "confirm",
     "reset_password",
     "change_email",
+    "log_in",
 )
 VALID_FOR = {
     SESSION: timedelta(days=14),
     CONFIRM: timedelta(days=7),
     RESET_PASSWORD: timedelta(hours=1),
     CHANGE_EMAIL: timedelta(days=1),
+    LOG_IN: timedelta(minutes=15),
 }
 # A session token is replaced after this time, and requests that were under way with the old one
 # are still answered.
@@ -205,6 +207,12 @@ def get_new_email(session: Session, user: User, secret: str) -> str | None:
     """Return the new address that *user* proved with a link; another's link proves nothing."""
     query = _users(session, secret, CHANGE_EMAIL).where(User.id == user.id)
     return session.scalars(query.with_only_columns(UserToken.sent_to)).one_or_none()
+
+
+def use_up(session: Session, secret: str, context: str) -> bool:
+    """Delete a link; return whether this is the one time it is used."""
+    used = session.scalars(delete(UserToken).where(*_is(secret, context)).returning(UserToken.id))
+    return used.first() is not None
 
 
 def delete_user_tokens(session: Session, user: User, *contexts: str) -> None:

@@ -106,11 +106,11 @@ def register_user(
     session: Session,
     *,
     email: str,
-    password: str,
+    password: str | None,
     password_confirmation: str | None = None,
     name: str = "",
 ) -> User:
-    """Return a new member, whose address is not confirmed yet.
+    """Return a new member, whose address is not confirmed yet; some have no password.
 
     Raises:
         FormError: a field is wrong, or the address is taken; in a race the transaction of the
@@ -120,7 +120,7 @@ def register_user(
     errors = FormError(
         email=email_error(email),
         name=name_error(name),
-        password=password_error(password),
+        password=None if password is None else password_error(password),
         password_confirmation=confirmation_error(password, password_confirmation),
     )
     if "email" not in errors.errors and get_user_by_email(session, email):
@@ -128,7 +128,7 @@ def register_user(
     if errors.errors:
         raise errors
     now = _now(session)
-    hashed = session.info["passwords"].hash(password)
+    hashed = None if password is None else session.info["passwords"].hash(password)
     user = User(
         email=email, name=name or None, hashed_password=hashed, inserted_at=now, updated_at=now
     )
@@ -137,15 +137,43 @@ def register_user(
     return user
 
 
-def confirm_user(session: Session, secret: str) -> User | None:
+def confirm_user(session: Session, secret: str, logged_in: User | None = None) -> User | None:
     """Believe that an address belongs to whoever holds the link that was sent to it.
 
-    The link works once, and with it go all others of its kind.
+    The link works once, and with it go all others of its kind. Anybody could have joined with
+    this address and a password of their own, and waited for its owner to confirm it. So the
+    password stays only where whoever knows it is *logged_in* here.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.CONFIRM)
-    if user is None or user.confirmed_at or not _update(session, user, confirmed_at=_now(session)):
+    if user is None or user.confirmed_at:
         return None
-    tokens.delete_user_tokens(session, user, tokens.CONFIRM)
+    if logged_in is not None and logged_in.id == user.id:
+        if not _update(session, user, confirmed_at=_now(session)):
+            return None
+        tokens.delete_user_tokens(session, user, tokens.CONFIRM)
+        return user
+    if not _update(session, user, confirmed_at=_now(session), hashed_password=None):
+        return None
+    tokens.delete_user_tokens(session, user)
+    return user
+
+
+def log_in_user_by_magic_link(session: Session, secret: str) -> User | None:
+    """Return whoever holds a link that was sent to their address; a link works once.
+
+    With its first use the address is confirmed and all other tokens go. Where somebody has joined
+    with a password and not confirmed the address, the link is refused: the password may be that
+    of a stranger, and the link would let both of them in.
+    """
+    user = tokens.get_user_by_email_token(session, secret, tokens.LOG_IN)
+    if user is None or (user.hashed_password and not user.confirmed_at):
+        return None
+    if not tokens.use_up(session, secret, tokens.LOG_IN):
+        return None
+    if not user.confirmed_at:
+        if not _update(session, user, confirmed_at=_now(session)):
+            return None
+        tokens.delete_user_tokens(session, user)
     return user
 
 
@@ -165,7 +193,7 @@ def apply_user_email(session: Session, user: User, *, email: str, current_passwo
     owner = None if error else get_user_by_email(session, email)
     if owner and owner.id != user.id:
         error = TAKEN
-    wrong = not check_password(session, user, current_password)
+    wrong = _is_wrong(session, user, current_password)
     if error or wrong:
         raise FormError(email=error, current_password="is not valid" if wrong else None)
     return email
@@ -198,7 +226,7 @@ def update_user_password(
     Raises:
         FormError: a field is wrong; nothing was changed.
     """
-    wrong = not check_password(session, user, current_password)
+    wrong = _is_wrong(session, user, current_password)
     _set_password(
         session,
         user,
@@ -213,13 +241,22 @@ def reset_user_password(
 ) -> User | None:
     """Change the password of whoever holds a valid link, and log them out everywhere.
 
+    The link was sent to their address, which is proven by it as well.
+
     Raises:
         FormError: a field is wrong; the link stays valid.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.RESET_PASSWORD)
     if user is not None:
         _set_password(session, user, password, password_confirmation)
+        if not user.confirmed_at:
+            _update(session, user, confirmed_at=_now(session))
     return user
+
+
+def _is_wrong(session: Session, user: User, current_password: str) -> bool:
+    """Return whether a password would be needed, and is not this one."""
+    return bool(user.hashed_password) and not check_password(session, user, current_password)
 
 
 def _set_password(

@@ -5,11 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from garden.accounts import sessions, users
+from garden.accounts import sessions, tokens, users
 from garden.accounts.forms import LONGEST_EMAIL
-from garden.web import Database, Visitor, render
+from garden.accounts.letters import deliver_log_in_instructions
+from garden.models import User
+from garden.web import Database, Visitor, link_to, redirect, render
 
 router = APIRouter()
+
+LINK_IS_COMING = "If your address is in our system, you will receive a link to log in shortly."
+BAD_LINK = "The link to log in is not valid or it has expired."
 
 
 @router.get("/users/log_in")
@@ -28,17 +33,47 @@ def create(
     email: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     remember_me: Annotated[str, Form()] = "",
+    action: Annotated[str, Form()] = "",
+    token: Annotated[str, Form()] = "",
 ) -> Response:
-    """Log in; there is one answer for all that can be wrong."""
+    """Log in by password or by link; there is one answer for all that can be wrong."""
+    is_magic = request.app.state.settings.profile == "magic"
+    if is_magic and action == "send_link":
+        send_link(request, tasks, email)
+        return redirect(request, "/users/log_in", info=LINK_IS_COMING)
+    if is_magic and token:
+        user = users.log_in_user_by_magic_link(db, token)
+        if user is None:
+            return redirect(request, "/users/log_in", error=BAD_LINK)
+        return _welcome(request, db, tasks, user, visitor, remember_me=remember_me)
     user = users.get_user_by_email_and_password(db, email, password)
     if user is None:
         problem = {"error": "The address or the password is not right."}
         known = visitor.email if visitor else email[:LONGEST_EMAIL]
         return render(request, "log_in", status=422, email=known, flash=problem)
-    if visitor is not None and visitor.id != user.id:
-        tasks.add_task(request.app.state.closing.live.recheck, visitor.id)
-    remember = remember_me == "true"
-    return sessions.log_in(request, db, user, remember_me=remember, info="Welcome back!")
+    return _welcome(request, db, tasks, user, visitor, remember_me=remember_me)
+
+
+@router.get("/users/log_in/{token}")
+def look(request: Request, db: Database, _user: Visitor, token: str) -> Response:
+    """Show who would be logged in by a link: mail scanners open links, and use up nothing."""
+    user = tokens.get_user_by_email_token(db, token, tokens.LOG_IN)
+    if user is None or request.app.state.settings.profile != "magic":
+        return redirect(request, "/users/log_in", error=BAD_LINK)
+    return render(request, "log_in_by_link", token=token, member=user)
+
+
+def send_link(request: Request, tasks: BackgroundTasks, email: str) -> None:
+    """Send the link that logs in, after the answer."""
+    state = request.app.state
+    tasks.add_task(
+        deliver_log_in_instructions,
+        state.sessions,
+        state.mailer,
+        email,
+        lambda secret: link_to(request, f"/users/log_in/{secret}"),
+        lambda secret: link_to(request, f"/users/confirm/{secret}"),
+    )
 
 
 @router.delete("/users/log_out")
@@ -68,6 +103,23 @@ def delete_by_form(
     if method != "delete":
         raise HTTPException(405)
     return delete(request, db, tasks, user)
+
+
+def _welcome(
+    request: Request,
+    db: Database,
+    tasks: BackgroundTasks,
+    user: User,
+    visitor: User | None,
+    *,
+    remember_me: str,
+) -> Response:
+    """Log in; sockets of whoever was logged in here, or by tokens that are gone, end."""
+    recheck = request.app.state.closing.live.recheck
+    for user_id in {user.id, visitor.id if visitor else user.id}:
+        tasks.add_task(recheck, user_id)
+    remember = remember_me == "true"
+    return sessions.log_in(request, db, user, remember_me=remember, info="Welcome back!")
 
 
 def _goodbye(request: Request, db: Database) -> str:

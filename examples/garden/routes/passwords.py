@@ -7,7 +7,10 @@ from fastapi.responses import Response
 
 from garden.accounts import tokens, users
 from garden.accounts.forms import FormError
-from garden.accounts.letters import deliver_user_reset_password_instructions
+from garden.accounts.letters import (
+    deliver_password_changed_notice,
+    deliver_user_reset_password_instructions,
+)
 from garden.web import Database, ForOthers, link_to, redirect, render
 
 router = APIRouter(dependencies=[ForOthers])
@@ -70,5 +73,7 @@ def update(
     if user is None:
         return redirect(request, "/", error=BAD_LINK)
     db.commit()
-    tasks.add_task(request.app.state.closing.live.recheck, user.id)
+    state = request.app.state
+    tasks.add_task(state.closing.live.recheck, user.id)
+    tasks.add_task(deliver_password_changed_notice, state.mailer, user.email)
     return redirect(request, "/users/log_in", info="Your password is changed. You can log in now.")

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from garden.accounts import sessions, users
 from garden.accounts.forms import FormError
 from garden.accounts.letters import deliver_user_confirmation_instructions
+from garden.routes.log_in import send_link
 from garden.web import Database, ForOthers, Visitor, link_to, redirect, render
 
 router = APIRouter()
@@ -17,6 +18,12 @@ Text = Annotated[str, Form()]
 MAIL_IS_COMING = (
     "If your address is in our system and not confirmed yet, "
     "you will receive a mail with instructions shortly."
+)
+FIRST_LINK_IS_COMING = "We have sent you a mail. Open the link in it to confirm and log in."
+CONFIRMED = "Your address is confirmed."
+CLEARED = (
+    "Your address is confirmed. Before you log in, set a password of your own: "
+    "“Forgot your password?” on the log-in page."
 )
 BAD_LINK = "The confirmation link is not valid or it has expired."
 
@@ -38,18 +45,26 @@ def create(
     password_confirmation: Annotated[str | None, Form()] = None,
     name: Text = "",
 ) -> Response:
-    """Create an account, log in at once, and send the mail that confirms the address."""
+    """Create an account, log in at once, and send the mail that confirms the address.
+
+    Where links log in, the mail comes first.
+    """
+    is_magic = request.app.state.settings.profile == "magic"
     try:
         user = users.register_user(
             db,
             email=email,
-            password=password,
+            password=None if is_magic else password,
             password_confirmation=password_confirmation,
             name=name,
         )
     except FormError as problem:
         values = {"email": email, "name": name}
         return render(request, "register", status=422, values=values, errors=problem.errors)
+    if is_magic:
+        db.commit()
+        send_link(request, tasks, user.email)
+        return redirect(request, "/users/log_in", info=FIRST_LINK_IS_COMING)
     response = sessions.log_in(request, db, user, info="Welcome to the garden!")
     _send_instructions(request, tasks, user.email)
     return response
@@ -77,11 +92,15 @@ def edit_confirmation(request: Request, token: str) -> Response:
 
 
 @router.post("/users/confirm/{token}")
-def confirm(request: Request, db: Database, user: Visitor, token: str) -> Response:
+def confirm(
+    request: Request, db: Database, tasks: BackgroundTasks, user: Visitor, token: str
+) -> Response:
     """Confirm the address; nobody is logged in by it."""
-    if users.confirm_user(db, token) is not None:
+    confirmed = users.confirm_user(db, token, logged_in=user)
+    if confirmed is not None:
         db.commit()
-        return redirect(request, "/", info="Your address is confirmed.")
+        tasks.add_task(request.app.state.closing.live.recheck, confirmed.id)
+        return redirect(request, "/", info=CONFIRMED if confirmed.hashed_password else CLEARED)
     if user is not None and user.confirmed_at:
         return redirect(request, "/")
     return redirect(request, "/", error=BAD_LINK)

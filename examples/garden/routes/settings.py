@@ -7,7 +7,11 @@ from fastapi.responses import Response
 
 from garden.accounts import sessions, users
 from garden.accounts.forms import FormError
-from garden.accounts.letters import deliver_user_update_email_instructions
+from garden.accounts.letters import (
+    deliver_email_changed_notice,
+    deliver_password_changed_notice,
+    deliver_user_update_email_instructions,
+)
 from garden.models import User
 from garden.web import Database, Member, SudoMember, link_to, redirect, render
 
@@ -54,8 +58,11 @@ def update(
 
 
 @router.get("/users/settings/confirm_email/{token}")
-def confirm_email(request: Request, db: Database, user: Member, token: str) -> Response:
+def confirm_email(
+    request: Request, db: Database, tasks: BackgroundTasks, user: Member, token: str
+) -> Response:
     """Use the new address from now on; the link works for its own user only."""
+    old_email = user.email
     if not users.update_user_email(db, user, token):
         return redirect(
             request,
@@ -63,6 +70,7 @@ def confirm_email(request: Request, db: Database, user: Member, token: str) -> R
             error="The link to change the address is not valid or it has expired.",
         )
     db.commit()
+    tasks.add_task(deliver_email_changed_notice, request.app.state.mailer, old_email)
     return redirect(request, "/users/settings", info="Your address is changed.")
 
 
@@ -87,8 +95,16 @@ def _send_link(request: Request, tasks: BackgroundTasks, user: User, email: str)
 
 def _log_in_again(request: Request, db: Database, tasks: BackgroundTasks, user: User) -> Response:
     """Keep this browser logged in, with a new token; all other devices are out."""
+    state, proved = request.app.state, request.state.log_in.authenticated_at
     response = sessions.log_in(
-        request, db, user, to="/users/settings", info="Your password is changed."
+        request,
+        db,
+        user,
+        # A new password is no new proof of who they are.
+        authenticated_at=proved,
+        to="/users/settings",
+        info="Your password is changed.",
     )
-    tasks.add_task(request.app.state.closing.live.recheck, user.id)
+    tasks.add_task(state.closing.live.recheck, user.id)
+    tasks.add_task(deliver_password_changed_notice, state.mailer, user.email)
     return response
