@@ -30,6 +30,7 @@ STATUS = {
     Outcome.LIMITED: 429,
     Outcome.FAILED: 503,
 }
+TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
 UNREADABLE = mark("This could not be read. Nothing was changed.")
 UNKNOWN = mark("We know no closing with this number. Look at its address again.")
 OUT_OF_DATE = mark("This page is out of date. Nothing was changed. Load it again.")
@@ -135,7 +136,7 @@ class Answers:
             body = await forms.read_body(request.receive)
             fields = forms.read_fields(request.headers.get("content-type", ""), body)
         except forms.FormTooLargeError:
-            return self._refusal(request, 413, "too_large", csrf.TOO_LARGE)
+            return self._refusal(request, 413, "too_large", TOO_LARGE)
         except forms.UnreadableFormError:
             return self._refusal(request, 400, "unreadable", UNREADABLE)
         except forms.DisconnectedError:
