@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 
-from efface.asgi import AccountClosing
+from efface.asgi import AccountClosing, TooManyTriesError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.asgi.redis import RedisBroker
 from garden.accounts import users
 from garden.accounts.passwords import Passwords
 from garden.accounts.purge import purging
-from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_user
+from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_log_in, current_user
+from garden.accounts.tries import Tries
 from garden.database import Clock, open_engine, open_sessions, utc_now
 from garden.headers import SECURITY_HEADERS, SecurityHeaders
 from garden.mail import Mailbox, Mailer
@@ -28,7 +29,7 @@ from garden.plots import listen
 from garden.routes import dev, log_in, passwords, registration, settings
 from garden.routes import garden as pages
 from garden.settings import Settings
-from garden.web import HERE, RedirectError, csrf_field, redirect
+from garden.web import HERE, SUDO_TO_SEND, RedirectError, csrf_field, redirect
 
 # How the closing section calls what the database holds.
 WORDS = {
@@ -47,6 +48,7 @@ WHAT_HAPPENED = {
     403: "This page is not for you.",
     404: "There is nothing growing here.",
     405: "This page cannot be used in that way.",
+    429: "That was too often. Wait a few minutes, and then try again.",
     422: "We could not read what was sent.",
     500: "Something went wrong on our side. It is noted, and nothing was changed.",
 }
@@ -72,6 +74,7 @@ def create_app(
     app.state.engine = engine
     app.state.mailer = mailer or Mailbox(clock)
     app.state.sessions = open_sessions(engine, key=site.efface_key, passwords=hasher, clock=clock)
+    app.state.tries = Tries(site, clock)
     app.state.closing = closing = account_closing(app)
     app.state.templates = templates = Jinja2Templates(HERE / "templates")
     templates.env.globals["csrf_token"] = csrf_token
@@ -100,21 +103,36 @@ def create_app(
 
 def account_closing(app: FastAPI) -> AccountClosing:
     """Return the part of Efface that closes accounts over HTTP and the live socket."""
-    site, sessions = app.state.settings, app.state.sessions
+    site, sessions, tries = app.state.settings, app.state.sessions, app.state.tries
 
     def current_user_id(connection: HTTPConnection) -> int | None:
         with sessions() as session:
             user = current_user(connection, session)
             return user.id if user else None
 
+    def has_password(session: Session, user_id: int) -> bool:
+        user = users.get_user(session, user_id)
+        return user is not None and user.hashed_password is not None
+
     def check_password(session: Session, user_id: int, password: str) -> bool:
+        seconds = tries.wait("password", site.limits.password, account=str(user_id))
+        if seconds is not None:
+            raise TooManyTriesError(seconds)
         return users.check_password(session, users.get_user(session, user_id), password)
+
+    def recently_signed_in(connection: HTTPConnection) -> bool:
+        with sessions() as session:
+            log_in = current_log_in(connection, session)
+            now = session.info["clock"]()
+            return log_in is not None and log_in.authenticated_within(SUDO_TO_SEND, now)
 
     return AccountClosing(
         sessions.kw["info"]["eraser"],
         database=sessions,
         identify=current_user_id,
         reauthenticate=check_password,
+        has_password=has_password,
+        recently_signed_in=recently_signed_in,
         log_out_path="/users/log_out",
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),

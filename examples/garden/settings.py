@@ -20,12 +20,31 @@ PROFILES = ("password", "magic")
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How often something may be tried in a quarter of an hour."""
+
+    client: int
+    account: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is limited: by the client that tries, and by the account it is tried with."""
+
+    log_in: Limit = Limit(client=100, account=20)
+    mail: Limit = Limit(client=30, account=5)
+    registration: Limit = Limit(client=30, account=5)
+    password: Limit = Limit(client=100, account=10)
+
+
+@dataclass(frozen=True)
 class Settings:
     """The address of the database, the secret, and whether this is a developer's machine.
 
     `url` is where the site is to be found, for links in mails. Without it they lead to the host
     that the request names, and anybody can write that; so set it where the site is public.
-    `redis_url` is what several workers have in common; one alone needs none.
+    `redis_url` is what several workers have in common; one alone needs none. `limits` says how
+    often what others could guess or send may be tried.
     """
 
     database_url: str
@@ -33,6 +52,7 @@ class Settings:
     dev: bool = False
     url: str = ""
     profile: str = "password"
+    limits: Limits = field(default_factory=Limits)
     redis_url: str = field(default="", repr=False)  # it may hold a password
 
     def __post_init__(self) -> None:
@@ -44,6 +64,11 @@ class Settings:
     def efface_key(self) -> bytes:
         """Return the key behind Efface's fingerprints, derived so that it signs no cookies."""
         return sha256(b"efface " + self.secret.encode()).digest()
+
+    @property
+    def limits_key(self) -> bytes:
+        """Return the key under which tries are counted."""
+        return sha256(b"limits " + self.secret.encode()).digest()
 
     @property
     def live_key(self) -> bytes:

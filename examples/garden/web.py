@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from efface.asgi.csrf import csrf_token
 from efface.asgi.paths import is_local_path
 from garden.accounts.sessions import current_log_in
+from garden.accounts.tries import client_of
 from garden.models import User
+from garden.settings import Limit
 
 HERE = Path(__file__).parent
 SUDO_TO_OPEN, SUDO_TO_SEND = timedelta(minutes=10), timedelta(minutes=20)
@@ -91,6 +93,15 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
     context["flash"] = request.session.pop("flash", {}) | context.get("flash", {})
     templates: Jinja2Templates = request.app.state.templates
     return templates.TemplateResponse(request, f"{name}.html", context, status_code=status)
+
+
+def limit(request: Request, what: str, *, account: str = "") -> None:
+    """Count a try, and refuse it where there were too many; the answer tells nothing else."""
+    state = request.app.state
+    allowed: Limit = getattr(state.settings.limits, what)
+    seconds = state.tries.wait(what, allowed, client=client_of(request), account=account)
+    if seconds is not None:
+        raise HTTPException(429, headers={"Retry-After": str(seconds)})
 
 
 def csrf_field(request: Request) -> Markup:

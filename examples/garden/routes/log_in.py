@@ -8,8 +8,9 @@ from fastapi.responses import RedirectResponse, Response
 from garden.accounts import sessions, tokens, users
 from garden.accounts.forms import LONGEST_EMAIL
 from garden.accounts.letters import deliver_log_in_instructions
+from garden.accounts.tries import account_of
 from garden.models import User
-from garden.web import Database, Visitor, link_to, redirect, render
+from garden.web import Database, Visitor, limit, link_to, redirect, render
 
 router = APIRouter()
 
@@ -39,8 +40,10 @@ def create(
     """Log in by password or by link; there is one answer for all that can be wrong."""
     is_magic = request.app.state.settings.profile == "magic"
     if is_magic and action == "send_link":
+        limit(request, "mail", account=account_of(email))
         send_link(request, tasks, email)
         return redirect(request, "/users/log_in", info=LINK_IS_COMING)
+    limit(request, "log_in", account="" if token else account_of(email))
     if is_magic and token:
         user = users.log_in_user_by_magic_link(db, token)
         if user is None:

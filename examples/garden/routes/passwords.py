@@ -11,7 +11,8 @@ from garden.accounts.letters import (
     deliver_password_changed_notice,
     deliver_user_reset_password_instructions,
 )
-from garden.web import Database, ForOthers, link_to, redirect, render
+from garden.accounts.tries import account_of
+from garden.web import Database, ForOthers, limit, link_to, redirect, render
 
 router = APIRouter(dependencies=[ForOthers])
 
@@ -33,6 +34,7 @@ def create(
     request: Request, tasks: BackgroundTasks, email: Annotated[str, Form()] = ""
 ) -> Response:
     """Send the mail; the answer is the same for every address."""
+    limit(request, "mail", account=account_of(email))
     state = request.app.state
     tasks.add_task(
         deliver_user_reset_password_instructions,

@@ -8,8 +8,9 @@ from fastapi.responses import Response
 from garden.accounts import sessions, users
 from garden.accounts.forms import FormError
 from garden.accounts.letters import deliver_user_confirmation_instructions
+from garden.accounts.tries import account_of
 from garden.routes.log_in import send_link
-from garden.web import Database, ForOthers, Visitor, link_to, redirect, render
+from garden.web import Database, ForOthers, Visitor, limit, link_to, redirect, render
 
 router = APIRouter()
 
@@ -49,6 +50,7 @@ def create(
 
     Where links log in, the mail comes first.
     """
+    limit(request, "registration", account=account_of(email))
     is_magic = request.app.state.settings.profile == "magic"
     try:
         user = users.register_user(
@@ -81,6 +83,7 @@ def send_confirmation(
     request: Request, tasks: BackgroundTasks, _user: Visitor, email: Text = ""
 ) -> Response:
     """Send the mail again; the answer is the same for every address."""
+    limit(request, "mail", account=account_of(email))
     _send_instructions(request, tasks, email)
     return redirect(request, "/", info=MAIL_IS_COMING)
 

@@ -13,7 +13,7 @@ from garden.accounts.letters import (
     deliver_user_update_email_instructions,
 )
 from garden.models import User
-from garden.web import Database, Member, SudoMember, link_to, redirect, render
+from garden.web import Database, Member, SudoMember, limit, link_to, redirect, render
 
 router = APIRouter()
 
@@ -38,6 +38,7 @@ def update(
     current_password: Annotated[str, Form()] = "",
 ) -> Response:
     """Change what one of the two forms on the page is about."""
+    limit(request, "password", account=str(user.id))
     try:
         if action == "update_email":
             new = users.apply_user_email(db, user, email=email, current_password=current_password)
