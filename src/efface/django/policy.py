@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.db.models import Model
 
+from efface.django.presets import preset
 from efface.django.rules import Rules, rules_of
-from efface.django.schema import Schema, models_in, read, table_name
+from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
+from efface.policy import file
 from efface.policy.rules import Policy
 from efface.policy.spelling import did_you_mean
 
@@ -23,8 +25,13 @@ def policy_of(alias: str, settings: Settings) -> tuple[Policy, Schema]:
     """
     through, unknown = _through(alias)
 
-    def find(model: type[Model]) -> Rules | None:
+    def said(model: type[Model]) -> Rules | None:
         return rules_of(model) or through.get(model) or settings.of(model)
+
+    in_file = _in_file(alias, said, settings)
+
+    def find(model: type[Model]) -> Rules | None:
+        return said(model) or (None if table_name(model) in in_file else preset(model))
 
     schema = read(alias, find)
     if problems := (*unknown, *schema.problems):
@@ -32,6 +39,13 @@ def policy_of(alias: str, settings: Settings) -> tuple[Policy, Schema]:
     if settings.policy is None:
         return Policy.from_metadata(schema.metadata), schema
     return Policy.from_file(settings.policy, schema.metadata), schema
+
+
+def _in_file(alias: str, find: Finding, settings: Settings) -> frozenset[str]:
+    """Return the tables about which the policy file says something."""
+    if settings.policy is None:
+        return frozenset()
+    return frozenset(file.read(settings.policy, read(alias, find).metadata))
 
 
 def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:

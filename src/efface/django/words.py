@@ -47,15 +47,15 @@ def _place(model: type[Model], marker: str) -> str:
         owner = model._meta.auto_created
         field = next(f for f in owner._meta.local_many_to_many if f.remote_field.through is model)
         label = owner._meta.label
-        if not _is_foreign(owner):
+        if not is_foreign(owner):
             return f'through={{"{field.name}": {marker}}}    # in the Rules of {label}'
         label = model._meta.label
-    if _is_foreign(model):
+    if is_foreign(model):
         return f'"{label}": {marker},    # in the settings: EFFACE = {{"RULES": {{...}}}}'
     return f"efface = Rules({marker})    # in {label}"
 
 
-def _is_foreign(model: type[Model]) -> bool:
+def is_foreign(model: type[Model]) -> bool:
     """Return whether the model came with a package, so that nobody edits its class."""
     return "site-packages" in apps.get_app_config(model._meta.app_label).path
 

@@ -137,6 +137,11 @@ class Town:
 
         return close_account(person, actor="self-service", using=self.alias, **options)
 
+    def receipts(self):
+        from efface.django.closing import receipts
+
+        return receipts(using=self.alias)
+
     def command(self, *arguments):
         from django.core.management import call_command
 

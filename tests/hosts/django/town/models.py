@@ -60,8 +60,6 @@ class Person(AbstractUser):
                 on_leaving(Delete(), via="from_person"),
                 on_leaving(Delete(), via="to_person"),
             ],
-            "groups": on_leaving(Delete(), via="person"),
-            "user_permissions": on_leaving(Delete(), via="person"),
         },
     )
 

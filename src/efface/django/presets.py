@@ -1,0 +1,106 @@
+"""Decisions for models that come with Django and with packages often used beside it.
+
+They hold where neither the model, nor the settings, nor a policy file decides about a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+
+from efface.django.rules import Rules, rules_of
+from efface.policy.actions import Delete, Generic, Match, Owned, Redact, Replace, Retain, Revoke
+from efface.policy.markers import LeavingMark, SubjectMark, on_leaving, personal, unrelated
+
+PERMISSIONS = ("groups", "user_permissions")
+SIMPLE: Mapping[str, Rules] = {
+    "auth.group": Rules(unrelated(because="names of groups")),
+    "auth.permission": Rules(unrelated(because="what may be done, by anybody")),
+    "auth.group_permissions": Rules(unrelated(because="what groups may do")),
+    "contenttypes.contenttype": Rules(unrelated(because="names of models")),
+    "sites.site": Rules(unrelated(because="names of sites")),
+    # Encoded, so no statement can look into them.
+    "sessions.session": Rules(unrelated(because="ended one by one when the account is closed")),
+    "authtoken.token": Rules(on_leaving(Revoke(), via="user")),
+    # A refresh token is refused because it stands here: a row that goes would let it in again.
+    "token_blacklist.outstandingtoken": Rules(
+        on_leaving(Redact(), via="user"),
+        personal={"token": Replace("")},
+        not_personal=["jti", "created_at", "expires_at"],
+    ),
+    "token_blacklist.blacklistedtoken": Rules(
+        on_leaving(Redact(), via="token"), not_personal=["blacklisted_at"]
+    ),
+    "account.emailaddress": Rules(on_leaving(Delete(), via="user", identifiers=["email"])),
+    "account.emailconfirmation": Rules(on_leaving(Delete(), via="email_address.user")),
+    "socialaccount.socialaccount": Rules(on_leaving(Revoke(), via="user")),
+    "socialaccount.socialtoken": Rules(on_leaving(Revoke(), via="account.user")),
+    "socialaccount.socialapp": Rules(unrelated(because="keys of the site at other services")),
+    "socialaccount.socialapp_sites": Rules(unrelated(because="keys of the site, by site")),
+    "mfa.authenticator": Rules(on_leaving(Revoke(), via="user")),
+    "usersessions.usersession": Rules(on_leaving(Revoke(), via="user")),
+}
+
+
+def preset(model: type[Model]) -> Rules | None:
+    """Return what is decided about *model* where nobody else has."""
+    label = model._meta.label_lower
+    if label == "admin.logentry":
+        return _log_entries()
+    owner = model._meta.auto_created
+    if owner and owner._meta.label == settings.AUTH_USER_MODEL:
+        return _of_person(model, owner)
+    return SIMPLE.get(label) or _history(model)
+
+
+def _log_entries() -> Rules:
+    """Return the rules for the admin's log: who did something, and with whom."""
+    about = Generic("content_type", "object_id", name=settings.AUTH_USER_MODEL)
+    return Rules(
+        on_leaving(Redact(), via="user"),
+        on_leaving(Redact(), via=about),
+        personal={
+            "object_repr": personal(Replace(""), via=about),
+            "change_message": personal(Replace(""), via=about),
+        },
+        not_personal=["action_time", "action_flag"],
+    )
+
+
+def _of_person(model: type[Model], owner: type[Model]) -> Rules | None:
+    names = {field.remote_field.through: field.name for field in owner._meta.local_many_to_many}
+    if names.get(model) not in PERMISSIONS:
+        return None
+    return Rules(on_leaving(Delete(), via=owner._meta.model_name))
+
+
+def _history(model: type[Model]) -> Rules | None:
+    """Return the rules for a table in which django-simple-history keeps former rows.
+
+    A former row is found as the row was, and goes with it; what is retained keeps its history.
+    """
+    tracked: Any = getattr(model, "instance_type", None)
+    if tracked is None or not hasattr(model, "history_date"):
+        return None
+    rules = rules_of(tracked)
+    if rules is None:
+        return None
+    markers = []
+    for mark in rules.marks:
+        if isinstance(mark, SubjectMark):
+            key = tracked._meta.pk.name
+            same = Match(key, equals=f"{tracked._meta.label}.{key}")
+            markers.append(on_leaving(Delete(), via=same))
+        elif isinstance(mark, LeavingMark):
+            if isinstance(mark.via, Owned):
+                return None
+            action = mark.action if isinstance(mark.action, Retain) else Delete()
+            markers.append(on_leaving(action, via=mark.via))
+        else:
+            markers.append(unrelated(because=mark.because))
+    # Who changed a row of somebody else's: the reference leads to what remains of that person.
+    by = ["history_user"] if any(f.name == "history_user" for f in model._meta.fields) else []
+    return Rules(*markers, not_personal=by)

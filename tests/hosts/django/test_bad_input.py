@@ -1,0 +1,136 @@
+"""What is refused: one sentence each, and nothing has changed."""
+
+import pytest
+
+
+def test_a_database_without_people_is_named_with_those_that_have_them(django, settings_of):
+    from django.test import override_settings
+
+    from efface.django import plan
+    from efface.errors import WrongDatabaseError
+
+    with (
+        override_settings(DATABASE_ROUTERS=["tests.hosts.django.town.routers.NobodyInDefault"]),
+        settings_of(),
+        pytest.raises(WrongDatabaseError) as caught,
+    ):
+        plan(1, using="default")
+
+    assert caught.value.known == ("postgresql",)
+
+
+def test_an_alias_that_does_not_exist_is_refused(django):
+    from efface.django import plan
+    from efface.errors import WrongDatabaseError
+
+    with pytest.raises(WrongDatabaseError, match="is not in the database replica"):
+        plan(1, using="replica")
+
+
+def test_an_object_of_another_model_is_refused(town):
+    from efface.errors import SubjectKeyError
+
+    tag = town.Tag.create(slug="gardens")
+
+    with pytest.raises(SubjectKeyError, match=r"town\.Tag"):
+        town.close(tag)
+
+
+@pytest.mark.parametrize("key", ["seven", None, 3.5])
+def test_a_key_of_another_type_is_refused_without_repeating_it(town, key):
+    from efface.errors import EffaceError
+
+    with pytest.raises(EffaceError) as caught:
+        town.close(key)
+
+    assert "Nothing was changed" in str(caught.value)
+    assert "seven" not in str(caught.value)
+
+
+def test_a_person_who_does_not_exist_is_refused(town):
+    from efface.errors import UnknownSubjectError
+
+    with pytest.raises(UnknownSubjectError):
+        town.close(4711)
+
+
+def test_a_broken_transaction_is_djangos_to_refuse(town):
+    from django.db import transaction
+    from django.db.transaction import TransactionManagementError
+
+    ada = town.ada()
+    with transaction.atomic(using=town.alias):
+        transaction.set_rollback(True, using=town.alias)
+        with pytest.raises(TransactionManagementError):
+            town.close(ada)
+
+    assert not town.Person.filter(pk=ada.pk).exclude(email="ada@example.org").exists()
+
+
+def test_a_failing_receiver_keeps_nobody_from_being_closed(town):
+    from efface.django import account_closed
+
+    def failing(**_):
+        raise ZeroDivisionError
+
+    account_closed.connect(failing)
+    try:
+        receipt = town.close(town.ada())
+    finally:
+        account_closed.disconnect(failing)
+
+    assert receipt.settled_at is not None
+
+
+def test_two_models_that_claim_one_table_are_named(django, settings_of):
+    from efface.django.checks import check_policy
+    from tests.hosts.django.town.models import Badge, Tag
+
+    kept = Badge._meta.db_table
+    Badge._meta.db_table = Tag._meta.db_table
+    try:
+        with settings_of():
+            (found,) = check_policy()
+    finally:
+        Badge._meta.db_table = kept
+
+    assert "town.Badge and town.Tag" in found.msg
+    assert found.id == "efface.E606"
+
+
+def test_many_to_many_rules_name_fields(django, settings_of):
+    from efface import Delete, data_subject, on_leaving
+    from efface.django import Rules
+    from efface.django.checks import check_policy
+    from tests.hosts.django.town.models import Person
+
+    kept = Person.efface
+    Person.efface = Rules(data_subject(), through={"freinds": on_leaving(Delete(), via="x")})
+    try:
+        with settings_of():
+            texts = [message.msg for message in check_policy()]
+    finally:
+        Person.efface = kept
+
+    assert texts == ["freinds is not a many-to-many field of town.Person. Did you mean friends?"]
+
+
+def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
+    from django.db import connections
+
+    from efface.django import closing
+    from efface.errors import MissingTablesError
+
+    ada = town.ada()
+    closing.ready.cache_clear()
+    closing.sound.cache_clear()
+    with connections[town.alias].cursor() as cursor:
+        cursor.execute("ALTER TABLE efface_closings RENAME TO elsewhere")
+    try:
+        with pytest.raises(MissingTablesError):
+            town.close(ada)
+    finally:
+        with connections[town.alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO efface_closings")
+
+    assert town.Person.get(pk=ada.pk).email == "ada@example.org"
