@@ -1,0 +1,85 @@
+"""Runs in a process of its own: closes Ada, and prints what is left of her as JSON."""
+
+import json
+import os
+from datetime import timedelta
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.hosts.django.packages.settings"
+
+import django
+
+django.setup()
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialToken
+from allauth.usersessions.models import UserSession
+from django.core.management import call_command
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from efface.django import close_account
+from efface.django.closing import problems
+from tests.hosts.django.packages.models import Person, Post
+
+
+def person(name):
+    made = Person.objects.create_user(name, f"{name}@example.org", "secret", last_name=name)
+    EmailAddress.objects.create(user=made, email=f"{name}.second@example.org")
+    account = SocialAccount.objects.create(user=made, provider="x", uid=name)
+    SocialToken.objects.create(account=account, token=f"{name}-token")
+    Authenticator.objects.create(user=made, type="totp", data={"secret": name})
+    UserSession.objects.create(
+        user=made,
+        session_key=name,
+        ip="10.0.0.1",
+        user_agent=name,
+        created_at=timezone.now(),
+        last_seen_at=timezone.now() - timedelta(hours=1),
+    )
+    Token.objects.create(user=made)
+    post = Post.objects.create(author=made, body=f"by {name}")
+    post.body = f"again by {name}"
+    post.save()
+    return made, RefreshToken.for_user(made)
+
+
+def is_refused(token):
+    try:
+        RefreshToken(str(token))
+    except TokenError:
+        return True
+    return False
+
+
+def owned(models, one):
+    return {model.__name__: model.objects.filter(user=one).count() for model in models}
+
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+(ada, blacklisted), (grace, hers) = person("adalovelace"), person("gracehopper")
+blacklisted.blacklist()
+undecided = [str(problem) for problem in problems("default")]
+receipt = close_account(ada, actor="test")
+MODELS = [EmailAddress, SocialAccount, Authenticator, UserSession, Token]
+print(
+    json.dumps(
+        {
+            "problems": undecided,
+            "ada": owned(MODELS, ada),
+            "grace": owned(MODELS, grace),
+            "tokens": list(OutstandingToken.objects.order_by("pk").values_list("user", flat=True)),
+            "refused": [is_refused(blacklisted), is_refused(hers)],
+            "history": [
+                Person.history.filter(id=ada.pk).count(),
+                Post.history.filter(author_id=ada.pk).count(),
+                Person.history.filter(id=grace.pk).count() > 0,
+                Post.history.filter(author_id=grace.pk).count() > 0,
+            ],
+            "found": [f"{found.table}.{found.column}" for found in receipt.search.findings],
+        }
+    )
+)
