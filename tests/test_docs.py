@@ -600,7 +600,7 @@ def test_the_script_reads_the_token_when_it_sends_and_reloads_a_stale_page(node)
 HOW_TO = ROOT / "docs" / "how-to"
 
 
-@pytest.mark.parametrize(("page", "package"), [("jwt", "club")])
+@pytest.mark.parametrize(("page", "package"), [("jwt", "club"), ("fastapi-users", "shop")])
 def test_a_how_to_prints_what_it_shows(page, package, tmp_path):
     """The others are read where their subject is tested: adoption, Alembic, SQLModel, testing."""
     shown, printed = [], []

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Unlink,
     )
     from efface.policy.markers import data_subject, not_personal, on_leaving, personal, unrelated
+    from efface.policy.presets import preset
     from efface.policy.rules import Policy
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "not_personal",
     "on_leaving",
     "personal",
+    "preset",
     "unrelated",
 ]
 
@@ -92,6 +94,7 @@ _HOMES = {
         "personal",
         "unrelated",
     ),
+    "efface.policy.presets": ("preset",),
     "efface.policy.rules": ("Policy",),
 }
 

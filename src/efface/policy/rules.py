@@ -93,17 +93,23 @@ class Policy:
         return cls(metadata, MappingProxyType(_rules(metadata, {})))
 
     @classmethod
-    def from_file(cls, path: str | Path, metadata: MetaData) -> Policy:
+    def from_file(cls, path: str | Path | Sequence[str | Path], metadata: MetaData) -> Policy:
         """Return the policy of the TOML file at *path*, together with the markers in *metadata*.
 
-        A file can decide whole schemas, or only the tables that one does not own. What markers
-        say already may be repeated; a column decided in two ways is a problem of `check`.
+        A file can decide whole schemas, or only the tables that one does not own; several files
+        are several paths, such as those of `efface.preset`. What is said already may be repeated;
+        a column decided in two ways is a problem of `check`.
 
         Raises:
-            UnreadableFileError: the file is not TOML, or not all of it.
+            UnreadableFileError: a file is not TOML, or not all of it.
             PolicyFileError: it names tables, columns, actions or words that do not exist.
         """
-        return cls(metadata, MappingProxyType(_rules(metadata, file.read(path, metadata))))
+        paths = [path] if isinstance(path, (str, Path)) else path
+        decided: dict[str, file.Decisions] = {}
+        for each in paths:
+            for name, said in file.read(each, metadata).items():
+                decided[name] = _both(decided.get(name, file.Decisions()), said)
+        return cls(metadata, MappingProxyType(_rules(metadata, decided)))
 
     def over(self, metadata: MetaData) -> Policy:
         """Return the same decisions over the tables of *metadata* that have the same names."""
@@ -167,6 +173,13 @@ def subject_problems(policy: Policy) -> list[Problem]:
         return [Problem("E102", "(policy)", None, text, paste)]
     text = "More than one data_subject() marks a table of people; a policy has exactly one."
     return [Problem("E102", name, None, text) for name in names]
+
+
+def _both(one: file.Decisions, other: file.Decisions) -> file.Decisions:
+    columns = dict(one.columns)
+    for name, marks in other.columns.items():
+        columns[name] = _united(columns.get(name, []), marks)
+    return file.Decisions(_united(one.table, other.table), columns)
 
 
 def _rules(metadata: MetaData, decided: Mapping[str, file.Decisions]) -> dict[str, TableRule]:
