@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import closing, core, hiding, lobsters, site, start
+from benchmarks import closing, core, hiding, lobsters, log_in, site, start
 from benchmarks.measure import keep, show
 
 # The fresh clone comes last, because it loads the machine most.
@@ -14,6 +14,7 @@ MEASURES = {
     "check": core.big_policy,
     "hiding": hiding.beside_hand_written,
     "nobody": hiding.beside_no_listener,
+    "log-in": log_in.with_and_without,
     "lobsters": lobsters.against_hand_written,
     "site": site.post_and_click,
     "import": start.importing,
