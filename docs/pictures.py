@@ -27,7 +27,7 @@ from garden.settings import Settings  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW = {"width": 720, "height": 430}
-TALLER = {"width": 720, "height": 680}
+TALLER = {"width": 720, "height": 720}
 MARGIN = 46
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
