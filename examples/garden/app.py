@@ -24,25 +24,13 @@ from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_log_in, cu
 from garden.accounts.tries import Tries
 from garden.database import Clock, open_engine, open_sessions, utc_now
 from garden.headers import SECURITY_HEADERS, SecurityHeaders
+from garden.leaving import blockers, words
 from garden.mail import Mailbox, Mailer
 from garden.plots import listen
-from garden.routes import dev, log_in, passwords, registration, settings
+from garden.routes import dev, groups, log_in, passwords, registration, settings
 from garden.routes import garden as pages
 from garden.settings import Settings
 from garden.web import HERE, SUDO_TO_SEND, RedirectError, csrf_field, redirect
-
-# How the closing section calls what the database holds.
-WORDS = {
-    "users_tokens": "log-ins and links",
-    "users.hashed_password": "password",
-    "users.confirmed_at": "date of confirmation",
-    "users.email": "e-mail address",
-    "posts.title": "title",
-    "posts.body": "text",
-    "plots": "the plot you hold",
-    "plots.holder_id": "“holder”",
-    "orders.note": "“note”",
-}
 
 WHAT_HAPPENED = {
     403: "This page is not for you.",
@@ -82,7 +70,7 @@ def create_app(
     templates.env.globals["is_magic"] = site.profile == "magic"
     templates.env.globals["account_closing"] = closing.section
 
-    for part in (pages, registration, log_in, passwords, settings):
+    for part in (pages, registration, log_in, passwords, settings, groups):
         app.include_router(part.router)
     if site.dev:
         app.include_router(dev.router)
@@ -136,7 +124,9 @@ def account_closing(app: FastAPI) -> AccountClosing:
         log_out_path="/users/log_out",
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),
-        words=WORDS,
+        words=words,
+        blockers=blockers,
+        log_in_path="/users/log_in",
         broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
     )
 

@@ -15,7 +15,16 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from garden.models import Invoice, Order, Plot, Post, User, UserToken
+from garden.models import (
+    Invoice,
+    Order,
+    Plot,
+    PlotGroup,
+    PlotGroupMember,
+    Post,
+    User,
+    UserToken,
+)
 
 WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
@@ -32,6 +41,19 @@ HASHED_PASSWORD = (
 )
 Row = dict[str, Any]
 
+# Grace is the only organizer of the herbs: before she can leave, she names another.
+GROUPS: list[Row] = [{"id": 1, "name": "Herb spiral"}, {"id": 2, "name": "Compost crew"}]
+GROUP_MEMBERS: list[Row] = [
+    {"group_id": group, "user_id": user, "is_organizer": is_organizer}
+    for group, user, is_organizer in (
+        (1, GRACE_ID, True),
+        (1, 3, False),
+        (1, 4, False),
+        (2, GRACE_ID, True),
+        (2, 5, True),
+    )
+]
+
 
 def plant(session: Session, *, now: datetime, hashed_password: str = HASHED_PASSWORD) -> None:
     """Fill the empty tables of a garden. Ada has some fifty rows in six tables."""
@@ -42,6 +64,8 @@ def plant(session: Session, *, now: datetime, hashed_password: str = HASHED_PASS
         (User, list(_users(chance, now, hashed_password))),
         (UserToken, list(_tokens(now))),
         (Plot, list(_plots(chance))),
+        (PlotGroup, GROUPS),
+        (PlotGroupMember, GROUP_MEMBERS),
         (Post, list(_posts(chance, now))),
         (Order, orders),
         (Invoice, list(_invoices(chance, orders))),

@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from efface import (
     Basis,
     Clear,
+    Delete,
     Placeholder,
     Policy,
     Redact,
@@ -33,6 +34,7 @@ from efface import (
     not_personal,
     on_leaving,
     personal,
+    unrelated,
 )
 
 FORMER_MEMBER = "a former member"
@@ -136,6 +138,29 @@ class Plot(Base):
         ForeignKey("users.id"), personal(Clear()), index=True
     )
     holder: Mapped[User | None] = relationship()
+
+
+class PlotGroup(Base):
+    """Members who look after some plots together."""
+
+    __tablename__ = "plot_groups"
+    __table_args__ = (unrelated(because="it says what is grown together, and not by whom"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    members: Mapped[list["PlotGroupMember"]] = relationship(order_by="PlotGroupMember.user_id")
+
+
+class PlotGroupMember(Base):
+    """That somebody is in a group; it goes with them."""
+
+    __tablename__ = "plot_group_members"
+    __table_args__ = (on_leaving(Delete(), via="user_id"),)
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("plot_groups.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    is_organizer: Mapped[bool]
+    user: Mapped[User] = relationship()
 
 
 class Post(Base):

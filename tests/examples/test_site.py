@@ -28,8 +28,8 @@ def test_every_answer_carries_the_headers(garden, path):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
     assert headers["x-permitted-cross-domain-policies"] == "none"
-    assert "base-uri 'self'" in headers["content-security-policy"]
-    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert "base-uri 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
 
 

@@ -1,0 +1,53 @@
+"""What the closing page says about this garden, and what has to be settled before one leaves."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from efface.asgi import Blocker
+from garden.groups import left_without_organizer
+
+WORDS = {
+    "en": {
+        "users_tokens": "log-ins and links",
+        "users.hashed_password": "password",
+        "users.confirmed_at": "date of confirmation",
+        "users.email": "e-mail address",
+        "posts.title": "title",
+        "posts.body": "text",
+        "plots": "the plot you hold",
+        "plots.holder_id": "“holder”",
+        "plot_group_members": "the groups you are in",
+        "orders.note": "“note”",
+    },
+    "de": {
+        "users_tokens": "Anmeldungen und Links",
+        "users.hashed_password": "Passwort",
+        "users.confirmed_at": "Datum der Bestätigung",
+        "users.email": "E-Mail-Adresse",
+        "users.name": "Name",
+        "posts": "Beiträge",
+        "posts.title": "Titel",
+        "posts.body": "Text",
+        "plots": "Ihr Beet",
+        "plots.holder_id": "„Inhaber“",
+        "plot_group_members": "Ihre Gruppen",
+        "orders": "Bestellungen",
+        "orders.note": "„Notiz“",
+        "invoices": "Rechnungen",
+        "tax law": "Steuerrecht",
+    },
+}
+
+
+def words(language: str) -> Mapping[str, str]:
+    """Return how the page calls what the database holds, in one language."""
+    return WORDS.get(language, WORDS["en"])
+
+
+def blockers(session: Session, user_id: int) -> list[Blocker]:
+    """Return what a member has to settle before leaving."""
+    return [
+        Blocker(f"You are the last organizer of {group.name}.", f"/groups/{group.id}")
+        for group in left_without_organizer(session, user_id)
+    ]
