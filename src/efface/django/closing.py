@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections, router, transaction
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.functional import LazyObject
 
 from efface.django import settings
 from efface.django.bridge import joined
@@ -118,6 +119,7 @@ def plan(user: Any, *, using: str | None = None) -> Plan:
         user: An object of the model with `data_subject`, or its primary key.
         using: The database, where it is not the one that routers write the user to.
     """
+    user = _loaded(user)
     alias = _alias(user, using)
     here = _here(alias)
     with transaction.atomic(using=alias), joined(alias) as bind:
@@ -151,6 +153,7 @@ def close_account(
         WrongDatabaseError: the people are not in this database.
         EffaceError: as `Eraser.close_account`; nothing was changed.
     """
+    user = _loaded(user)
     alias = _alias(user, using)
     here = _here(alias)
     key = _key(here, user)
@@ -161,12 +164,9 @@ def close_account(
         _constraints_wait_again(alias)
         _forget(user)
         if not latest[0].already_closed:
-
-            def follow() -> None:
-                _closed(here, key, latest, alias, settle=settle)
-
-            # Robust: the account is closed, whatever follows.
-            transaction.on_commit(follow, using=alias, robust=True)
+            for follow in _what_follows(here, key, latest, alias, settle=settle):
+                # Robust: the account is closed, and no part keeps the next from being done.
+                transaction.on_commit(follow, using=alias, robust=True)
     return latest[-1]
 
 
@@ -196,6 +196,7 @@ def _settled(receipt: Receipt, alias: str) -> Receipt:
 
 def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -> Search:
     """Search every text and JSON column for *identifiers* of *user*; reads only."""
+    user = _loaded(user)
     alias = _alias(user, using)
     here = _here(alias)
     with transaction.atomic(using=alias), joined(alias) as bind:
@@ -212,11 +213,23 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
     return [Receipt.from_json(text) for text in found.values_list("receipt", flat=True)]
 
 
-def _closed(here: Ready, key: Any, latest: list[Receipt], alias: str, *, settle: bool) -> None:
-    account_closed.send_robust(here.model, subject=key, receipt=latest[0], using=alias)
-    end_sessions(key)
+def _what_follows(
+    here: Ready, key: Any, latest: list[Receipt], alias: str, *, settle: bool
+) -> Iterator[Callable[[], object]]:
+    """Yield what is done after the commit; the settled receipt is added to *latest*."""
+    yield lambda: account_closed.send_robust(
+        here.model, subject=key, receipt=latest[0], using=alias
+    )
+    yield lambda: end_sessions(key)
     if settle:
-        latest.append(_settled(latest[0], alias))
+        yield lambda: latest.append(_settled(latest[0], alias))
+
+
+def _loaded(user: Any) -> Any:
+    """Return the object behind ``request.user``, which is loaded when it is first looked at."""
+    if isinstance(user, LazyObject) and isinstance(user, Model):
+        return user._wrapped
+    return user
 
 
 def _alias(user: Any, using: str | None) -> str:

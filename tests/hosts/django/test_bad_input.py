@@ -1,5 +1,8 @@
 """What is refused: one sentence each, and nothing has changed."""
 
+import subprocess
+import sys
+
 import pytest
 
 
@@ -134,3 +137,17 @@ def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
             cursor.execute("ALTER TABLE elsewhere RENAME TO efface_closings")
 
     assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+
+
+def test_without_django_one_sentence_says_what_to_install():
+    script = (
+        "import sys; sys.modules['django'] = None\n"
+        "try:\n    import efface.django\n"
+        "except Exception as error:\n    print(error)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert 'pip install "efface[django]"' in done.stdout

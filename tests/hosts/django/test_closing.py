@@ -183,3 +183,68 @@ def test_a_plan_counts_what_closing_then_does(town, lived_in):
     assert {step.table: step.rows for step in made.steps} == {
         step.table: step.rows for step in receipt.steps
     }
+
+
+def test_the_user_of_a_request_is_forgotten_as_well(town, lived_in):
+    from django.utils.functional import SimpleLazyObject
+
+    user = SimpleLazyObject(lambda: town.Person.get(pk=lived_in[0].pk))
+    assert user.last_name == "Lovelace"
+
+    town.close(user)
+    user.is_staff = True
+    user.save(using=town.alias)
+
+    row = town.Person.get(pk=user.pk)
+    assert (row.is_staff, row.last_name) == (True, "former resident")
+
+
+def test_a_read_only_database_is_named_as_such(town, lived_in):
+    from django.db import connections
+
+    from efface.errors import ReadOnlyError
+
+    connection = connections[town.alias]
+    on_postgresql = connection.vendor == "postgresql"
+    off, on = (
+        ("SET default_transaction_read_only = on", "SET default_transaction_read_only = off")
+        if on_postgresql
+        else ("PRAGMA query_only = on", "PRAGMA query_only = off")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(off)
+    try:
+        with pytest.raises(ReadOnlyError):
+            town.close(lived_in[0])
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(on)
+
+    assert town.Person.get(pk=lived_in[0].pk).email == "ada@example.org"
+
+
+def test_a_batch_is_closed_through_the_eraser_itself(town, lived_in):
+    from django.db import transaction
+
+    from efface.django import eraser, joined
+
+    keys = [person.pk for person in lived_in]
+    with transaction.atomic(using=town.alias), joined(town.alias) as bind:
+        batch = eraser(town.alias).close_accounts(bind, keys, actor="ticket 8114")
+
+    assert len(batch.receipts) == 2
+    assert not town.Person.filter(deleted_at=None).exists()
+
+
+def test_constraints_still_wait_for_the_commit_afterwards(town, lived_in):
+    """The engine has them checked at once; the caller's own statements need not be in order."""
+    from django.db import transaction
+
+    grace = town.person("hedy")
+    with transaction.atomic(using=town.alias):
+        town.close(lived_in[0], settle=False)
+        badge = town.Badge.create(holder_id="later@example.org", title="Inventor")
+        grace.email = "later@example.org"
+        grace.save(using=town.alias)
+
+    assert town.Badge.get(pk=badge.pk).holder == grace
