@@ -52,9 +52,21 @@ class Model:
         actions = [shape.marks[n].action for n in mine]
         if any(isinstance(action, Retain) for action in actions):
             return "kept", mine
-        if any(isinstance(action, Redact) for action in actions):
-            return "redacted", mine
-        return ("gone" if any(map(goes, actions)) else "others'"), mine
+        keeping = [n for n in mine if isinstance(shape.marks[n].action, Redact)]
+        going = [n for n in mine if goes(shape.marks[n].action)]
+        for way in going:
+            # What leads to the row still, when the link that kept it has been cut, takes it away.
+            if all(self.cut(shape, n) and not self.cut(shape, way) for n in keeping):
+                return "gone", mine
+        return ("redacted" if keeping else "others'"), mine
+
+    def cut(self, shape: Shape, mark: int) -> bool:
+        """Return whether redacting writes over a column on the way that a *mark* stands for."""
+        way = shape.marks[mark]
+        link = shape.links[way.link]
+        if shape.cuts(mark):
+            return True
+        return link.to is not None and self.cut(self.schema.tables[link.to], way.onward or 0)
 
     # ------------------------------------------------------------ leaving
 

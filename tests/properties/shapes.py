@@ -86,6 +86,11 @@ class Shape:
         """Whether none of its rows ever goes."""
         return all(isinstance(mark.action, (Redact, Retain)) for mark in self.marks)
 
+    def cuts(self, mark: int) -> bool:
+        """Whether redacting a row writes over the link of this *mark*."""
+        link = self.links[self.marks[mark].link]
+        return self.redacts and (link.unlink or link.by[0] == "=")
+
     @property
     def redacts(self) -> bool:
         """Whether some of its rows stay without their values."""
@@ -156,17 +161,14 @@ def _shapes(draw: st.DrawFn, made: tuple[Shape, ...], *, goes: bool) -> Shape:
     if kind == "people":
         keys.append("same")
     key = draw(st.sampled_from(keys))
-    redacts = any(isinstance(mark.action, Redact) for mark in marks)
-    # Of a row with one person at both ends, the link by which it stays must not go: by the other
-    # one it would be found once more, and deleted.
-    keeps_links = redacts and any(isinstance(mark.action, (Delete, Revoke)) for mark in marks)
-    if kind == "mixed" and keeps_links:
-        marks = tuple(Mark(mark.link, Redact()) for mark in marks)
     if kind == "mixed" and goes:
-        marks = tuple(Mark(mark.link, Delete()) for mark in marks)
+        # A row that is kept, whatever it says, would refer to a person's row that goes.
+        marks = tuple(
+            mark if mark.action != RETAIN else Mark(mark.link, Delete()) for mark in marks
+        )
     redacts = any(isinstance(mark.action, Redact) for mark in marks)
     plain = len(marks) == 1 and kind != "value"
-    if redacts and not keeps_links and key in ("number", "uuid", "none"):
+    if redacts and key in ("number", "uuid", "none"):
         links = tuple(
             Link(link.to, link.by, unlink=kind in ("people", "pair") and draw(st.booleans()))
             for link in links
@@ -198,10 +200,12 @@ def _onward(
     chosen = going or [draw(st.integers(0, len(target.marks) - 1))]
     if going and draw(st.booleans()):
         chosen = list(range(len(target.marks)))
+    # What is kept by a link that is cut would refer to a row that goes by another.
+    stays = {n: (Redact(),) if going and target.cuts(n) else STAYS for n in chosen}
     marks = tuple(
         Mark(
             0,
-            draw(st.sampled_from(GOES if n in going else GOES + STAYS)),
+            draw(st.sampled_from(GOES if n in going else GOES + stays[n])),
             n if len(target.marks) > 1 else None,
         )
         for n in chosen

@@ -26,6 +26,30 @@ FOUND = {
     "one person at both ends of a row": schema(
         Shape("number", PAIR, (Mark(0, Delete()), Mark(1, Redact())), CLEARED)
     ),
+    # The link by which a message to oneself stayed was cut, so the second pass took it away.
+    "one person at both ends, and one end is cut": schema(
+        Shape(
+            "number", (Link(unlink=True), Link()), (Mark(0, Redact()), Mark(1, Delete())), CLEARED
+        )
+    ),
+    "a child of a row whose one end is cut": schema(
+        Shape(
+            "number", (Link(unlink=True), Link()), (Mark(0, Redact()), Mark(1, Delete())), CLEARED
+        ),
+        Shape("none", (Link(0),), (Mark(0, Redact(), 0), Mark(0, Delete(), 1)), CLEARED),
+    ),
+    "one person at both ends, and both are cut": schema(
+        Shape("none", (Link(unlink=True),) * 2, (Mark(0, Redact()), Mark(1, Delete())), CLEARED)
+    ),
+    # In a batch, what kept a row for one of them kept it for the other as well.
+    "two people, one by key and one by value": schema(
+        Shape(
+            "number", (Link(), Link(by="=email")), (Mark(0, Redact()), Mark(1, Delete())), CLEARED
+        )
+    ),
+    "two people, one kept by value": schema(
+        Shape("number", (Link(), Link(by="=email")), (Mark(0, Delete()), Mark(1, RETAIN)), CLEARED)
+    ),
     # The first of two decisions was carried out, and the second counted as still to do, for ever.
     "a value with two decisions": schema(
         Shape(

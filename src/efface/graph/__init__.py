@@ -13,7 +13,8 @@ from sqlalchemy import Table
 
 from efface.errors import Problem
 from efface.graph.hops import Hop, NoPath, first_hop, names_of, reference_hop
-from efface.policy.actions import Clear, Delete, Owned, Revoke, Unlink
+from efface.policy.actions import Clear, Delete, Owned, Retain, Revoke, Unlink
+from efface.policy.check.decisions import is_cut
 from efface.policy.markers import LeavingMark, Via
 from efface.policy.rules import Policy, TableRule
 
@@ -53,6 +54,14 @@ class Reach:
         """Return the link as the plan shows it."""
         via = self.mark.via
         return ", ".join(via) if isinstance(via, tuple) else str(via)
+
+    def is_cut(self, policy: Policy) -> bool:
+        """Return whether redacting rows writes over a column on the way to the subject."""
+        return any(
+            is_cut(policy.tables[hop.table.fullname], tuple(column.name for column in columns))
+            for hop in self.path.hops
+            for columns in (hop.columns, (hop.kind.column,) if hop.kind else ())
+        )
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,7 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         for name, found in reaches.items()
         for reach in found
         if not isinstance(reach.mark.action, (Delete, Revoke))
-        and all(map(_refers, reach.path.hops))
+        and (all(map(_refers, reach.path.hops)) or _stays_by_value(policy, reach))
     }
     declared = {
         (name, reach.path.hops[0].columns) for name, found in reaches.items() for reach in found
@@ -185,6 +194,26 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
         paste = "data_subject()    # redacts the row and leaves a tombstone"
         yield Problem("E103", subject.fullname, None, text, paste)
+
+
+def _stays_by_value(policy: Policy, reach: Reach) -> bool:
+    """Return whether a row may stay by *reach* and also refer to the person's own row.
+
+    The database would refuse to let that row go; or would let this one go along, although it is
+    to be kept.
+    """
+    hop = reach.path.hops[0]
+    is_kept = isinstance(reach.mark.action, Retain)
+    if not hop.by_value or (reach.is_cut(policy) and not is_kept):
+        return False
+    rule = policy.tables[hop.table.fullname]
+    for key in hop.table.foreign_key_constraints:
+        lets_go = (key.ondelete or "").upper() == "SET NULL" or (
+            not is_kept and is_cut(rule, tuple(key.column_keys))
+        )
+        if key.referred_table is policy.subject_table and not lets_go:
+            return True
+    return False
 
 
 def _refers(hop: Hop) -> bool:

@@ -69,6 +69,24 @@ def among(
     return target.in_(select(values.c.value))
 
 
+def pairs(
+    dialect: Dialect, one: tuple[str, TypeEngine[Any]], other: tuple[str, TypeEngine[Any]]
+) -> Select[Any]:
+    """Return a query that pairs the values of two lists of one length; each is a name and a type.
+
+    Two parameters, however many pairs.
+    """
+    if dialect.name == "postgresql":
+        lists = (bindparam(name, type_=ARRAY(type_)) for name, type_ in (one, other))
+        both = func.unnest(*lists).table_valued("one", "other").render_derived()
+        return select(both.c.one, both.c.other)
+    first, second = (
+        func.json_each(bindparam(name, type_=JSONList(type_))).table_valued("key", "value")
+        for name, type_ in (one, other)
+    )
+    return select(first.c.value, second.c.value).where(first.c.key == second.c.key)
+
+
 def rows_of_json(dialect: Dialect, columns: Sequence[Column[Any]]) -> Select[Any] | None:
     """Return a query whose rows are the objects in the JSON text bound as ``records``.
 

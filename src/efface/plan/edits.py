@@ -43,7 +43,7 @@ def edits(
         return []
     values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
     width, names, found = len(table.key), table.edited_names, []
-    marks = [(mark, table.target_of(mark).owner_column) for mark in table.edited]
+    marks = [(mark, table.target_of(mark).owner_column.name) for mark in table.edited]
     for row in driver.rows(table.candidates(len(patterns), locked=locked), values):
         key, unfinished = row[:width], bool(row[width])
         owners, old = row[width + 1 : -len(names)], row[-len(names) :]

@@ -91,7 +91,7 @@ class People:
                 now[tuple(read[name] for name in program.key_names)] = read
         reads = [now[person.key] for person in self.persons]
         found = _parameters(program, reads)
-        values = {n: found[n] if n.startswith("subject_") else v for n, v in self.values.items()}
+        values = {n: found[n] if n.startswith("subject") else v for n, v in self.values.items()}
         people = People(program, self.persons, values)
         people._reads += zip(reads, self.persons, strict=True)
         return people
@@ -144,6 +144,8 @@ def _parameters(program: Program, reads: Sequence[Mapping[str, Any]]) -> dict[st
         if program.many:
             values[f"subject_{name}"] = [v for v in all_of_them if v is not None]
             values[f"match_{name}"] = [v for v in linkable if v is not None]
+            # Whole, so that two of them can be paired.
+            values[f"subjects_{name}"], values[f"matches_{name}"] = all_of_them, linkable
         else:
             values[f"subject_{name}"], values[f"match_{name}"] = all_of_them[0], linkable[0]
     return values

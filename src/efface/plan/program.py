@@ -112,7 +112,9 @@ class Program:
                     action=reach.mark.action,
                     condition=condition,
                     owner=owner(reach.path, here),
-                    owner_column=reach.path.hops[-1].target_columns[0].name,
+                    owner_column=reach.path.hops[-1].target_columns[0],
+                    by_value=reach.path.hops[-1].by_value,
+                    is_cut=reach.is_cut(self.policy),
                     through=reach.through,
                     via=reach.mark.via,
                     identifiers=reach.mark.identifiers,
@@ -143,11 +145,11 @@ class Program:
         return tuple(c.name for c, key in pairs if key.primary_key and is_text(key))
 
     def _own_program(self) -> TableProgram:
-        key = self.key_names[0]
+        key = self._key[0]
         target = Target(
             action=self.policy.subject.action,
             condition=self._is_subject,
-            owner=self._here.c[key],
+            owner=self._here.c[key.name],
             owner_column=key,
             references=self.key_names,
             named=tuple(column.name for column in self._key if is_text(column)),

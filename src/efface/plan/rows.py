@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import and_, false, or_
+from sqlalchemy import and_, false, or_, tuple_
+from sqlalchemy.engine import Dialect
 
+from efface.plan.dialects import pairs
 from efface.plan.statements import Condition, is_not_true
 from efface.plan.target import Target
 from efface.policy.actions import Delete, Redact, Retain, Revoke
@@ -18,10 +20,12 @@ from efface.policy.rules import PersonalColumn
 class Rows:
     """The conditions of the rows that a table's links reach.
 
-    Where links disagree about a row: Retain over Redact over Delete.
+    Where links disagree about a row: Retain over Redact over Delete; but a link that is cut by
+    the redaction does not keep a row against one that would lead to it still.
     """
 
     targets: tuple[Target, ...]
+    dialect: Dialect
     many: bool = False
 
     def has(self, *kinds: type) -> bool:
@@ -44,27 +48,35 @@ class Rows:
     def _any(self, *kinds: type) -> Condition:
         return or_(false(), *(target.condition for target in self._with(*kinds)))
 
-    def _stays(self, *kinds: type) -> list[Condition]:
-        return [is_not_true(self._any(*kinds))] if self.has(*kinds) else []
-
     def _reached(self, targets: Sequence[Target], *unless: type) -> Condition:
-        """Return the condition of rows that *targets* reach, *unless* a link outranks them.
-
-        Of many subjects, one may be at one end of a row and another at the other: a link outranks
-        only another one of the same subject, as if they left one by one.
-        """
-        if not self.many or not self.has(*unless):
-            return and_(or_(false(), *(t.condition for t in targets)), *self._stays(*unless))
-        each = []
+        """Return the condition of rows that *targets* reach, *unless* a link outranks them."""
+        by_rank: dict[tuple[int, ...], list[Target]] = {}
         for target in targets:
-            outranking = [
-                and_(other.condition, other.owner == target.owner)
-                if other.owner_column == target.owner_column
-                else other.condition
-                for other in self._with(*unless)
-            ]
-            each.append(and_(target.condition, is_not_true(or_(false(), *outranking))))
-        return or_(false(), *each)
+            rank = [id(other) for other in self._with(*unless) if other.outranks(target)]
+            # Of many subjects, each end of a row may be another one.
+            by_rank.setdefault((*rank, id(target)) if self.many else tuple(rank), []).append(target)
+        return or_(false(), *(self._unless(each, unless) for each in by_rank.values()))
+
+    def _unless(self, targets: Sequence[Target], unless: tuple[type, ...]) -> Condition:
+        outranking = [
+            and_(other.condition, self._same_person(targets[0], other))
+            if self.many
+            else other.condition
+            for other in self._with(*unless)
+            if other.outranks(targets[0])
+        ]
+        reached = or_(false(), *(target.condition for target in targets))
+        return and_(reached, *[is_not_true(or_(*outranking))] if outranking else [])
+
+    def _same_person(self, one: Target, other: Target) -> Condition:
+        """Return the condition that both links lead from a row to the same one of many subjects.
+
+        A link outranks only another one of the same subject, as if they left one by one.
+        """
+        if one.everybody == other.everybody:
+            return one.owner == other.owner
+        known = pairs(self.dialect, one.everybody, other.everybody)
+        return tuple_(one.owner, other.owner).in_(known)
 
     @cached_property
     def retained(self) -> Condition:
@@ -84,12 +96,13 @@ class Rows:
         if not self.redacts:
             return false()
         stays = self._reached(self._with(Redact), Retain)
-        # What goes for one of many subjects does not stay for another.
+        # What goes for one of many subjects, or for a link that is not cut, does not stay.
         return and_(stays, is_not_true(self.removed)) if self._is_shared else stays
 
     @property
     def _is_shared(self) -> bool:
-        return self.many and self.redacts and self.has(Delete, Revoke)
+        goes_too = self.many or any(target.is_cut for target in self.targets)
+        return goes_too and self.redacts and self.has(Delete, Revoke)
 
     def _where(self, mark: PersonalColumn) -> Condition:
         """Return the condition of rows in which the column's value is the person's."""

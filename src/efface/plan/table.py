@@ -27,7 +27,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
 from efface.plan.dialects import from_text, row_address
@@ -65,7 +64,6 @@ class TableProgram(Rows):
 
     table: Table
     here: TableClause
-    dialect: Dialect
     columns: tuple[PersonalColumn, ...]
     tokens: Tokens
     own: bool = False
@@ -211,7 +209,7 @@ class TableProgram(Rows):
                 names = [self.here.c[name] for name in target.identifiers]
                 wanted = [target.owner if self.many else null().label("owner"), *names]
                 query = select(*wanted).select_from(self.here).where(target.condition)
-                result.append((target.owner_column, self._compile(query, "read", wanted)))
+                result.append((target.owner_column.name, self._compile(query, "read", wanted)))
         return tuple(result)
 
     # ------------------------------------------------------------ by key

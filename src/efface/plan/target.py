@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import Column, ColumnElement
+from sqlalchemy.types import TypeEngine
 
 from efface.plan.statements import Condition
 from efface.policy.actions import (
@@ -32,19 +33,36 @@ class Target:
     """Rows of a table that one link reaches, and what is to happen to them.
 
     ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
-    that holds it. ``references`` are the columns that lead to the subject; those ``named`` repeat
-    a key that is text, and so may name the person.
+    that holds it, ``by_value`` without a foreign key. ``is_cut`` says that redacting a row writes
+    over a column of the link itself. ``references`` are the columns that lead to the subject;
+    those ``named`` repeat a key that is text, and so may name the person.
     """
 
     action: RowAction
     condition: Condition
     owner: ColumnElement[Any]
-    owner_column: str
+    owner_column: Column[Any]
+    by_value: bool = False
+    is_cut: bool = False
     through: str | None = None
     via: Via | None = None
     identifiers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+
+    @property
+    def everybody(self) -> tuple[str, TypeEngine[Any]]:
+        """Return the parameter with what all subjects are named by here, and its type."""
+        name = f"{'matches' if self.by_value else 'subjects'}_{self.owner_column.name}"
+        return name, self.owner_column.type
+
+    def outranks(self, other: Target) -> bool:
+        """Return whether a row that *other* takes away stays because of this one.
+
+        Once this link is cut, the second pass would find the row by *other* alone, and take it
+        away: so it goes at once, unless *other* is cut as well.
+        """
+        return isinstance(self.action, Retain) or not self.is_cut or other.is_cut
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from efface.errors import Problem
 from efface.policy.check.constraints import Constraints
 from efface.policy.check.decisions import decided_once, tombstone, undecided, unknown_names
-from efface.policy.check.links import lost_paths, unindexed_links, unlinked_references
+from efface.policy.check.links import unindexed_links, unlinked_references
+from efface.policy.check.lost import lost_paths
 from efface.policy.check.possible import impossible_actions, retentions
 from efface.policy.columns import is_json, is_text
 from efface.policy.rules import Policy, subject_problems

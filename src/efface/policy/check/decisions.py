@@ -130,6 +130,15 @@ def compared_columns(via: Via) -> tuple[str, ...]:
     return (via.column,) if isinstance(via, Match) else link_columns(via)
 
 
+def is_cut(rule: TableRule, via: Via) -> bool:
+    """Return whether redacting a row of the table writes over the link *via* itself."""
+    return any(isinstance(mark.action, Redact) for mark in rule.leavings) and any(
+        mark.action is not None and (mark.via is None or name in compared_columns(mark.via))
+        for name in compared_columns(via)
+        for mark in rule.columns.get(name, ())
+    )
+
+
 def needs_no_mark(rule: TableRule, column: Column[Any]) -> bool:
     """Return whether *column* is a number or UUID that identifies a row, or the tombstone."""
     if rule.subjects and column.name == rule.subjects[0].tombstone:

@@ -1,4 +1,4 @@
-"""Links as far as one table shows them: through rows that go, missing ones, missing indexes."""
+"""Links as far as one table shows them: missing ones, and missing indexes."""
 
 from __future__ import annotations
 
@@ -7,34 +7,10 @@ from collections.abc import Iterator
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from efface.errors import Problem
-from efface.policy.actions import Delete, Owned, Revoke, Unlink
+from efface.policy.actions import Owned
 from efface.policy.check.decisions import compared_columns, link_columns
 from efface.policy.columns import is_partial
-from efface.policy.markers import LeavingMark, Via
 from efface.policy.rules import Policy, TableRule
-
-
-def lost_paths(policy: Policy) -> Iterator[Problem]:
-    """Yield each table whose rows stay although the rows they refer to go."""
-    for rule in policy.tables.values():
-        for mark in rule.leavings:
-            constraint = _reference(rule.table, mark.via)
-            if isinstance(mark.action, (Delete, Revoke)) or constraint is None:
-                continue
-            parent = policy.tables.get(constraint.referred_table.fullname)
-            if parent is None or parent.subjects or _lets_go(rule, constraint):
-                continue
-            going = _onward(parent, mark.via)
-            if going and all(isinstance(each.action, (Delete, Revoke)) for each in going):
-                names = ", ".join(constraint.column_keys)
-                text = (
-                    f"Its rows stay, and {names} refers to {parent.name}, whose rows go. "
-                    f"Let those stay without their values, on {parent.name}:"
-                )
-                via = going[0].via
-                shown = f'"{via}"' if isinstance(via, str) else repr(via)
-                paste = f"on_leaving(Redact(), via={shown})"
-                yield Problem("E203", rule.name, None, text, paste)
 
 
 def unlinked_references(policy: Policy) -> Iterator[Problem]:
@@ -117,26 +93,3 @@ def is_indexed(table: Table, names: tuple[str, ...]) -> bool:
 
 def _sorted(table: Table) -> list[ForeignKeyConstraint]:
     return sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys))
-
-
-def _reference(table: Table, via: Via) -> ForeignKeyConstraint | None:
-    names = link_columns(via)
-    found = [each for each in _sorted(table) if names and tuple(each.column_keys) == names]
-    return found[0] if found else None
-
-
-def _onward(parent: TableRule, via: Via) -> list[LeavingMark]:
-    """Return the links of *parent* on which the path may go on; one where it names it."""
-    named = via.split(".", 1)[1] if isinstance(via, str) and "." in via else None
-    return [mark for mark in parent.leavings if named is None or mark.via == named]
-
-
-def _lets_go(rule: TableRule, constraint: ForeignKeyConstraint) -> bool:
-    """Return whether the reference becomes NULL, by an action or by the database."""
-    if (constraint.ondelete or "").upper() == "SET NULL":
-        return True
-    return any(
-        isinstance(mark.action, Unlink)
-        for name in constraint.column_keys
-        for mark in rule.columns.get(name, ())
-    )
