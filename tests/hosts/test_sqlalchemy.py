@@ -52,7 +52,12 @@ from sqlalchemy.orm import (
 from sqlalchemy.pool import StaticPool
 
 from efface import Delete, Policy, data_subject
-from efface.errors import ClosedMergeError, MissingTombstoneError, UnfilteredStatementError
+from efface.errors import (
+    ClosedMergeError,
+    MissingTombstoneError,
+    StatementError,
+    UnfilteredStatementError,
+)
 from efface.sqlalchemy import hide_closed, include_closed, statements
 from tests.schemas import forum
 from tests.schemas.forum import Category, Order, Post, User
@@ -502,6 +507,33 @@ def parties(database):
         session.add_all([Person(id=1, deleted_at=forum.NOW), Person(id=2), Party(id=3)])
         session.commit()
         yield SimpleNamespace(session=session, Party=Party, Person=Person)
+
+
+def test_nobody_is_closed_between_the_look_at_a_list_of_keys_and_the_update(engine):
+    """Else the new name would come into a row that the closing has just emptied."""
+    refused = []
+
+    def close_grace(_connection, _cursor, statement, *_):
+        if statement.startswith("UPDATE users SET name") and not refused:
+            with engine.connect() as connection:
+                soon = {"sqlite": "PRAGMA busy_timeout = 1"}
+                connection.execute(text(soon.get(engine.dialect.name, "SET lock_timeout = 1")))
+                with pytest.raises(StatementError) as caught:
+                    forum.eraser().close_account(connection, GRACE, actor="test")
+            refused.append(caught.value)
+
+    maker = sessionmaker(engine)
+    hide_closed(maker, POLICY)
+    with maker.begin() as session:
+        event.listen(engine, "before_cursor_execute", close_grace)
+        session.execute(update(User), [{"id": GRACE, "name": "Grace Brewster"}])
+    with engine.begin() as connection:
+        receipt = forum.eraser().close_account(connection, GRACE, actor="test")
+
+    assert len(refused) == 1
+    with engine.connect() as connection:
+        assert connection.scalar(select(User.name).where(User.id == GRACE)) is None
+    assert not receipt.already_closed
 
 
 def test_the_class_above_people_hides_them_too(parties):

@@ -1,15 +1,20 @@
-"""An UPDATE by a list of keys: no condition can be given to it, so the list is made shorter."""
+"""An UPDATE by a list of keys: no condition can be given to it, so the list is made shorter.
+
+The rows are locked while they are looked at: a closing in between would be written over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, tuple_
 from sqlalchemy.engine import IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.orm import ORMExecuteState
 
+from efface.plan.dialects import lock
+from efface.plan.statements import bare
 from efface.sqlalchemy.mapped import People
 
 KEYS_AT_ONCE = 500
@@ -24,7 +29,7 @@ def is_update_by_keys(state: ORMExecuteState) -> bool:
 
 
 def leave_out_closed(state: ORMExecuteState, people: People) -> Result[Any] | None:
-    """Take the parameters for closed accounts off the list, with one query more.
+    """Take the parameters for closed accounts off the list, with one statement more.
 
     Returns:
         The result where nothing is left to do, else None.
@@ -45,13 +50,22 @@ def _names(state: ORMExecuteState) -> list[str]:
 def _closed(
     state: ORMExecuteState, people: People, keys: list[tuple[Any, ...]]
 ) -> Iterator[tuple[str, ...]]:
-    columns = list(people.tombstone.table.primary_key)
-    is_closed = people.tombstone.is_not(None)
+    table = bare(people.tombstone.table)
+    key = [table.c[column.name] for column in people.tombstone.table.primary_key]
+    tombstone = table.c[people.tombstone.name]
+    # In one order, so that two lists that overlap do not wait for each other.
+    keys = sorted(keys)
+    connection = state.session.connection(bind_arguments={"mapper": people.mapper})
     for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
-        query = select(*columns).where(is_closed, tuple_(*columns).in_(some))
-        for row in state.session.execute(query, bind_arguments={"mapper": people.mapper}):
-            yield _text(row)
+        some = tuple_(*key).in_(keys[start : start + KEYS_AT_ONCE])
+        # The moment itself: SQLite's RETURNING calls every column that was written "not null".
+        wanted: list[ColumnElement[Any]] = [*key, tombstone]
+        query = lock(
+            connection.dialect, table, some, columns=wanted, key=[*key], untouched=tombstone
+        )
+        for *row, closed_at in connection.execute(query):
+            if closed_at is not None:
+                yield _text(row)
 
 
 def _text(key: Any) -> tuple[str, ...]:
