@@ -73,9 +73,10 @@ class Rows:
 
         A link outranks only another one of the same subject, as if they left one by one.
         """
-        if one.everybody == other.everybody:
+        names, others = one.everybody, other.everybody
+        if names[0] == others[0]:
             return one.owner == other.owner
-        known = pairs(self.dialect, one.everybody, other.everybody)
+        known = pairs(self.dialect, names, others)
         return tuple_(one.owner, other.owner).in_(known)
 
     @cached_property

@@ -75,6 +75,14 @@ class KeyAsText(TypeDecorator[Any]):
         return None if value is None else str(value)
 
 
+def named(name: str, mine: ColumnElement[Any], theirs: Column[Any]) -> tuple[str, TypeEngine[Any]]:
+    """Return the parameter *name* with values of the column *theirs*, and its type, for *mine*."""
+    if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(theirs.type), String):
+        # A generic pair may keep keys of any type as text.
+        return AS_TEXT + name, KeyAsText()
+    return name, theirs.type
+
+
 @dataclass(frozen=True)
 class Subjects:
     """How statements name the people: by one value each, or by an array for many at once."""
@@ -90,10 +98,7 @@ class Subjects:
         Links by value have parameters of their own: a blank or a placeholder matches nothing.
         """
         name = f"{'match' if by_value else 'subject'}_{theirs.name}"
-        type_: TypeEngine[Any] = theirs.type
-        if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(type_), String):
-            # A generic pair may keep keys of any type as text.
-            name, type_ = AS_TEXT + name, KeyAsText()
+        name, type_ = named(name, mine, theirs)
         if self.many:
             return among(self.dialect, mine, name, type_)
         return mine == bindparam(name, type_=type_)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement
 from sqlalchemy.types import TypeEngine
 
-from efface.plan.statements import Condition
+from efface.plan.statements import Condition, named
 from efface.policy.actions import (
     ColumnAction,
     Delete,
@@ -54,7 +54,7 @@ class Target:
     def everybody(self) -> tuple[str, TypeEngine[Any]]:
         """Return the parameter with what all subjects are named by here, and its type."""
         name = f"{'matches' if self.by_value else 'subjects'}_{self.owner_column.name}"
-        return name, self.owner_column.type
+        return named(name, self.owner, self.owner_column)
 
     def outranks(self, other: Target) -> bool:
         """Return whether a row that *other* takes away stays because of this one.
