@@ -85,7 +85,7 @@ def ready(alias: str) -> Ready:
         if django_settings.USE_TZ:
             return moment
         # As it will be read again: without USE_TZ one hour a year is written like the next.
-        again: datetime = timezone.make_aware(timezone.make_naive(moment))
+        again: datetime = timezone.make_aware(timezone.make_naive(moment).replace(fold=0))
         return again
 
     eraser = Eraser(policy, key=found.key, clock=clock)
