@@ -41,6 +41,8 @@ WHAT_HAPPENED = {
     500: "Something went wrong on our side. It is noted, and nothing was changed.",
 }
 
+LAST_RESORT = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
+
 
 def create_app(
     site: Settings | None = None,
@@ -152,7 +154,7 @@ def error_page(request: Request, status: int, headers: Mapping[str, str] | None 
     # The last resort stands outside of all middleware, so it brings its headers along.
     headers = {
         **(headers or {}),
-        **(SECURITY_HEADERS if status == HTTPStatus.INTERNAL_SERVER_ERROR else {}),
+        **(LAST_RESORT if status == HTTPStatus.INTERNAL_SERVER_ERROR else {}),
     }
     if "text/html" not in request.headers.get("accept", "text/html") and (
         "application/json" in request.headers.get("accept", "")
