@@ -139,7 +139,7 @@ async def test_what_shutdown_cannot_wait_for_is_said(site, ada, open_browser, ca
 
 
 def test_a_missing_extra_is_one_sentence_with_the_line_to_paste():
-    program = "import sys; sys.modules['jinja2'] = None; import efface.asgi"
+    program = "import sys; sys.modules['jinja2'] = None; from efface.asgi import AccountClosing"
 
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

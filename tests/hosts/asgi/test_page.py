@@ -329,3 +329,17 @@ def test_a_page_sends_events_of_its_own(site, laptop):
 
     assert ack["status"] == "ok"
     assert ack["payload"] == {"plot": 7}
+
+
+def test_a_page_that_is_one_too_many_goes_on_with_its_forms(site, node, address, ada):
+    site.closing.live._most = 0
+    with Person(node, address) as laptop:
+        laptop.open(f"/log_in/{ada}")
+        laptop.wait("socket close")
+        laptop.fill_in()
+        laptop.click(SUBMIT)
+        laptop.arrive("/")
+
+        assert [entry["code"] for entry in laptop.traffic("socket close")] == [4430]
+        assert laptop.sent() == []
+    assert not site.is_open(ada)
