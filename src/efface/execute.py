@@ -8,6 +8,7 @@ the person's rows referred to come last, when nothing refers to them any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +21,8 @@ from efface.plan.planner import Count, count, in_order, kept, key_values
 from efface.plan.program import Program
 from efface.plan.steps import Step
 from efface.plan.table import TableProgram
+
+Watch = Callable[[int, int], None]
 
 TRIES = 5
 """How often a table is written when a placeholder of few digits is already taken."""
@@ -58,24 +61,44 @@ def lock(driver: Driver, program: Program, key: tuple[Any, ...]) -> People:
 
 
 def close(
-    driver: Driver, program: Program, people: People, now: datetime, *, marked: bool = False
+    driver: Driver,
+    program: Program,
+    people: People,
+    now: datetime,
+    *,
+    marked: bool = False,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Carry out every step for the locked *people* and return what it did.
 
-    The tombstone of a row that somebody has *marked* by hand stays as it is.
+    The tombstone of a row that somebody has *marked* by hand stays as it is. *watch* is told after
+    each table how many of them are done, and of how many.
     """
+    total = len(program.credentials) + len(program.others) + 1 + bool(program.owned)
     owned = _find_owned(driver, program, people)
-    counts = {table.name: _carry_out(driver, table, people) for table in program.credentials}
+    counts: dict[str, Count] = {}
+    for table in program.credentials:
+        counts[table.name] = _carry_out(driver, table, people)
+        _tell(watch, len(counts), total)
     if program.tombstone and not marked:
         driver.run(program.mark, {**people.values, "now": now})
     for table in program.others:
         counts[table.name] = _carry_out(driver, table, people)
+        _tell(watch, len(counts), total)
     own = counts[""] = _carry_out(driver, program.own, people)
     own.redacted = len(people.persons)
-    _carry_out_owned(driver, program, owned, counts)
+    _tell(watch, len(counts), total)
+    if program.owned:
+        _carry_out_owned(driver, program, owned, counts)
+        _tell(watch, total, total)
     if program.early_check is not None:
         driver.check(program.early_check)
     return Outcome(tuple(in_order(program, counts, now.date())))
+
+
+def _tell(watch: Watch | None, done: int, total: int) -> None:
+    if watch is not None:
+        watch(done, total)
 
 
 def again(driver: Driver, program: Program, people: People, today: date) -> Outcome:

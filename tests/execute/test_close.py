@@ -159,6 +159,25 @@ def test_values_that_hold_no_mention_stay_to_the_byte(engine):
     assert found == {90: document.replace("Ada Lovelace", "a former member"), 91: None}
 
 
+def test_whoever_watches_is_told_after_each_table_and_before_anything_is_committed(engine):
+    told = []
+
+    def watch(done, total):
+        with engine.connect() as elsewhere:
+            told.append((done, total, elsewhere.scalar(select(User.deleted_at).limit(1))))
+
+    with engine.begin() as connection:
+        eraser = forum.eraser()
+        eraser.close_account(connection, 1, actor="test", watch=watch)
+        closed = list(told)
+        eraser.close_account(connection, 1, actor="test", watch=watch)
+
+    total = closed[0][1]
+    assert total > 2
+    assert closed == [(done, total, None) for done in range(1, total + 1)]
+    assert told == closed  # a second time there is nothing to do, and nothing to tell
+
+
 def test_closing_twice_answers_the_first_receipt_and_changes_nothing(engine):
     """cases:CLO-02, laws:P1."""
     first = close(engine)

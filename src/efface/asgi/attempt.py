@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Hashable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket
 
+from efface.asgi.event import LiveEvent
 from efface.asgi.facts import Blocker, Blockers
 from efface.asgi.language import mark
 from efface.asgi.live import Live
+from efface.asgi.progress import Progress
 from efface.asgi.proof import Proof, Proofs, TooManyTriesError
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
@@ -104,13 +106,13 @@ class Attempts:
         fields: Mapping[str, Any],
         *,
         channel: str,
-        own: WebSocket | None = None,
+        own: LiveEvent | None = None,
     ) -> Answer:
         """Close the account of whoever is behind *connection*, if they prove it is them.
 
         *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is
-        recorded with the closing; *own* is the socket that asked. It is told last, by its own
-        loop, after its ack.
+        recorded with the closing; *own* is the event that asked. Its page is told how far it
+        is, and signed out last, by its own loop, after its ack.
         """
         try:
             return await self._attempt(connection, fields, channel, own)
@@ -125,7 +127,7 @@ class Attempts:
         connection: HTTPConnection,
         fields: Mapping[str, Any],
         channel: str,
-        own: WebSocket | None,
+        own: LiveEvent | None,
     ) -> Answer:
         subject = await self._live.who(connection)
         if subject is None:
@@ -172,21 +174,24 @@ class Attempts:
         recent = await proofs.is_recent(connection)
         return Proof.RECENT_SIGN_IN, None if recent else Outcome.STALE
 
-    async def _carry_out(self, subject: Hashable, actor: str, own: WebSocket | None) -> Answer:
+    async def _carry_out(self, subject: Hashable, actor: str, own: LiveEvent | None) -> Answer:
+        progress = Progress(own.push) if own else None
+        watch = progress.note if progress else None
         try:
-            receipt = await in_transaction(
-                self._database,
-                lambda session: self._eraser.close_account(
-                    session, subject, actor=actor, veto=self._blockers
-                ),
-            )
+            async with progress.told() if progress else nullcontext():
+                receipt = await in_transaction(
+                    self._database,
+                    lambda session: self._eraser.close_account(
+                        session, subject, actor=actor, veto=self._blockers, watch=watch
+                    ),
+                )
         except VetoedError as veto:
             return Answer(Outcome.BLOCKED, blockers=veto.reasons)
         except Exception as error:  # noqa: BLE001  (here, as the one who asked may be gone by now)
             report("Closing an account failed", error)
             return Answer(Outcome.FAILED)
         # From here the account is closed, whatever becomes of the messages.
-        await self._live.end(subject, besides=own)
+        await self._live.end(subject, besides=own.websocket if own else None)
         if not receipt.already_closed:
             self._begin(self._settle(receipt))
         return Answer(Outcome.CLOSED, receipt)

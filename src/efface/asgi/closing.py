@@ -190,7 +190,7 @@ class AccountClosing:
 
     async def _on_anonymize(self, event: LiveEvent) -> None:
         socket, answers = event.websocket, self._ready
-        answer = await self._attempts.close(socket, event.payload, channel="socket", own=socket)
+        answer = await self._attempts.close(socket, event.payload, channel="socket", own=event)
         message = answers.language_of(socket).say(answer.message)
         if answer.outcome is Outcome.FAILED:
             event.fail(message)

@@ -22,6 +22,7 @@ from efface.eraser.machine import Machine, check_database
 from efface.errors import Problem, SubjectKeyError
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.evidence.residue import Search
+from efface.execute import Watch
 from efface.graph import build
 from efface.plan.driver import Driver
 from efface.plan.mentions import Needles
@@ -143,6 +144,7 @@ class Eraser:
         actor: str,
         plan: Plan | None = None,
         veto: Veto | None = None,
+        watch: Watch | None = None,
     ) -> Receipt:
         """Close the account and return the receipt; the caller commits.
 
@@ -158,6 +160,8 @@ class Eraser:
                 is asked when the row is locked and open, in the transaction that would close it.
                 What it reads has to stay true until the commit: lock it (``FOR UPDATE``), in an
                 order that is always the same, and read it by a statement after the lock.
+            watch: Told after each table how many are done, and of how many; nothing is committed
+                by then. It runs inside the closing: it must be quick, and leave *bind* alone.
 
         Raises:
             UnknownSubjectError: no row has this key.
@@ -170,7 +174,7 @@ class Eraser:
         key, request = self._key_of(subject), self._request(actor)
         with self._at_work(bind) as (driver, machine):
             against = partial(veto, bind, subject) if veto is not None else tuple
-            receipt = close_one(driver, machine, key, request, plan=plan, veto=against)
+            receipt = close_one(driver, machine, key, request, plan=plan, veto=against, watch=watch)
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt

@@ -45,6 +45,7 @@ def close_one(
     *,
     plan: Plan | None = None,
     veto: Callable[[], Iterable[Any]] = tuple,
+    watch: execute.Watch | None = None,
     adopting: bool = False,
 ) -> Receipt:
     """Close one account and return its receipt; a closed one answers its first receipt."""
@@ -62,7 +63,7 @@ def close_one(
         raise VetoedError(reasons)
     now = closed_at or request.now
     known = _still_fits(driver, program, key, plan, replace(request, now=now)) if plan else ()
-    outcome = execute.close(driver, program, people, now, marked=closed_at is not None)
+    outcome = execute.close(driver, program, people, now, marked=closed_at is not None, watch=watch)
     receipt = Receipt(
         reference=request.reference(),
         table=program.table.fullname,

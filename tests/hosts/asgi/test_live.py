@@ -7,7 +7,9 @@ import logging
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from efface.asgi import progress
 from tests.hosts.asgi.conftest import Browser
+from tests.hosts.asgi.site import PASSWORD
 from tests.hosts.asgi.sockets import LOGOUT, live
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +243,41 @@ async def test_a_recheck_ends_the_sockets_of_dead_sessions_only(address, site, a
     assert code == 4401
     assert ack["status"] == "ok"
     assert after["ack"] == "still here"
+
+
+SLOW = """
+CREATE TRIGGER slow BEFORE UPDATE ON posts BEGIN
+  SELECT count(*) FROM (
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000000)
+    SELECT x FROM n
+  );
+END
+"""
+
+
+async def test_a_long_closing_says_how_far_it_is_before_it_says_that_it_is_done(
+    site, browser, ada, monkeypatch
+):
+    monkeypatch.setattr(progress, "SECONDS", 0.05)
+    with site.engine.begin() as connection:
+        connection.exec_driver_sql(SLOW)
+
+    heard = []
+    async with live(browser) as socket:
+        await socket.send("anonymize", {"current_password": PASSWORD, "confirm": "yes"})
+        while "ack" not in (message := await socket.receive()):
+            heard.append((message, site.is_open(ada)))
+
+    assert {"event": "closing_progress", "payload": {"done": 1, "of": 3}} in [m for m, _ in heard]
+    assert all(message["event"] == "closing_progress" for message, _ in heard)
+    assert all(message["payload"]["done"] <= message["payload"]["of"] for message, _ in heard)
+    assert message == {"ack": 1, "status": "ok"}
+    assert not site.is_open(ada)
+    assert heard[0][1]  # nothing was committed when it was first told
+
+
+async def test_a_short_closing_says_only_that_it_is_done(browser):
+    async with live(browser) as socket:
+        ack = await socket.ask("anonymize", {"current_password": PASSWORD, "confirm": "yes"})
+
+    assert ack == {"ack": 1, "status": "ok"}

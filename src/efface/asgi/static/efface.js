@@ -164,6 +164,15 @@ function enhance(section, window, live) {
   const [message, cancel, submit] = ["message", "cancel", "submit"].map(part);
   let isBusy = false;
 
+  // A long closing says how many of its steps are done. It is closed when the ack says so, no sooner.
+  const bar = part("progress");
+  live.on("closing_progress", ({ done, of }) => {
+    if (!isBusy || !bar) return;
+    bar.max = of;
+    bar.value = done;
+    bar.hidden = false;
+  });
+
   const say = (text) => {
     message.textContent = text;
     message.hidden = !text;
@@ -172,6 +181,7 @@ function enhance(section, window, live) {
     isBusy = busy;
     submit.disabled = busy;
     cancel.disabled = busy;
+    if (bar) bar.hidden = true;
   };
 
   // With a message the server has drawn the form open: leave that page as it is.
