@@ -158,6 +158,40 @@ def test_importing_efface_loads_no_framework_and_no_host():
     assert loaded & {"efface.alembic", "efface.asgi", "efface.cli", "efface.sqlalchemy"} == set()
 
 
+# ---------------------------------------------------------------- what is proven
+
+# The behavior of the sample site, by section: registration and confirmation; log-ins; reset,
+# settings, sudo; CSRF and sockets; closing; every flow met by a closed account.
+CASES = {
+    "REG": (1, 2, 4, 5, 6, 8),
+    "CNF": (1, 2, 3, 4, 5),
+    "LOG": (1, 2, 3, 4, 5, 6, 8, 10, 11, 13, 14, 16),
+    "MAG": (1, 2, 3, 5),
+    "RST": (1, 2, 3, 4),
+    "SET": (1, 2, 3, 4, 5, 7),
+    "SUD": (1, 2, 4),
+    "CSR": (1, 2, 4, 5),
+    "SOC": (1, 2, 4),
+    "CLO": (1, 2, 3, 5, 7, 8, 9, 10, 12, 13, 15),
+    "XCL": (1, 2, 3, 5, 6, 8, 10),
+}
+
+
+def cases_named_by(path):
+    """The cases that the tests of a file say they prove."""
+    marks = re.findall(r"mark\.cases\(([^)]*)\)", path.read_text())
+    return {name for mark in marks for name in re.findall(r'"([^"]+)"', mark)}
+
+
+def test_every_behavior_case_has_a_test_that_names_it_and_no_test_names_another():
+    here = Path(__file__)
+    tests = [path for path in TRACKED if path.suffix == ".py" and here.parent in path.parents]
+
+    named = set().union(*(cases_named_by(path) for path in tests if path != here))
+
+    assert named == {f"{name}-{number:02}" for name, numbers in CASES.items() for number in numbers}
+
+
 # ---------------------------------------------------------------- what we say
 
 

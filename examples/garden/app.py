@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from efface.asgi import AccountClosing, TooManyTriesError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.asgi.redis import RedisBroker
+from garden.access_log import hide_secrets
 from garden.accounts import users
 from garden.accounts.passwords import Passwords
 from garden.accounts.purge import purging
@@ -56,6 +57,7 @@ def create_app(
     Without *site* the environment says what the site has to know.
     """
     site = site or Settings.from_environment()
+    hide_secrets()
     app = FastAPI(
         redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None, lifespan=purging
     )

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens, users
-from garden.models import Post, User
+from garden.models import Plot, Post, User
 from tests.gardening import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
@@ -234,3 +234,56 @@ def test_the_label_is_the_same_in_a_query(garden, ada):
         in_python = [user.display_name for user in session.scalars(select(User).order_by(User.id))]
 
     assert in_sql == in_python == ["a former member", "a member"]
+
+
+@pytest.mark.cases("XCL-03")
+def test_a_link_that_logs_in_reads_like_garbage_too(open_garden):
+    garden = open_garden(profile="magic")
+    ada = garden.member(password=None)
+    secret = garden.token(ada, tokens.LOG_IN)
+    garden.close(ada)
+    browser, other = garden.browser(), garden.browser()
+
+    looked, same_look = (
+        browser.open(f"/users/log_in/{secret}"),
+        other.open(f"/users/log_in/{'A' * 43}"),
+    )
+    sent, same = (
+        browser.submit("/users/log_in", token=secret),
+        other.submit("/users/log_in", token="A" * 43),
+    )
+
+    assert alike(looked) == alike(same_look)
+    assert alike(sent) == alike(same)
+    assert browser.notice == other.notice
+    assert not browser.is_signed_in
+
+
+@pytest.mark.cases("XCL-05")
+def test_no_link_to_log_in_is_sent_to_who_has_left(open_garden):
+    garden = open_garden(profile="magic")
+    ada = garden.member()
+    garden.close(ada)
+    answers = []
+    for email in (EMAIL, garden.row(ada)["email"], "nobody@garden.example"):
+        browser = garden.browser()
+        answer = browser.submit("/users/log_in", action="send_link", email=email)
+        answers.append((alike(answer), browser.notice))
+
+    assert answers[0] == answers[1] == answers[2]
+    assert garden.mailbox.all() == []
+
+
+@pytest.mark.cases("XCL-06")
+def test_an_event_from_a_page_that_was_open_before_ends_the_page(garden, ada):
+    with garden.sessions.begin() as session:
+        session.add(Plot(label="A1", crop="beans"))
+    with garden.served() as browsers:
+        laptop = browsers()
+        laptop.log_in(EMAIL)
+        with laptop.socket() as socket:
+            garden.close(ada)
+            before = garden.everything()
+
+            assert socket.push("pick_plot", plot="A1")["event"] == "logout"
+    assert garden.everything() == before

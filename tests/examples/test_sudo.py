@@ -87,6 +87,42 @@ def test_a_form_that_was_opened_in_time_may_be_sent_a_little_later(
         assert again.headers["location"] == SETTINGS
 
 
+@pytest.mark.cases("SUD-02", "CLO-10")
+@pytest.mark.parametrize(("minutes", "status"), [(19, "ok"), (20, "refused"), (21, "refused")])
+def test_without_a_password_a_socket_closes_the_account_as_long_as_a_form_does(
+    open_garden, minutes, status
+):
+    garden = open_garden(profile="magic")
+    ada = garden.member(password=None)
+    with garden.served() as browsers:
+        laptop = browsers()
+        laptop.submit("/users/log_in", token=garden.token(ada, tokens.LOG_IN))
+        laptop.open(SETTINGS)
+        with laptop.socket() as socket:
+            garden.clock.advance(minutes=minutes)
+
+            assert socket.push("anonymize", confirm="yes")["status"] == status
+    assert (garden.row(ada)["deleted_at"] is not None) == (status == "ok")
+
+
+@pytest.mark.cases("SUD-02", "CLO-10")
+def test_without_a_password_a_stale_form_is_refused_and_closes_nothing(open_garden):
+    garden = open_garden(profile="magic")
+    ada = garden.member(password=None)
+    browser = garden.browser()
+    browser.submit("/users/log_in", token=garden.token(ada, tokens.LOG_IN))
+    browser.open(SETTINGS)
+    garden.clock.advance(minutes=21)
+    before = garden.everything()
+
+    answer = browser.submit(f"{SETTINGS}/close", confirm="yes")
+
+    assert answer.status_code == 403
+    assert "sign in again" in browser.page
+    assert garden.everything() == before
+    assert browser.is_signed_in
+
+
 @pytest.mark.cases("SUD-04")
 def test_the_same_person_keeps_the_session_and_the_pages_that_are_open(garden, browser):
     browser.open(SETTINGS)
