@@ -17,6 +17,7 @@ MEASURES = {
     "log-in": log_in.with_and_without,
     "lobsters": lobsters.against_hand_written,
     "site": site.post_and_click,
+    "settings": site.settings_with_section,
     "import": start.importing,
     "clone": start.fresh_clone,
 }

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from statistics import median
 from time import perf_counter, sleep
 
 import httpx
@@ -13,8 +14,12 @@ from websockets.sync.client import connect
 
 from benchmarks import people, server
 from benchmarks.measure import Measure, p95, within
+from garden.app import create_app
+from garden.server import bind, serving
+from garden.settings import Settings
 
 ROUNDS = 100
+PAGES = 400
 WARM_UP = 5
 PATIENCE = 10
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
@@ -52,6 +57,43 @@ def post_and_click() -> Iterator[Measure]:
         150,
         "ms",
     )
+
+
+def settings_with_section() -> Iterator[Measure]:
+    """Compare the settings page with the page without its last section, one after the other."""
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "garden.db"
+        people.create(path)[0].dispose()
+        hashed = server.cheap_passwords().hash(people.PASSWORD)
+        people.settle_in(path, people.TWO_HUNDRED, 20, hashed=hashed)
+        site = Settings(f"sqlite:///{path}", "a secret of the benchmark", dev=True)
+        app = create_app(site, hasher=server.cheap_passwords())
+        shown = app.state.templates.env.globals
+        section = shown["account_closing"]
+        socket = bind("127.0.0.1", 0)
+        address = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        with serving(app, socket), httpx.Client(base_url=address) as browser:
+            settings_page(browser, 1)
+            for _ in range(PAGES):
+                for has_section in (True, False):
+                    shown["account_closing"] = section if has_section else _nothing
+                    start = perf_counter()
+                    page = browser.get("/users/settings")
+                    taken[has_section].append(perf_counter() - start)
+                    expect("delete-account" in page.text, has_section)
+        app.state.engine.dispose()
+    with_it, without = median(taken[True]), median(taken[False])
+    yield Measure(
+        f"settings page with the closing section, {people.TWO_HUNDRED.rows} rows, to without",
+        with_it / without,
+        1.3,
+        f"{with_it * 1000:.2f} to {without * 1000:.2f} ms",
+    )
+
+
+def _nothing(*_: object) -> str:
+    return ""
 
 
 def closed_by_form(site: str, key: int) -> float:

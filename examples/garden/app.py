@@ -103,8 +103,7 @@ def account_closing(app: FastAPI) -> AccountClosing:
             return user.id if user else None
 
     def has_password(session: Session, user_id: int) -> bool:
-        user = users.get_user(session, user_id)
-        return user is not None and user.hashed_password is not None
+        return users.has_password(session, user_id)
 
     def check_password(session: Session, user_id: int, password: str) -> bool:
         seconds = tries.wait("password", site.limits.password, account=str(user_id))

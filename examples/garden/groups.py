@@ -36,8 +36,9 @@ def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:
     They stay locked until the transaction ends, also where the member organizes nothing: nobody
     is made organizer who is just leaving. Alone in a group, one may go.
     """
-    mine = select(PlotGroupMember.group_id).where(PlotGroupMember.user_id == user_id)
-    ids = session.scalars(mine.order_by(PlotGroupMember.group_id)).all()
+    table = PlotGroupMember.__table__
+    mine = select(table.c.group_id).where(table.c.user_id == user_id).order_by(table.c.group_id)
+    ids = session.scalars(mine).all()
     if not ids:
         return []
     _lock(session, ids)

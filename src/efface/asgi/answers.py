@@ -193,6 +193,8 @@ class Answers:
         if _wants_json(request) or answer.outcome in (Outcome.FAILED, Outcome.SIGNED_OUT):
             return self._problem(request, answer)
         subject = await self.live.who(request)
+        if subject is None:  # closed meanwhile, by another tab
+            return self._farewell(request, Answer(Outcome.SIGNED_OUT))
         page = await self._closing_page(request, subject, answer)
         return _waiting(page, answer)
 

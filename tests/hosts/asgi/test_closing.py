@@ -360,3 +360,20 @@ def test_an_async_password_check_is_refused_at_construction(tmp_path):
 def test_it_is_installed_once(site):
     with pytest.raises(RuntimeError, match="installed already"):
         site.closing.install(Starlette(), "/again")
+
+
+async def test_a_form_that_is_refused_while_another_tab_closes_says_farewell(site, browser, ada):
+    """The last question who it is finds nobody: that is no failure, and no page for them."""
+    token = await browser.token("/settings")
+    first = site.closing._attempts.close
+
+    async def close(*given, **options):
+        answer = await first(*given, **options)
+        site.revoke(ada)
+        return answer
+
+    site.closing._attempts.close = close
+    answer = await browser.post("/users/settings/close", data={"_csrf_token": token})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "You are signed out." in (await browser.get("/")).text
