@@ -3,13 +3,37 @@
 import threading
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
-from efface import Receipt
+from efface import (
+    Clear,
+    Delete,
+    Eraser,
+    Policy,
+    Receipt,
+    Redact,
+    Unlink,
+    data_subject,
+    on_leaving,
+    personal,
+)
 from efface.evidence.residue import Finding
 from efface.store.tables import closings
 from tests.schemas import forum
-from tests.schemas.forum import Category, Invoice, Post, Token, User
+from tests.schemas.forum import Category, Invoice, Newsletter, Post, Token, User
 
 
 @pytest.fixture
@@ -173,6 +197,51 @@ def test_a_receipt_from_another_process_is_settled_without_the_search(engine):
     assert settled.late == 1
     assert settled.search is None
     assert settled.settled_at == forum.NOW
+
+
+@pytest.mark.parametrize(("remembers", "left"), [(True, 0), (False, 1)])
+def test_a_late_row_by_value_is_found_only_where_the_address_is_remembered(engine, remembers, left):
+    """It is stored nowhere, so a receipt from elsewhere leads to no such row."""
+    receipt = close(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(Newsletter).values(address="ada@example.org"))
+
+    settled = settle(engine, receipt if remembers else Receipt.from_json(receipt.to_json()))
+
+    assert settled.late == 1 - left
+    with engine.connect() as connection:
+        query = select(func.count()).where(Newsletter.address == "ada@example.org")
+        assert connection.scalar(query) == left
+        found = forum.eraser().verify(connection, 1, ["ada@example.org"])
+    assert [f.table for f in found.findings] == ["newsletter"] * left
+
+
+def test_a_late_child_of_a_row_that_was_unlinked_is_found_by_the_search_alone(database):
+    metadata = MetaData()
+    number, gone = Column("id", Integer, primary_key=True), Column("deleted_at", DateTime(True))
+    name = Column("name", String(40), personal(Clear()))
+    Table("people", metadata, number, name, gone, data_subject(identifiers=["name"]))
+    owner = Column("owner_id", ForeignKey("people.id"), personal(Unlink()), index=True)
+    Table("teams", metadata, Column("id", Integer, primary_key=True), owner,
+          on_leaving(Redact(), via="owner_id"))  # fmt: skip
+    notes = Table("notes", metadata, Column("team_id", ForeignKey("teams.id"), index=True),
+                  Column("text", String(40)), on_leaving(Delete(), via="team_id"))  # fmt: skip
+    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY)
+    metadata.create_all(database)
+    eraser.create_tables(database)
+    with database.begin() as connection:
+        connection.execute(insert(metadata.tables["people"]).values(id=1, name="Ada Lovelace"))
+        connection.execute(insert(metadata.tables["teams"]).values(id=1, owner_id=1))
+    with database.begin() as connection:
+        receipt = eraser.close_account(connection, 1, actor="test")
+    with database.begin() as connection:
+        connection.execute(insert(notes).values(team_id=1, text="by Ada Lovelace"))
+
+    with database.begin() as connection:
+        settled = eraser.settle(connection, receipt)
+
+    assert settled.late == 0
+    assert settled.search.findings == (Finding("notes", "text", 1),)
 
 
 def test_a_search_made_later_is_added_to_a_closing_that_was_settled_without_one(engine):

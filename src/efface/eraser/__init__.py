@@ -223,7 +223,9 @@ class Eraser:
 
         A writer that waited on the closing's lock may have written for the person since. The
         search needs identifiers that only the process which closed the account remembers: for a
-        receipt from elsewhere the pass is done and ``search`` stays None.
+        receipt from elsewhere the pass is done and ``search`` stays None. Without them a late row
+        that a link by value leads to is not found either; and nowhere is a late row found through
+        a row that the closing has unlinked. `verify` finds both by what they say.
 
         Raises:
             StatementError: the database refused; the transaction has been rolled back.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from efface.policy.rules import Policy
@@ -43,9 +43,13 @@ def populate(
             ``"table.column"``; a function is called for each row with a number.
         token: Where the characters come from that make the names nobody else's.
 
+    Columns that only the mappers know the meaning of are filled like any other: give the
+    discriminator of a class hierarchy, such as ``{"users.kind": "member"}``, in *values*.
+
     Raises:
         SubjectTableError: no table is marked as the one whose rows are people.
-        ValueError: columns of unknown types need *values*; all of them are named.
+        ValueError: columns of unknown types need *values*, or tables refer to one another in a
+            circle that no row can begin; all of them are named.
     """
     policy = policy_of(policy)
     subject = policy.subject_table
@@ -68,7 +72,7 @@ def populate(
 
 def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
     tables = [rule.table for rule in policy.tables.values()]
-    *ordered, (_, circular) = sort_tables_and_constraints(tables)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    *ordered, (_, circular) = _in_order(connection, tables)
     later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
     postponed: list[tuple[Row, dict[str, Any]]] = []
     if later and connection.dialect.name == "sqlite":
@@ -95,6 +99,35 @@ def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
         known = row.values
         key = (c == known[c.name] for c in row.table.primary_key)
         _run(connection, row.table, update(row.table).values(found).where(*key), None)
+
+
+def _in_order(connection: Connection, tables: list[Table]) -> Any:
+    """Return the tables so that each comes after those it refers to, and the keys left over.
+
+    Raises:
+        ValueError: some refer to one another by keys that cannot wait.
+    """
+    is_sqlite = connection.dialect.name == "sqlite"
+
+    def waits(key: ForeignKeyConstraint) -> bool:
+        accepts_null = all(c.nullable and not c.primary_key for c in key.columns)
+        return bool(is_sqlite or key.deferrable or accepts_null)
+
+    first = {
+        (key.referred_table, table)
+        for table in tables
+        for key in table.foreign_key_constraints
+        if key.referred_table is not table and not waits(key)
+    }
+    try:
+        return sort_tables_and_constraints(tables, extra_dependencies=first)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    except CircularDependencyError as error:
+        names = ", ".join(sorted(table.fullname for table in error.cycles))
+        raise ValueError(
+            f"These tables refer to one another, so that none can have the first row: {names}. "
+            "Nothing was inserted. Let one of their columns accept NULL, or make its foreign key "
+            "deferrable=True."
+        ) from None
 
 
 def _run(connection: Connection, table: Table, statement: Any, row: Row | None) -> None:
