@@ -17,6 +17,7 @@ from __future__ import annotations
 from efface.errors import MissingExtraError
 
 try:
+    from efface.django.asking import include_closed
     from efface.django.bridge import joined
     from efface.django.closing import close_account, eraser, plan, settle, verify
     from efface.django.rules import Rules
@@ -32,6 +33,7 @@ __all__ = [
     "account_erased",
     "close_account",
     "eraser",
+    "include_closed",
     "joined",
     "plan",
     "settle",

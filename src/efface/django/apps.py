@@ -15,7 +15,9 @@ class EffaceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have `manage.py check` look at the policy."""
+        """Hide closed accounts, and have `manage.py check` look at the policy."""
         from efface.django.checks import check_policy  # noqa: PLC0415  # models are loaded now
+        from efface.django.hiding import install  # noqa: PLC0415  # as above
 
         register(check_policy, "efface")
+        install()

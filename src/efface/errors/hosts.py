@@ -88,6 +88,25 @@ class ClosedMergeError(EffaceError):
         )
 
 
+class ClosedObjectError(EffaceError):
+    """An object of Django's would write into the row of a closed account, or delete it."""
+
+    code = "E610"
+
+    def __init__(self, label: str, act: str) -> None:
+        """Keep the model's *label* and the *act*; which row is nobody's business."""
+        super().__init__()
+        self.label, self.act = label, act
+
+    def message(self) -> str:
+        """Return what would have happened and the way on."""
+        return (
+            f"{self.act} would reach the row of a closed account of {self.label}. "
+            f"{NOTHING_CHANGED} An object that was loaded before the closing is of no more use; "
+            f"one loaded since can be meant: with include_closed(): object.{self.act}"
+        )
+
+
 class AtomicBlockError(AutocommitError):
     """No transaction of Django's is open, so half a closing could stay."""
 

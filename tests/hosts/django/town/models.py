@@ -36,10 +36,17 @@ class Stamped(models.Model):
         abstract = True
 
 
+class House(models.Model):
+    street = models.CharField(max_length=40)
+
+    efface = Rules(unrelated(because="houses stay where they are"))
+
+
 class Person(AbstractUser):
     email = models.EmailField(unique=True)
     nick = models.CharField(max_length=40, db_column="nickName", null=True)
     friends = models.ManyToManyField("self")
+    home = models.OneToOneField(House, models.CASCADE, null=True, related_name="resident")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     efface = Rules(
@@ -54,7 +61,7 @@ class Person(AbstractUser):
             "last_login": Clear(),
             "is_active": Replace(False),
         },
-        not_personal=["is_staff", "is_superuser", "date_joined"],
+        not_personal=["is_staff", "is_superuser", "date_joined", "home"],
         through={
             "friends": [
                 on_leaving(Delete(), via="from_person"),
@@ -62,6 +69,13 @@ class Person(AbstractUser):
             ],
         },
     )
+
+    @property
+    def display_name(self):
+        return "a former resident" if self.deleted_at else self.username
+
+    def __str__(self):
+        return self.display_name
 
 
 class Neighbor(Person):

@@ -1,0 +1,117 @@
+"""The model whose rows are people, and every table that a person's row spreads over."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+
+from efface.django import settings
+from efface.django.rules import rules_of
+from efface.errors import SettingsError
+from efface.policy.markers import SubjectMark
+
+Quote = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class IsOpen:
+    """The condition that a row of one table belongs to no closed account.
+
+    *column* is the tombstone in the person's own table. Elsewhere, under multi-table inheritance,
+    *person* says where the tombstone is: table, key, tombstone, and the column here with that key.
+    """
+
+    column: str
+    person: tuple[str, str, str] | None = None
+
+    def sql(self, alias: str, quote: Quote) -> str:
+        """Return the condition for the rows of *alias*."""
+        here = f"{quote(alias)}.{quote(self.column)}"
+        if self.person is None:
+            return f"{here} IS NULL"
+        table, key, tombstone = map(quote, self.person)
+        return (
+            f"NOT EXISTS (SELECT 1 FROM {table} efface_person WHERE efface_person.{key} = {here}"  # noqa: S608 - quoted names of tables and columns
+            f" AND efface_person.{tombstone} IS NOT NULL)"
+        )
+
+
+@dataclass(frozen=True)
+class People:
+    """The model of people, its field that marks closed accounts, and the conditions by table."""
+
+    model: type[Model]
+    tombstone: Any
+    conditions: Mapping[str, IsOpen]
+
+    def is_here(self, model: type[Model] | None) -> bool:
+        """Return whether rows of *model* are, or are parts of, people's."""
+        return model is not None and model._meta.db_table in self.conditions
+
+
+def people() -> People | None:
+    """Return the people of this project; None where nobody is, or closing leaves no tombstone."""
+    for model, mark in _marked():
+        fields = {field.name: field for field in model._meta.local_concrete_fields}
+        fields |= {field.column: field for field in model._meta.local_concrete_fields}
+        tombstone = fields.get(mark.tombstone)
+        if tombstone is not None:
+            return People(model, tombstone, _conditions(model, tombstone))
+    return None
+
+
+def _marked() -> list[tuple[type[Model], SubjectMark]]:
+    """Return the models with data_subject(); what is wrong with the rules is for the checks."""
+    try:
+        said = settings.found()
+    except SettingsError:
+        said = None
+    by_file = _in_file(said)
+    found = []
+    for model in apps.get_models():
+        if model._meta.proxy:
+            continue
+        rules = rules_of(model) or (said.of(model) if said else None)
+        marks = [mark for mark in (rules.marks if rules else ()) if isinstance(mark, SubjectMark)]
+        if model._meta.db_table in by_file:
+            marks.insert(0, by_file[model._meta.db_table])
+        found += [(model, mark) for mark in marks[:1]]
+    return found
+
+
+def _in_file(said: settings.Settings | None) -> dict[str, SubjectMark]:
+    """Return what the policy file says about who is a person."""
+    if said is None or said.policy is None:
+        return {}
+    try:
+        document = tomllib.loads(said.policy.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+    tables = document.get("tables", {})
+    return {
+        name: SubjectMark(tombstone=table["data_subject"].get("tombstone", "deleted_at"))
+        for name, table in tables.items()
+        if isinstance(table, dict) and isinstance(table.get("data_subject"), dict)
+    }
+
+
+def _conditions(model: type[Model], tombstone: Any) -> dict[str, IsOpen]:
+    found = {model._meta.db_table: IsOpen(tombstone.column)}
+    table = model._meta.db_table
+    for other in apps.get_models(include_auto_created=True):
+        options = other._meta
+        if options.proxy or options.db_table in found:
+            continue
+        if issubclass(other, model):
+            person = (table, model._meta.pk.column, tombstone.column)
+            found[options.db_table] = IsOpen(options.pk.column, person)
+        elif issubclass(model, other):
+            link = model._meta.get_ancestor_link(other)
+            person = (table, link.column, tombstone.column)
+            found[options.db_table] = IsOpen(options.pk.column, person)
+    return found
