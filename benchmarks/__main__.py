@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import closing, core, hiding, lobsters, log_in, site, start
+from benchmarks import closing, core, hiding, lobsters, log_in, site, sockets, start
 from benchmarks.measure import keep, show
 
 # The fresh clone comes last, because it loads the machine most.
@@ -17,6 +17,7 @@ MEASURES = {
     "log-in": log_in.with_and_without,
     "lobsters": lobsters.against_hand_written,
     "site": site.post_and_click,
+    "sockets": sockets.thousand,
     "settings": site.settings_with_section,
     "import": start.importing,
     "clone": start.fresh_clone,
