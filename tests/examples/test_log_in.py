@@ -124,8 +124,13 @@ def test_the_remember_me_cookie_alone_logs_in_and_fills_the_session(garden):
     assert browser.is_signed_in
 
 
+def other_first(text):
+    """Change the first character: some bits of the last one mean nothing."""
+    return ("B" if text[0] == "A" else "A") + text[1:]
+
+
 @pytest.mark.cases("LOG-06")
-@pytest.mark.parametrize("change", [lambda text: text[:-1] + "A", lambda _: "x", lambda _: "a.b.c"])
+@pytest.mark.parametrize("change", [other_first, lambda _: "x", lambda _: "a.b.c"])
 def test_an_altered_remember_me_cookie_is_thrown_away(garden, change):
     garden.member()
     browser = garden.signed_in(remember_me="true")
