@@ -35,38 +35,6 @@ def page(browser_engine, garden, frames):
 
 
 @pytest.mark.browser
-@pytest.mark.cases("CLO-12")
-def test_one_can_think_again(garden, page, frames):
-    before = garden.everything()
-
-    page.get_by_role("button", name="Delete Account").click()
-    page.get_by_role("button", name="Keep my account").click()
-
-    assert frames == []
-    assert garden.everything() == before
-    assert not page.get_by_role("dialog").is_visible()
-
-
-@pytest.mark.browser
-@pytest.mark.cases("CLO-13", "CLO-15")
-def test_two_clicks_are_one_closing_one_log_out_and_one_navigation(garden, page, frames):
-    requests = []
-    page.on("request", lambda request: requests.append((request.method, request.url)))
-
-    page.get_by_role("button", name="Delete Account").click()
-    page.get_by_role("dialog").get_by_label("Current password").fill(PASSWORD)
-    page.get_by_label("Yes, I want to close my account").check()
-    page.get_by_role("button", name="Close my account").dblclick()
-    page.wait_for_url("**/")
-
-    methods = [method for method, url in requests if url.endswith(("/users/log_out", "/"))]
-    assert len(frames) == 1
-    assert methods == ["DELETE", "GET"]
-    assert "Your account is closed" in page.get_by_role("status").first.inner_text()
-    assert garden.count("efface_closings") == 1
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_no_page_scrolls_sideways_or_breaks_its_own_policy(garden, page, width, scheme):

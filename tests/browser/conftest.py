@@ -1,0 +1,131 @@
+"""The garden in real Chromium: windows that note what their pages send, ask for and complain of.
+
+On SQLite alone: what differs between databases shows without a browser, and sooner.
+"""
+
+import shutil
+from contextlib import ExitStack
+from itertools import count
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.gardening import PASSWORD
+
+# A page of a test that Playwright waits for longer than this is not coming.
+PATIENCE = 20_000
+LIVE = """async (open) => {
+  const { live } = await import("/users/settings/close/efface.js");
+  while (live.isOpen !== open) await new Promise((later) => setTimeout(later, 20));
+}"""
+WATCH = """
+addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+  console.error(`Content-Security-Policy: ${violatedDirective} ${blockedURI}`));
+"""
+
+
+class Window:
+    """One browser of one person, with cookies of its own; `page` is its first tab."""
+
+    def __init__(self, context):
+        self.context = context
+        self.complaints, self.frames, self.requests = [], [], []
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(WATCH)
+        context.on("page", self._watch)
+        context.on("request", lambda asked: self.requests.append((asked.method, asked.url)))
+        context.on("response", self._look_at)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.page = context.new_page()
+
+    def sign_in(self, email="ada@garden.example", password=PASSWORD, page=None):
+        """Log in through the form, and arrive on the start page."""
+        page = page or self.page
+        page.goto("/users/log_in")
+        form = page.locator("form.card").filter(has=page.locator("[name=password]"))
+        form.get_by_label("E-mail").fill(email)
+        form.get_by_label("Password").fill(password)
+        form.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Log out").wait_for()
+        return page
+
+    def open_settings(self):
+        """Open the settings page, and wait for its live socket."""
+        self.page.goto("/users/settings")
+        self.page.evaluate(LIVE, arg=True)
+        return self.page
+
+    def asked(self, *ends):
+        """The methods of the requests for paths with one of these ends, in order."""
+        return [method for method, url in self.requests if url.endswith(ends)]
+
+    # Playwright takes functions of Python alone, and no `list.append`.
+
+    def _watch(self, page):
+        page.on("websocket", lambda wire: wire.on("framesent", self._sent))
+
+    def _sent(self, frame):
+        self.frames.append(frame)
+
+    def _look_at(self, answer):
+        # A page may be an error page; what a page is made of may not.
+        if answer.status >= 400 and answer.request.resource_type != "document":
+            self.complaints.append(f"{answer.status} {answer.url}")
+
+    def _hear(self, said):
+        if said.type in ("error", "warning") and "Failed to load resource" not in said.text:
+            self.complaints.append(said.text)
+
+
+@pytest.fixture(scope="module")
+def browser_engine(chromium):
+    """One Chromium for a file; by then no test of another one starts an event loop."""
+    with sync_playwright() as driver:
+        engine = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield engine
+        engine.close()
+
+
+@pytest.fixture
+def new_database(blank_database, tmp_path):
+    """A maker of SQLite databases: each call gives the URL of one with all tables and no rows."""
+    numbers = count()
+
+    def copy():
+        path = tmp_path / f"garden-{next(numbers)}.db"
+        shutil.copy(blank_database, path)
+        return f"sqlite:///{path}"
+
+    return copy
+
+
+@pytest.fixture
+def garden(open_garden, request):
+    """A garden without members; `parametrize` with `indirect` changes its settings."""
+    return open_garden(**getattr(request, "param", {}))
+
+
+@pytest.fixture
+def open_window(browser_engine, garden):
+    """A maker of windows on the garden; at the end none of them may have complained."""
+    windows = []
+    with garden.served() as browsers, ExitStack() as opened:
+        address = browsers().address
+
+        def open_window(**look):
+            context = browser_engine.new_context(
+                base_url=address, **{"locale": "en-US", "reduced_motion": "reduce", **look}
+            )
+            opened.callback(context.close)
+            windows.append(Window(context))
+            return windows[-1]
+
+        yield open_window
+    assert [window.complaints for window in windows if window.complaints] == []
+
+
+@pytest.fixture
+def window(open_window):
+    """A window as wide as a desk."""
+    return open_window()
