@@ -1,6 +1,7 @@
 """The settings of the town; the fixture says where its databases are."""
 
-SECRET_KEY = "for tests alone"
+SECRET_KEY = "for tests alone, and long enough for them"
+ALLOWED_HOSTS = ["testserver"]
 USE_TZ = True
 TIME_ZONE = "Europe/Prague"
 INSTALLED_APPS = [
@@ -22,3 +23,22 @@ DATABASES = {
 EFFACE = {
     "KEY": "a key for the tests alone",
 }
+ROOT_URLCONF = "tests.hosts.django.town.urls"
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
