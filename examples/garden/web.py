@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from efface.asgi.csrf import csrf_token
-from efface.asgi.paths import is_local_path
+from efface.page.paths import is_local_path
 from garden.accounts.sessions import current_log_in
 from garden.accounts.tries import client_of
 from garden.models import User

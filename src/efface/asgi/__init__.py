@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from efface.asgi.closing import AccountClosing
-    from efface.asgi.facts import Blocker
     from efface.asgi.live import Live, LiveEvent
-    from efface.asgi.proof import TooManyTriesError
+    from efface.page.blocker import Blocker
+    from efface.page.proof import TooManyTriesError
 
 __all__ = ["AccountClosing", "Blocker", "Live", "LiveEvent", "TooManyTriesError"]
 
 _INSTALL = 'efface.asgi needs {name}. Install it: pip install "efface[asgi]"'
 _HOMES = {
     "AccountClosing": "efface.asgi.closing",
-    "Blocker": "efface.asgi.facts",
+    "Blocker": "efface.page.blocker",
     "Live": "efface.asgi.live",
     "LiveEvent": "efface.asgi.live",
-    "TooManyTriesError": "efface.asgi.proof",
+    "TooManyTriesError": "efface.page.proof",
 }
 
 try:

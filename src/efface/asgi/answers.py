@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,30 +10,29 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from efface.asgi import csrf, forms
-from efface.asgi.attempt import SENTENCES, Answer, Attempts, Outcome
-from efface.asgi.consequences import Consequences, Wording, Words, words_in
+from efface.asgi.attempt import Attempts
 from efface.asgi.facts import FactFinder, Facts
-from efface.asgi.language import Choose, Language, chosen, mark
+from efface.asgi.language import Choose, chosen
 from efface.asgi.live import Live
-from efface.asgi.pages import HEADERS, Pages
-from efface.asgi.proof import Proof
+from efface.asgi.pages import Pages
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.evidence.receipt import Receipt
+from efface.page.answer import (
+    OUT_OF_DATE,
+    SENTENCES,
+    STATUS,
+    TOO_LARGE,
+    UNKNOWN,
+    UNREADABLE,
+    Answer,
+    Outcome,
+)
+from efface.page.consequences import Consequences, Wording, Words, plain, plain_line, words_in
+from efface.page.headers import HEADERS
+from efface.page.language import Language
+from efface.page.proof import Proof
 
-STATUS = {
-    Outcome.SIGNED_OUT: 401,
-    Outcome.UNCONFIRMED: 422,
-    Outcome.WRONG_PASSWORD: 422,
-    Outcome.STALE: 403,
-    Outcome.BLOCKED: 409,
-    Outcome.LIMITED: 429,
-    Outcome.FAILED: 503,
-}
-TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
-UNREADABLE = mark("This could not be read. Nothing was changed.")
-UNKNOWN = mark("We know no closing with this number. Look at its address again.")
-OUT_OF_DATE = mark("This page is out of date. Nothing was changed. Load it again.")
 _LONGEST = 32  # of a reference
 
 
@@ -156,9 +155,9 @@ class Answers:
             report("The farewell page failed", error)
             return self._problem(request, Answer(Outcome.FAILED))
         if receipt is not None:
-            record = self._record(receipt, language)
+            record = self._wording(language).record(receipt)
             if _wants_json(request):
-                return JSONResponse(_plain(record), headers=HEADERS)
+                return JSONResponse(plain(record), headers=HEADERS)
             return self.pages.page("done", request, language, **record)
         if _wants_json(request):
             return self._refusal(request, 404, "unknown", UNKNOWN)
@@ -202,7 +201,7 @@ class Answers:
         if not _wants_json(request) or answer.receipt is None:
             return self._farewell(request, answer)
         language = self.language_of(request)
-        record = _plain(self._record(answer.receipt, language))
+        record = plain(self._wording(language).record(answer.receipt))
         message = language.say(answer.message)
         response = JSONResponse({"status": "closed", "message": message, **record}, headers=HEADERS)
         return self._forget(request, response)
@@ -261,7 +260,7 @@ class Answers:
         shown = said.consequences if said is not None else None
         return {
             "goes": shown.goes if shown else None,
-            "stays": [_kept(line) for line in shown.stays] if shown else None,
+            "stays": [plain_line(line) for line in shown.stays] if shown else None,
             "told": self.recipients,
             "names": shown.names if shown else None,
             "blockers": [vars(each) for each in said.facts.blockers] if said else [],
@@ -269,26 +268,6 @@ class Answers:
             "log_in": self.pages.paths.log_in,
             "csrf_token": csrf.csrf_token(request) if "session" in request.scope else None,
         }
-
-    def _record(self, receipt: Receipt, language: Language) -> dict[str, Any]:
-        """Return what may be said of a closing to whoever has its number."""
-        # The rows of a batch are those of several people, and say nothing of one.
-        steps = receipt.steps if receipt.together == 1 else ()
-        return {
-            "reference": receipt.reference,
-            "closed_at": receipt.closed_at.isoformat(),
-            "closed_on": language.date(receipt.closed_at.date()),
-            "kept": self._wording(language).kept(steps),
-            "told": tuple(self.recipients),
-        }
-
-
-def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {**record, "kept": [_kept(line) for line in record["kept"]]}
-
-
-def _kept(line: Any) -> dict[str, Any]:
-    return {"text": line.text, "until": line.until.isoformat() if line.until else None}
 
 
 def _waiting(response: Response, answer: Answer) -> Response:

@@ -6,24 +6,23 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Hashable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from efface.asgi.event import LiveEvent
-from efface.asgi.facts import Blocker, Blockers
-from efface.asgi.language import mark
+from efface.asgi.facts import Blockers
 from efface.asgi.live import Live
 from efface.asgi.progress import Progress
-from efface.asgi.proof import Proof, Proofs, TooManyTriesError
+from efface.asgi.proof import Proofs
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.eraser import Eraser
 from efface.errors import VetoedError
 from efface.evidence.receipt import Receipt
+from efface.page.answer import Answer, Outcome
+from efface.page.proof import Proof, TooManyTriesError
 
 logger = logging.getLogger("efface.asgi")
 
@@ -32,53 +31,6 @@ logger = logging.getLogger("efface.asgi")
 _SECONDS_BEFORE_SETTLING = 0.25
 
 T = TypeVar("T")
-
-
-class Outcome(Enum):
-    """How an attempt ended."""
-
-    CLOSED = auto()
-    SIGNED_OUT = auto()
-    UNCONFIRMED = auto()
-    WRONG_PASSWORD = auto()
-    STALE = auto()
-    BLOCKED = auto()
-    LIMITED = auto()
-    FAILED = auto()
-
-
-SENTENCES = {
-    Outcome.CLOSED: mark("Your account is closed, and you are signed out on every device."),
-    Outcome.SIGNED_OUT: mark(
-        "You are signed out. If you have just closed your account, it is closed."
-    ),
-    Outcome.UNCONFIRMED: mark("Your account is not closed: confirm that you want to close it."),
-    Outcome.WRONG_PASSWORD: mark("Your account is not closed: this is not your current password."),
-    Outcome.STALE: mark("Your account is not closed: sign in again first, then close it."),
-    Outcome.BLOCKED: mark(
-        "Your account is not closed: something has to be settled first. "
-        "This page says what, once you load it again."
-    ),
-    Outcome.LIMITED: mark(
-        "Your account is not closed: there were too many tries. Try again later."
-    ),
-    Outcome.FAILED: mark("Your account could not be closed just now. Try again in a moment."),
-}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The outcome; with the receipt, the blockers or the seconds to wait where there are some."""
-
-    outcome: Outcome
-    receipt: Receipt | None = None
-    blockers: tuple[Blocker, ...] = ()
-    retry_after: int | None = None
-
-    @property
-    def message(self) -> str:
-        """Return the sentence for the person, in English: translate it where it is shown."""
-        return SENTENCES[self.outcome]
 
 
 class Attempts:

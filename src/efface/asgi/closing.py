@@ -14,17 +14,18 @@ from starlette.routing import Route, WebSocketRoute
 
 from efface.asgi import csrf
 from efface.asgi.answers import Answers
-from efface.asgi.attempt import Attempts, Outcome
+from efface.asgi.attempt import Attempts
 from efface.asgi.broker import Broker
-from efface.asgi.consequences import Words
 from efface.asgi.facts import Blockers, FactFinder, Facts
 from efface.asgi.language import Choose
 from efface.asgi.live import Identify, Live, LiveEvent
 from efface.asgi.pages import Pages, Paths, Templates, asset
-from efface.asgi.paths import require_local_path
 from efface.asgi.proof import HasPassword, Proofs, Reauthenticate, RecentlySignedIn
 from efface.asgi.quiet import report
 from efface.eraser import Eraser
+from efface.page.answer import Outcome
+from efface.page.consequences import Words
+from efface.page.paths import require_local_path
 
 _SECONDS_TO_SETTLE = 10.0
 

@@ -27,7 +27,7 @@ from starlette.websockets import WebSocket
 
 from efface.asgi import forms
 from efface.asgi.origin import admits, comes_from_here, own_origin, parse_origin
-from efface.asgi.paths import is_local_path
+from efface.page.paths import is_local_path
 
 FIELD = "_csrf_token"
 HEADER = "x-csrf-token"

@@ -9,32 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from efface.asgi.paths import is_local_path
-from efface.asgi.proof import Proof, Proofs
+from efface.asgi.proof import Proofs
 from efface.asgi.transaction import in_transaction, in_transaction_here, is_async
 from efface.eraser import Eraser
+from efface.page.blocker import Blocker
+from efface.page.proof import Proof
 from efface.plan.steps import Step
-
-
-@dataclass(frozen=True)
-class Blocker:
-    """Something that has to be settled before the account can be closed.
-
-    Args:
-        text: What to do, in a sentence: "You are the last organizer of Herbs."
-        href: Where it is done: a path on this site, or an https or mailto address.
-
-    Raises:
-        ValueError: *href* is none of these.
-    """
-
-    text: str
-    href: str
-
-    def __post_init__(self) -> None:
-        if not is_local_path(self.href) and not self.href.startswith(("https://", "mailto:")):
-            raise ValueError("A blocker leads to a path of this site, https://… or mailto:…")
-
 
 Blockers = Callable[[Session, Any], Sequence[Blocker]]
 

@@ -24,8 +24,8 @@ from efface.asgi.conversation import Conversation
 from efface.asgi.event import Handler, LiveEvent
 from efface.asgi.frames import LARGEST
 from efface.asgi.line import FAILED, TOO_MANY, Line, as_json
-from efface.asgi.paths import require_local_path
 from efface.asgi.quiet import report
+from efface.page.paths import require_local_path
 
 __all__ = ["Live", "LiveEvent"]
 

@@ -23,25 +23,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from efface.asgi.csrf import csrf_token
-from efface.asgi.language import Language
+from efface.page.headers import HEADERS, STYLE
+from efface.page.language import Language
 
 Templates = str | PathLike[str] | BaseLoader
 
-_STATIC = Path(__file__).with_name("static")
+_FILES = {"efface.js": Path(__file__).with_name("static") / "efface.js", "efface.css": STYLE}
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
-
-# 'self' in connect-src covers the live socket. No script and no style stands in a page.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Vary": "Accept, Accept-Language",
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +125,7 @@ def _folder(path: str | PathLike[str]) -> BaseLoader:
 
 def asset(name: str) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint for one of our static files."""
-    path = _STATIC / name
+    path = _FILES[name]
 
     async def endpoint(_: Request) -> Response:
         headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}

@@ -7,38 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-_LONGEST_PASSWORD = 1024
+from efface.page.proof import is_possible
 
 Reauthenticate = Callable[[Session, Any, str], bool]
 HasPassword = Callable[[Session, Any], bool]
 RecentlySignedIn = Callable[[HTTPConnection], Any]
-
-
-class Proof(StrEnum):
-    """What is asked of somebody."""
-
-    PASSWORD = "password"  # noqa: S105  (a word, not a secret)
-    RECENT_SIGN_IN = "recent sign-in"
-    SIGN_IN_AGAIN = "sign in again"
-
-
-class TooManyTriesError(Exception):
-    """Raised by your `reauthenticate` where somebody has tried too often.
-
-    Attributes:
-        retry_after: Seconds until it may be tried again, or None.
-    """
-
-    def __init__(self, retry_after: int | None = None) -> None:
-        super().__init__()
-        self.retry_after = retry_after
 
 
 class Proofs:
@@ -82,10 +61,8 @@ class Proofs:
 
     def is_password(self, session: Session, subject: Hashable, password: object) -> bool:
         """Tell whether *password* is the current one."""
-        if not isinstance(password, str) or not 0 < len(password) <= _LONGEST_PASSWORD:
+        if not is_possible(password):
             return False
-        if any("\ud800" <= character <= "\udfff" for character in password):
-            return False  # half of a character: JSON can say it, no encoding can
         verdict: object = self._reauthenticate(session, subject, password)
         # True and nothing else: a forgotten `await` returns something truthy.
         return verdict is True

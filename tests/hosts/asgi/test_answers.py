@@ -8,7 +8,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from efface.asgi import Blocker
 from efface.asgi.csrf import CSRFMiddleware
-from efface.asgi.pages import CONTENT_SECURITY_POLICY
+from efface.page.headers import CONTENT_SECURITY_POLICY
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Site
 from tests.hosts.asgi.sockets import live

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import MetaData, select, text
 
 from efface.asgi import Blocker, TooManyTriesError
-from efface.asgi.consequences import Wording, words_in
-from efface.asgi.language import languages
 from efface.eraser import Eraser
+from efface.page.consequences import Wording, words_in
+from efface.page.language import languages
 from efface.policy.actions import Basis, Clear, Delete, Placeholder, Retain
 from efface.policy.markers import data_subject, on_leaving, personal
 from efface.policy.rules import Policy

@@ -164,5 +164,5 @@ def test_csrf_needs_starlette_alone():
 
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
 
-    parts = ("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.origin", ".asgi.paths")
+    parts = ("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.origin", ".page", ".page.paths")
     assert loaded == [f"efface{part}" for part in parts]

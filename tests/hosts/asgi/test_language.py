@@ -5,7 +5,8 @@ import re
 import pytest
 from jinja2 import DictLoader
 
-from efface.asgi.language import LOCALE, languages, wished
+from efface.asgi.language import wished
+from efface.page.language import LOCALE, languages
 from tests.hosts.asgi.catalogs import catalog, compiled, sentences
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Site

@@ -1,4 +1,4 @@
-"""HOST · Paths that lead back into this site, and nowhere else."""
+"""Paths that lead back into this site, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""HOST · What a closing means to the person: what goes, what stays, and who else is told."""
+"""What a closing means to the person: what goes, what stays, and who else is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import UniqueConstraint
 
-from efface.asgi.language import Language, mark
+from efface.evidence.receipt import Receipt
+from efface.page.language import Language, mark
 from efface.plan.steps import Step
 from efface.policy.actions import Basis, Placeholder
 from efface.policy.rules import Policy
@@ -90,6 +92,18 @@ class Wording:
         found = (step for step in steps if step.until is not None and step.reached)
         return tuple(self._kept(step, self._word(step.table)) for step in found)
 
+    def record(self, receipt: Receipt) -> dict[str, Any]:
+        """Return what may be said of a closing to whoever has its number."""
+        # The rows of a batch are those of several people, and say nothing of one.
+        steps = receipt.steps if receipt.together == 1 else ()
+        return {
+            "reference": receipt.reference,
+            "closed_at": receipt.closed_at.isoformat(),
+            "closed_on": self.language.date(receipt.closed_at.date()),
+            "kept": self.kept(steps),
+            "told": tuple(self.recipients),
+        }
+
     def _is_own(self, step: Step) -> bool:
         # A table of people may also refer to people; only its last step is the person's own row.
         return step.table == self.policy.subject_table.fullname and not step.through
@@ -145,6 +159,16 @@ def words_in(words: Words | None, language: Language) -> Mapping[str, str]:
     if words is None:
         return {}
     return words(language.code) if callable(words) else words
+
+
+def plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a `Wording.record` as JSON data."""
+    return {**record, "kept": [plain_line(line) for line in record["kept"]]}
+
+
+def plain_line(line: Kept) -> dict[str, Any]:
+    """Return one line about what stays as JSON data."""
+    return {"text": line.text, "until": line.until.isoformat() if line.until else None}
 
 
 def _unique_columns(policy: Policy) -> set[str]:

@@ -1,0 +1,1 @@
+"""What the closing page says, and when it says no, whichever host shows it."""

@@ -1,0 +1,20 @@
+"""What the pages say to browsers and caches, and their style sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STYLE = Path(__file__).with_name("static") / "efface.css"
+
+# 'self' in connect-src covers the live socket. No script and no style stands in a page.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Accept-Language",
+}
