@@ -21,24 +21,98 @@ call_command("migrate", verbosity=0)
 """
 
 
+# What the reader of README has already.
+PROJECT = {
+    "town/settings.py": """
+import os
+
+SECRET_KEY, ROOT_URLCONF = os.environ["SECRET_KEY"], "town.urls"
+INSTALLED_APPS = [f"django.contrib.{name}" for name in ("auth", "contenttypes", "sessions")]
+INSTALLED_APPS += ["town"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+AUTH_USER_MODEL, ALLOWED_HOSTS = "town.Member", ["testserver"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "town.db"}}
+""",
+    "town/models.py": """
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+""",
+    "town/views.py": "from django.shortcuts import redirect",
+    "town/urls.py": """
+from django.http import HttpResponse
+from django.urls import path
+from town.views import leave
+
+def who(request):
+    return HttpResponse(request.user.get_username() or "nobody")
+
+urlpatterns = [path("leave", leave), path("", who)]
+""",
+}
+LEAVING = """
+from django.test import Client
+from town.models import Member
+
+ada = Member.objects.create_user("ada", "ada@example.org", "a password")
+laptop, phone = Client(), Client()
+for device in (laptop, phone):
+    device.force_login(ada)
+    assert device.get("/").content == b"ada"
+assert laptop.get("/leave").status_code == 302
+assert [device.get("/").content for device in (laptop, phone)] == [b"nobody", b"nobody"]
+assert not Member.objects.exists()
+assert Member.objects.include_closed().get().email.endswith("@users.invalid")
+"""
+
+
+def added():
+    """What README adds to each file, after what is there."""
+    (_, difference, *_) = re.findall(
+        r"^```diff\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    lines = "\n".join(line[1:] for line in difference.splitlines())
+    parts = re.split(r"^# (town/\w+\.py)\n", lines, flags=re.MULTILINE)
+    files = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert files.keys() < PROJECT.keys()
+    return {name: f"{PROJECT[name]}\n{files.get(name, '')}" for name in PROJECT}
+
+
+@pytest.mark.slow
+def test_the_lines_of_readme_close_an_account_and_sign_it_out(tmp_path):
+    done = run(tmp_path, added(), START + LEAVING)
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_the_project_of_the_page_closes_an_account(tmp_path):
-    code = START
+    code, files = START, {}
     for name, block in BLOCK.findall((ROOT / "docs" / "how-to" / "django.md").read_text()):
         if name:
-            path = tmp_path / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block)
+            files[name] = block
         else:
             code += block
-    (tmp_path / "town" / "__init__.py").touch()
-    (tmp_path / "town" / "migrations").mkdir()
-    (tmp_path / "town" / "migrations" / "__init__.py").touch()
-    (tmp_path / "page.py").write_text(code)
 
-    done = subprocess.run(
+    done = run(tmp_path, files, code)
+
+    assert done.returncode == 0, done.stderr
+    assert "town_post" in done.stdout
+
+
+def run(folder, files, code):
+    """Run *code* beside a project of these files."""
+    (folder / "town" / "migrations").mkdir(parents=True)
+    for package in ("town", "town/migrations"):
+        (folder / package / "__init__.py").touch()
+    for name, text in {**files, "page.py": code}.items():
+        (folder / name).write_text(text)
+    return subprocess.run(
         [sys.executable, "page.py"],
-        cwd=tmp_path,
+        cwd=folder,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "town.settings",
@@ -49,6 +123,3 @@ def test_the_project_of_the_page_closes_an_account(tmp_path):
         text=True,
         check=False,
     )
-
-    assert done.returncode == 0, done.stderr
-    assert "town_post" in done.stdout
