@@ -73,7 +73,7 @@ def close_one(
         closed_at=now,
         steps=_with_reached(outcome.steps, known),
     )
-    machine.closings.add(driver, [receipt.record()])
+    machine.closings.add(driver, receipt.record())
     return receipt.remembering(people)
 
 
@@ -108,8 +108,9 @@ def close_many(
             )
             for person in people.persons
         }
-        written = steps_json(steps)
-        machine.closings.add(driver, [receipt.record(written) for receipt in new.values()])
+        made = list(new.values())
+        pairs = [(receipt.reference, receipt.subject) for receipt in made]
+        machine.closings.add_alike(driver, made[0].record(), pairs)
     receipts = tuple(new.get(key) or earlier[key] for key in keys)
     batch = BatchReceipt(request.actor, request.now, steps, receipts)
     return batch.remembering(people) if people is not None else batch

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, Subquery, Text, bindparam, insert, select, update
 from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
@@ -35,10 +35,12 @@ class Closings:
         self._add = compiled(
             insert(_table).values({name: _bind(name) for name in _WRITTEN}), "write to"
         )
-        rows = rows_of_json(dialect, [closings.c[name] for name in _WRITTEN])
-        self._add_many = None
+        rows = rows_of_json(dialect, [closings.c.reference, closings.c.subject])
+        self._add_alike = None
         if rows is not None:
-            self._add_many = compiled(insert(_table).from_select(_WRITTEN, rows), "write to")
+            self._add_alike = compiled(
+                insert(_table).from_select(_WRITTEN, _alike(rows.subquery())), "write to"
+            )
         self._of = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
@@ -50,12 +52,38 @@ class Closings:
             "write to",
         )
 
-    def add(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
-        """Record closings."""
-        if self._add_many is not None and len(records) > 1:
-            driver.run(self._add_many, {"records": json.dumps(records, default=str)})
+    def add(self, driver: Driver, record: dict[str, Any]) -> None:
+        """Record one closing."""
+        driver.run(self._add, record)
+
+    def add_alike(
+        self, driver: Driver, record: dict[str, Any], pairs: Sequence[tuple[str, str]]
+    ) -> None:
+        """Record closings that differ from *record* in reference and subject only.
+
+        *pairs* has both for each closing, that of *record* first. Where it can, the database
+        writes the receipts: bringing it the text of a thousand takes longer than the rest.
+        """
+        reference, subject = pairs[0]
+        before, rest = record["receipt"].split(reference, 1)
+        between, after = rest.split(subject, 1)
+        if self._add_alike is not None:
+            rows = json.dumps([{"reference": of, "subject": whose} for of, whose in pairs])
+            around = {"before": before, "between": between, "after": after}
+            driver.run(self._add_alike, {**record, **around, "records": rows})
         else:
-            driver.run_many(self._add, records)
+            driver.run_many(
+                self._add,
+                [
+                    {
+                        **record,
+                        "reference": of,
+                        "subject": whose,
+                        "receipt": f"{before}{of}{between}{whose}{after}",
+                    }
+                    for of, whose in pairs
+                ],
+            )
 
     def receipt_of(self, driver: Driver, subject: str, closed_at: datetime) -> str | None:
         """Return the receipt of the closing that set this tombstone, or None."""
@@ -70,6 +98,15 @@ class Closings:
     def settle(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
         """Keep settled receipts in place of those of their closings."""
         driver.run_many(self._settle, records)
+
+
+def _alike(rows: Subquery) -> Select[Any]:
+    """Return the closings of *rows*, each with the one receipt around its own two names."""
+    text = [bindparam(name, type_=Text()) for name in ("before", "between", "after")]
+    reference, subject = (rows.c[name] for name in ("reference", "subject"))
+    receipt = text[0] + reference + text[1] + subject + text[2]
+    same = [_bind(name) for name in ("closed_at", "actor", "policy")]
+    return select(reference, subject, *same, receipt)
 
 
 def _bind(name: str) -> Any:
