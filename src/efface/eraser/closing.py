@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from efface.errors import (
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.evidence.residue import Search
 from efface.plan.driver import Driver
-from efface.plan.people import People, capture, is_named
+from efface.plan.people import People, capture, is_named, states
 from efface.plan.planner import key_values, make_plan
 from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
@@ -87,9 +87,9 @@ def close_many(
     by_key = {(row[0],): row for row in rows}
     if len(by_key) < len(keys):
         raise UnknownSubjectError(program.table.fullname, len(keys) - len(by_key))
-    found = capture(driver, program, [by_key[key] for key in keys], with_needles=False)
-    earlier = _earlier(driver, machine, found, request)
-    opened = [by_key[p.key] for p in found.persons if p.closed_at is None]
+    closed = {key: at for key, at in states(program, rows).items() if at is not None}
+    earlier = _earlier(driver, machine, closed, request)
+    opened = [by_key[key] for key in keys if key not in closed]
     steps: tuple[Step, ...] = ()
     new: dict[Key, Receipt] = {}
     people = capture(driver, program, opened) if opened else None
@@ -117,18 +117,15 @@ def close_many(
 
 
 def _earlier(
-    driver: Driver, machine: Machine, found: People, request: Request
+    driver: Driver, machine: Machine, closed: Mapping[Key, datetime], request: Request
 ) -> dict[Key, Receipt]:
     earlier = {}
-    for person in found.persons:
-        if person.closed_at is None:
-            continue
-        subject = request.fingerprint(person.key)
-        first = machine.closings.receipt_of(driver, subject, person.closed_at)
+    for key, closed_at in closed.items():
+        first = machine.closings.receipt_of(driver, request.fingerprint(key), closed_at)
         if first is None:
             program = machine.program
             raise TombstoneWithoutClosingError(program.table.fullname, program.tombstone or "")
-        earlier[person.key] = replace(Receipt.from_json(first), already_closed=True)
+        earlier[key] = replace(Receipt.from_json(first), already_closed=True)
     return earlier
 
 
@@ -214,8 +211,7 @@ def settle_batch(
     search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
     rows = driver.rows(program.lock, keys)
     # Keys are given out again: whoever has one now must still be whom we closed.
-    now = capture(driver, program, rows, with_needles=False).persons
-    state = {person.key: person.closed_at for person in now}
+    state = states(program, rows)
     if program.policy.removes_subject or program.tombstone is None:
         ours = [person for person in people.persons if person.key not in state]
     else:
@@ -223,7 +219,7 @@ def settle_batch(
     steps: tuple[Step, ...] = ()
     if ours:
         here = {person.key for person in ours}
-        kept = [row for row, person in zip(rows, now, strict=True) if person.key in here]
+        kept = [row for row, key in zip(rows, state, strict=True) if key in here]
         steps = _second_pass(driver, program, People(program, ours), kept, batch.closed_at)
     late = sum(step.rows for step in steps)
     if late:
@@ -290,8 +286,10 @@ def _settling(
         return (None if rows else people), ()
     if not rows:
         return None, ()
-    now = capture(driver, program, rows, with_needles=False)
-    return (people or now, rows) if now.only.closed_at == receipt.closed_at else (None, ())
+    (closed_at,) = states(program, rows).values()
+    if closed_at != receipt.closed_at:
+        return None, ()
+    return people or capture(driver, program, rows, with_needles=False), rows
 
 
 def _key_by_fingerprint(

@@ -115,6 +115,17 @@ def capture(
     return People(program, persons, values)
 
 
+def states(
+    program: Program, rows: Sequence[Sequence[Any]]
+) -> dict[tuple[Any, ...], datetime | None]:
+    """Return when each of the *rows* was closed, or None, by key; nothing else is looked at."""
+    keys = [program.read_columns.index(name) for name in program.key_names]
+    at = program.read_columns.index(program.tombstone) if program.tombstone else None
+    return {
+        tuple([row[each] for each in keys]): None if at is None else aware(row[at]) for row in rows
+    }
+
+
 def is_named(program: Program, row: Sequence[Any]) -> bool:
     """Return whether the *row* of a closed account holds a name or a link's value once more."""
     read = dict(zip(program.read_columns, row, strict=True))
