@@ -11,7 +11,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKeyConstraint,
+    Table,
+    and_,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import Dialect
 
 from efface.graph import Graph, Reach
@@ -21,8 +30,21 @@ from efface.plan.dialects import lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner
 from efface.plan.table import TableProgram
 from efface.plan.target import Target
-from efface.policy.actions import ColumnAction, Owned, Placeholder, Redact, Tokens
+from efface.policy.actions import (
+    Clear,
+    ColumnAction,
+    Delete,
+    Owned,
+    Placeholder,
+    Redact,
+    Retain,
+    Revoke,
+    RowAction,
+    Tokens,
+    Unlink,
+)
 from efface.policy.columns import is_text, room
+from efface.policy.markers import LeavingMark, SubjectMark
 from efface.policy.rules import PersonalColumn, TableRule
 
 
@@ -238,8 +260,38 @@ class Program:
         if not any(key.deferrable for key in keys):
             return None
         if self.dialect.name == "sqlite":
+            # It reads every row of every table that refers to another.
+            if not any(self._may_break(key) for key in keys):
+                return None
             return self._compile(text("PRAGMA foreign_key_check"), "check")
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
+
+    def _may_break(self, key: ForeignKeyConstraint) -> bool:
+        """Return whether closing takes away what *key* refers to, or makes it refer elsewhere."""
+        here = self.policy.tables[key.table.fullname]
+        there = self.policy.tables.get(key.referred_table.fullname)
+        if there is None or any(_takes_rows(mark.action) for mark in _marks(there)):
+            return True
+        changed = {mark.name for mark in there.personal_columns()}
+        pointed = {
+            mark.name
+            for mark in here.personal_columns()
+            if not isinstance(mark.action, (Clear, Unlink))
+        }
+        return bool(
+            changed & {element.column.name for element in key.elements}
+            or pointed & set(key.column_keys)
+        )
+
+
+def _marks(rule: TableRule) -> tuple[SubjectMark | LeavingMark, ...]:
+    return (*rule.subjects, *rule.leavings)
+
+
+def _takes_rows(action: RowAction) -> bool:
+    if isinstance(action, Retain):
+        return _takes_rows(action.then)
+    return isinstance(action, (Delete, Revoke))
 
 
 def _fitted(rule: TableRule) -> tuple[PersonalColumn, ...]:
