@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import closing, core, hiding, lobsters, log_in, site, sockets, start
+from benchmarks import closing, core, django_host, hiding, lobsters, log_in, site, sockets, start
 from benchmarks.measure import keep, show
 
 # The fresh clone comes last, because it loads the machine most.
@@ -13,6 +13,7 @@ MEASURES = {
     "batch": core.many_people,
     "check": core.big_policy,
     "hiding": hiding.beside_hand_written,
+    "django": django_host.against_hand_written,
     "nobody": hiding.beside_no_listener,
     "log-in": log_in.with_and_without,
     "lobsters": lobsters.against_hand_written,

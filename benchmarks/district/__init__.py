@@ -1,0 +1,1 @@
+"""A Django application with people in seven tables."""
