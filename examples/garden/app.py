@@ -128,6 +128,7 @@ def account_closing(app: FastAPI) -> AccountClosing:
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),
         words=words,
+        templates=HERE / "templates" / "closing",
         blockers=blockers,
         log_in_path="/users/log_in",
         broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
