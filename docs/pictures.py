@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -20,14 +21,15 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 
 from garden.app import create_app  # noqa: E402  # the line above makes it importable
-from garden.community import ADA_EMAIL, PASSWORD, plant  # noqa: E402
+from garden.community import ADA_EMAIL, GRACE_EMAIL, PASSWORD, plant  # noqa: E402
 from garden.demo import upgrade  # noqa: E402
 from garden.server import bind, serving  # noqa: E402
 from garden.settings import Settings  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW = {"width": 720, "height": 430}
-TALLER = {"width": 720, "height": 720}
+TALLER = {"width": 660, "height": 760}
+PHONE = {"width": 360, "height": 740}
 MARGIN = 46
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -51,6 +53,7 @@ def main() -> int:
         # Chromium refuses its sandbox to root, which is who works in a container.
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         with garden() as address:
+            meet_others(browser, address, save)
             leave(browser, address, save)
         browser.close()
     return 0
@@ -71,43 +74,72 @@ def garden() -> Iterator[str]:
         app.state.engine.dispose()
 
 
-def leave(browser: Browser, address: str, shutter: Shutter) -> None:
-    """Close Ada's account as she would, and take a picture of each thing she sees."""
+@contextmanager
+def window(browser: Browser, address: str, **look: Any) -> Iterator[Page]:
+    """Open a window in English, by daylight, where *look* says nothing else."""
+    usual = {"viewport": WINDOW, "color_scheme": "light", "locale": "en-US"}
     context = browser.new_context(
         base_url=address,
-        viewport=WINDOW,
-        device_scale_factor=2,
-        color_scheme="light",
-        locale="en-US",
+        # Letters stay sharp where pixels are small, and the pictures load fast.
+        device_scale_factor=1.25,
         reduced_motion="reduce",
+        **{**usual, **look},
     )
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+def open_settings(page: Page, email: str) -> None:
+    """Sign in, open the settings, and show their end: the closing section."""
     page.goto("/users/log_in")
-    page.get_by_label("E-mail").fill(ADA_EMAIL)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()
     page.goto("/users/settings")
 
-    # Its script has run when the button is there, and from then on the page keeps its height.
-    page.get_by_role("button", name="Delete Account").wait_for()
+    # Its script has run when the plain form is hidden, and from then on the page keeps its height.
+    page.locator("#delete-account [data-efface=plain]:visible").wait_for(state="hidden")
     section = page.locator("#delete-account").bounding_box()
     bottom = section["y"] + section["height"] + MARGIN
-    page.evaluate("y => window.scrollTo(0, y)", bottom - WINDOW["height"])
-    shutter(page, "settings")
+    page.evaluate("y => window.scrollTo(0, y)", bottom - page.viewport_size["height"])
 
-    page.set_viewport_size(TALLER)
-    page.get_by_role("button", name="Delete Account").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Current password").fill(PASSWORD)
-    dialog.get_by_label("Yes, I want to close my account").check()
-    shutter(page, "dialog")
 
-    page.set_viewport_size(WINDOW)
-    dialog.get_by_role("button", name="Close my account").click()
-    page.wait_for_url("**/")
-    page.get_by_role("status").get_by_text("Your account is closed").wait_for()
-    shutter(page, "farewell")
-    context.close()
+def leave(browser: Browser, address: str, shutter: Shutter) -> None:
+    """Close Ada's account as she would, and take a picture of each thing she sees."""
+    with window(browser, address) as page:
+        open_settings(page, ADA_EMAIL)
+        shutter(page, "settings")
+
+        page.set_viewport_size(TALLER)
+        page.get_by_role("button", name="Delete Account").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Current password").fill(PASSWORD)
+        dialog.get_by_label("Yes, I want to close my account").check()
+        shutter(page, "dialog")
+
+        page.set_viewport_size(WINDOW)
+        dialog.get_by_role("button", name="Close my account").click()
+        page.wait_for_url("**/")
+        page.get_by_role("status").get_by_text("Your account is closed").wait_for()
+        shutter(page, "farewell")
+
+
+def meet_others(browser: Browser, address: str, shutter: Shutter) -> None:
+    """Show the section to Grace, who cannot leave yet, and to others in the dark and in German."""
+    with window(browser, address) as page:
+        open_settings(page, GRACE_EMAIL)
+        shutter(page, "blocked")
+
+    with window(browser, address, viewport=PHONE, color_scheme="dark") as page:
+        open_settings(page, ADA_EMAIL)
+        page.get_by_role("button", name="Delete Account").click()
+        shutter(page, "phone")
+
+    with window(browser, address, viewport=TALLER, locale="de-DE") as page:
+        open_settings(page, ADA_EMAIL)
+        page.get_by_role("button", name="Konto löschen").click()
+        shutter(page, "german")
 
 
 if __name__ == "__main__":
