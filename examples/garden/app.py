@@ -14,11 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 
-from efface.asgi import AccountClosing, TooManyTriesError
+from efface.asgi import AccountClosing, Farewell, TooManyTriesError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.asgi.redis import RedisBroker
 from garden.access_log import hide_secrets
 from garden.accounts import users
+from garden.accounts.letters import deliver_farewell
 from garden.accounts.passwords import Passwords
 from garden.accounts.purge import purging
 from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_log_in, current_user
@@ -117,6 +118,13 @@ def account_closing(app: FastAPI) -> AccountClosing:
             now = session.info["clock"]()
             return log_in is not None and log_in.authenticated_within(SUDO_TO_SEND, now)
 
+    def last_mail(session: Session, user_id: int) -> Callable[[Farewell], None] | None:
+        user = users.get_user(session, user_id)
+        if user is None:
+            return None
+        email, mailer = user.email, app.state.mailer
+        return lambda farewell: deliver_farewell(mailer, email, farewell, site.url)
+
     return AccountClosing(
         sessions.kw["info"]["eraser"],
         database=sessions,
@@ -130,6 +138,7 @@ def account_closing(app: FastAPI) -> AccountClosing:
         words=words,
         templates=HERE / "templates" / "closing",
         blockers=blockers,
+        farewell=last_mail,
         log_in_path="/users/log_in",
         broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
     )

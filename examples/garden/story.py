@@ -59,6 +59,7 @@ class Story:
             self.arrives(laptop, phone)
             before, shared = self.row(), self.shared()
             self.leaves(laptop, phone)
+            self.is_told()
             self.is_gone_from(phone)
             self.cannot_come_back()
             self.left_behind(before, shared)
@@ -114,6 +115,12 @@ class Story:
         milliseconds = (ended - clicked) * 1000
         self.step(told, f"the phone's socket ended {milliseconds:.0f} ms after the click", heard)
 
+    def is_told(self) -> None:
+        """One mail goes to the address she had, which is no longer in her row."""
+        mail = self.app.state.mailer.wait_for(ADA_EMAIL)
+        told = "What is kept" in mail.text and "invoices until" in mail.text
+        self.step(told, "a mail to the address she had says what was kept, and until when", mail)
+
     def is_gone_from(self, phone: Device) -> None:
         """The phone's cookies are worth nothing any more."""
         answer = phone.open("/users/settings")
@@ -134,7 +141,7 @@ class Story:
         # Grace's mail was asked for later, so when it is there Ada's would be, too.
         self.app.state.mailer.wait_for(GRACE_EMAIL)
         mails = self.app.state.mailer.to(ADA_EMAIL)
-        self.step(not mails, "no mail to reset it is sent to her", answer)
+        self.step(len(mails) == 1, "no mail to reset it is sent to her", answer)
         stranger.close()
 
     def left_behind(self, before: dict[str, Any], shared: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from efface.asgi import Farewell
 from garden.accounts import tokens
 from garden.accounts.users import get_user, get_user_by_email
 from garden.mail import Mailer
@@ -127,6 +128,19 @@ def deliver_password_changed_notice(mailer: Mailer, email: str) -> None:
         "Your password was changed",
         f"Your account has a new password. {IF_IT_WAS_NOT_YOU}",
     )
+
+
+def deliver_farewell(mailer: Mailer, email: str, farewell: Farewell, address: str) -> None:
+    """Tell somebody who has left what was kept and until when; it is the last mail.
+
+    *address* is that of the site. Where nobody has set it, there is no link: the one the request
+    names could be anybody's.
+
+    Raises:
+        Exception: whatever the mailer raises; who calls says it in the log.
+    """
+    link = f"\nRead this again, without an account: {address}{farewell.path}\n" if address else ""
+    mailer.deliver(email, farewell.subject, f"{farewell.text}{link}")
 
 
 IF_IT_WAS_NOT_YOU = (

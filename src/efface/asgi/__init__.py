@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from efface.asgi.closing import AccountClosing
     from efface.asgi.live import Live, LiveEvent
     from efface.page.blocker import Blocker
+    from efface.page.farewell import Farewell
     from efface.page.proof import TooManyTriesError
 
-__all__ = ["AccountClosing", "Blocker", "Live", "LiveEvent", "TooManyTriesError"]
+__all__ = ["AccountClosing", "Blocker", "Farewell", "Live", "LiveEvent", "TooManyTriesError"]
 
 _INSTALL = 'efface.asgi needs {name}. Install it: pip install "efface[asgi]"'
 _HOMES = {
     "AccountClosing": "efface.asgi.closing",
     "Blocker": "efface.page.blocker",
+    "Farewell": "efface.page.farewell",
     "Live": "efface.asgi.live",
     "LiveEvent": "efface.asgi.live",
     "TooManyTriesError": "efface.page.proof",

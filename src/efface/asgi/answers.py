@@ -15,6 +15,7 @@ from efface.asgi.facts import FactFinder, Facts
 from efface.asgi.language import Choose, chosen
 from efface.asgi.live import Live
 from efface.asgi.pages import Pages
+from efface.asgi.parting import Letter, Part
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.evidence.receipt import Receipt
@@ -29,6 +30,7 @@ from efface.page.answer import (
     Outcome,
 )
 from efface.page.consequences import Consequences, Wording, Words, plain, plain_line, words_in
+from efface.page.farewell import Farewell
 from efface.page.headers import HEADERS
 from efface.page.language import Language
 from efface.page.proof import Proof
@@ -71,6 +73,7 @@ class Answers:
     words: Words | None
     language: Choose | None
     recipients: Collection[str]
+    farewell: Part | None
 
     # ------------------------------------------------------------ what is so
 
@@ -94,6 +97,16 @@ class Answers:
         """Return what the section needs where the facts are not known."""
         proof = Proof.PASSWORD.value if self.finder.is_usual else "unknown"
         return {"proof": proof, "blockers": (), "consequences": None}
+
+    def letter(self, connection: HTTPConnection) -> Letter:
+        """Return the mail of one attempt, in the language that holds before the account closes."""
+        language, paths = self.language_of(connection), self.pages.paths
+
+        def word(receipt: Receipt) -> Farewell:
+            record = self._wording(language).record(receipt)
+            return Farewell(path=paths.farewell(receipt.reference), language=language, **record)
+
+        return Letter(self.farewell, word)
 
     def _wording(self, language: Language) -> Wording:
         words = words_in(self.words, language)
@@ -122,7 +135,8 @@ class Answers:
         if isinstance(fields, Response):
             return fields
         channel = "program" if _wants_json(request) else "form"
-        answer = await self.attempts.close(request, fields, channel=channel)
+        letter = self.letter(request)
+        answer = await self.attempts.close(request, fields, channel=channel, letter=letter)
         if answer.outcome is Outcome.CLOSED:
             return self._closed(request, answer)
         if answer.outcome is Outcome.SIGNED_OUT and not _wants_json(request):

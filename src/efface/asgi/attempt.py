@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from efface.asgi.event import LiveEvent
 from efface.asgi.facts import Blockers
 from efface.asgi.live import Live
+from efface.asgi.parting import Letter
 from efface.asgi.progress import Progress
 from efface.asgi.proof import Proofs
 from efface.asgi.quiet import report
@@ -58,16 +59,17 @@ class Attempts:
         fields: Mapping[str, Any],
         *,
         channel: str,
+        letter: Letter,
         own: LiveEvent | None = None,
     ) -> Answer:
         """Close the account of whoever is behind *connection*, if they prove it is them.
 
         *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is
-        recorded with the closing; *own* is the event that asked. Its page is told how far it
-        is, and signed out last, by its own loop, after its ack.
+        recorded with the closing; *letter* goes out after it; *own* is the event that asked. Its
+        page is told how far it is, and signed out last, by its own loop, after its ack.
         """
         try:
-            return await self._attempt(connection, fields, channel, own)
+            return await self._attempt(connection, fields, channel, letter, own)
         except TooManyTriesError as limit:
             return Answer(Outcome.LIMITED, retry_after=limit.retry_after)
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
@@ -79,6 +81,7 @@ class Attempts:
         connection: HTTPConnection,
         fields: Mapping[str, Any],
         channel: str,
+        letter: Letter,
         own: LiveEvent | None,
     ) -> Answer:
         subject = await self._live.who(connection)
@@ -95,10 +98,10 @@ class Attempts:
             return Answer(missing)
         actor = f"self-service by {channel}, {proof}"
         # A browser that goes away cancels us, but not what has begun.
-        return await asyncio.shield(self._begin(self._carry_out(subject, actor, own)))
+        return await asyncio.shield(self._begin(self._carry_out(subject, actor, letter, own)))
 
     async def settled(self) -> None:
-        """Wait until every closing begun in this process has been settled or has failed."""
+        """Wait until what every closing in this process has begun is done or has failed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -126,7 +129,10 @@ class Attempts:
         recent = await proofs.is_recent(connection)
         return Proof.RECENT_SIGN_IN, None if recent else Outcome.STALE
 
-    async def _carry_out(self, subject: Hashable, actor: str, own: LiveEvent | None) -> Answer:
+    async def _carry_out(
+        self, subject: Hashable, actor: str, letter: Letter, own: LiveEvent | None
+    ) -> Answer:
+        veto = letter.blockers(self._blockers)
         progress = Progress(own.push) if own else None
         watch = progress.note if progress else None
         try:
@@ -134,7 +140,7 @@ class Attempts:
                 receipt = await in_transaction(
                     self._database,
                     lambda session: self._eraser.close_account(
-                        session, subject, actor=actor, veto=self._blockers, watch=watch
+                        session, subject, actor=actor, veto=veto, watch=watch
                     ),
                 )
         except VetoedError as veto:
@@ -145,8 +151,12 @@ class Attempts:
         # From here the account is closed, whatever becomes of the messages.
         await self._live.end(subject, besides=own.websocket if own else None)
         if not receipt.already_closed:
-            self._begin(self._settle(receipt))
+            self._begin(self._after(receipt, letter))
         return Answer(Outcome.CLOSED, receipt)
+
+    async def _after(self, receipt: Receipt, letter: Letter) -> None:
+        # Beside each other: a mail server that does not answer must not put off the second pass.
+        await asyncio.gather(letter.send(receipt), self._settle(receipt))
 
     async def _settle(self, receipt: Receipt) -> None:
         try:

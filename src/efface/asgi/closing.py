@@ -20,6 +20,7 @@ from efface.asgi.facts import Blockers, FactFinder, Facts
 from efface.asgi.language import Choose
 from efface.asgi.live import Identify, Live, LiveEvent
 from efface.asgi.pages import Pages, Paths, Templates, asset
+from efface.asgi.parting import Part, require_part
 from efface.asgi.proof import HasPassword, Proofs, Reauthenticate, RecentlySignedIn
 from efface.asgi.quiet import report
 from efface.eraser import Eraser
@@ -48,6 +49,10 @@ class AccountClosing:
         blockers: Takes a session and the key, and returns each `Blocker` that has to be
             settled first. Asked for the page, and again under the lock of the closing: what
             it relies on has to be locked by it (see `Eraser.close_account`, ``veto``).
+        farewell: Takes a session and the key, and returns a function that sends the mail of
+            farewell, or None. It is asked under the lock, before anything is erased: what it
+            returns remembers the address, is called with a `Farewell` once the closing is
+            committed, and is then forgotten. A mail that fails stops no closing.
         recipients: Who else had the person's data and is told, by names for people.
         log_in_path: Your page to log in. ``return_to`` in its query says where to come back.
         log_out_path: Your route that answers DELETE and clears cookies.
@@ -77,6 +82,7 @@ class AccountClosing:
         has_password: HasPassword | None = None,
         recently_signed_in: RecentlySignedIn | None = None,
         blockers: Blockers | None = None,
+        farewell: Part | None = None,
         recipients: Collection[str] = (),
         log_in_path: str = "/users/log_in",
         log_out_path: str = "/users/log_out",
@@ -106,6 +112,7 @@ class AccountClosing:
             "words": words,
             "language": language,
             "recipients": tuple(recipients),
+            "farewell": require_part(farewell),
         }
         self.live = Live(
             identify, redirect_path=public, trusted_origins=trusted_origins, broker=broker
@@ -186,12 +193,14 @@ class AccountClosing:
             connection.state.efface_facts = await self._ready.facts_of(connection, subject)
 
     async def settled(self) -> None:
-        """Wait until every closing begun in this process has been settled or has failed."""
+        """Wait until what every closing in this process has begun is done or has failed."""
         await self._attempts.settled()
 
     async def _on_anonymize(self, event: LiveEvent) -> None:
         socket, answers = event.websocket, self._ready
-        answer = await self._attempts.close(socket, event.payload, channel="socket", own=event)
+        answer = await self._attempts.close(
+            socket, event.payload, channel="socket", letter=answers.letter(socket), own=event
+        )
         message = answers.language_of(socket).say(answer.message)
         if answer.outcome is Outcome.FAILED:
             event.fail(message)
