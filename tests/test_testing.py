@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     func,
     select,
@@ -28,6 +29,7 @@ from sqlalchemy.orm import Session
 from efface import (
     Clear,
     Eraser,
+    Generic,
     Policy,
     Redact,
     data_subject,
@@ -187,6 +189,68 @@ def test_links_by_value_and_shared_rows_lead_to_the_person(populated):
     assert letters == {(key, key), (other, other), (key, other), (other, key)}
     assert teams == {key, other}
     assert len(scores) == 2
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_generic_pairs_lead_to_people(database, is_text, is_known):
+    """A kind is a text, or a row in a table of kinds, which may be there before."""
+    metadata = MetaData()
+    Table(
+        "people",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", String(200), personal(Clear())),
+        Column("deleted_at", DateTime(timezone=True)),
+        data_subject(identifiers=["name"]),
+    )
+    kinds = Table(
+        "kinds",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("app", String(50)),
+        Column("model", String(50)),
+        UniqueConstraint("app", "model"),
+        unrelated(because="names of models"),
+    )
+    kind = Column("kind", String(50)) if is_text else Column("kind", ForeignKey("kinds.id"))
+    log = Table("log", metadata, Column("id", Integer, primary_key=True), kind,
+                Column("key", Text), Column("said", Text, personal(Clear())),
+                on_leaving(Redact(), via=Generic("kind", "key", name="town.person")))  # fmt: skip
+    metadata.create_all(database)
+    with database.begin() as connection:
+        if is_known:
+            connection.execute(kinds.insert().values(id=7, app="town", model="person"))
+
+        people = populate(connection, metadata)
+
+    sides = [people.person.key, people.bystander.key]
+    with database.connect() as connection:
+        found = connection.execute(select(log.c.kind, log.c.key).order_by(log.c.id)).all()
+        named = select(kinds.c.id).where(kinds.c.app == "town", kinds.c.model == "person")
+        expected = "town.person" if is_text else connection.scalars(named).one()
+    assert found == [(expected, str(key)) for key in sides]
+
+
+def test_views_are_left_as_they_are(database):
+    metadata = MetaData()
+    Table(
+        "people",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("deleted_at", DateTime(timezone=True)),
+        data_subject(),
+    )
+    Table("names", metadata, Column("id", Integer, primary_key=True),
+          unrelated(because="a view"))  # fmt: skip
+    metadata.create_all(database, tables=[metadata.tables["people"]])
+    with database.begin() as connection:
+        kind = "VIEW" if database.dialect.name == "sqlite" else "MATERIALIZED VIEW"
+        connection.execute(text(f"CREATE {kind} names AS SELECT 1 AS id"))
+
+        people = populate(connection, metadata)
+
+    assert people.person.key != people.bystander.key
 
 
 def test_it_can_be_done_twice_beside_real_people(database):

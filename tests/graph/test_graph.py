@@ -6,14 +6,17 @@ from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, 
 from efface import (
     Basis,
     Delete,
+    Generic,
     Match,
     Policy,
     Redact,
     Retain,
     Revoke,
+    Unlink,
     data_subject,
     not_personal,
     on_leaving,
+    personal,
 )
 from efface.graph import build
 from tests.schemas import forum
@@ -239,3 +242,30 @@ def test_a_person_nothing_refers_to_can_be_deleted():
     )
 
     assert refusals(policy) == []
+
+
+@pytest.mark.parametrize("action", [Unlink(), None])
+def test_a_person_can_be_deleted_whom_rows_stop_to_refer_to(action):
+    """An order stays, of nobody."""
+    mark = personal(action) if action else not_personal()
+    policy = schema(
+        ("orders", Column("person_id", ForeignKey("people.id"), mark),
+         on_leaving(Redact(), via="person_id")),
+        subject=data_subject(Delete()),
+    )  # fmt: skip
+
+    assert [(code, table) for code, table, _ in refusals(policy)] == (
+        [] if action else [("E103", "people")]
+    )
+
+
+def test_a_person_cannot_be_deleted_while_a_row_about_them_stays_that_they_wrote():
+    """Staff who edit their own account: the entry is redacted and would refer to nobody."""
+    about = Generic("kind", "key", name="person")
+    policy = schema(
+        ("log", person(), Column("kind", String), Column("key", String),
+         on_leaving(Delete(), via="person_id"), on_leaving(Redact(), via=about)),
+        subject=data_subject(Delete()),
+    )  # fmt: skip
+
+    assert [(code, table) for code, table, _ in refusals(policy)] == [("E103", "people")]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.functional import LazyObject
 
 from efface.django import settings
+from efface.django.absent import absent
 from efface.django.bridge import joined
 from efface.django.policy import policy_of
 from efface.django.schema import Schema, models_in
@@ -33,6 +34,7 @@ from efface.errors import (
 from efface.evidence.receipt import Receipt
 from efface.evidence.residue import Search
 from efface.plan.steps import Plan
+from efface.policy.rules import Policy
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,19 @@ def sound(alias: str) -> Ready:
         PolicyError: something is undecided or impossible.
     """
     raise_problems(problems(alias))
-    return ready(alias)
+    return there(alias)
+
+
+@cache
+def there(alias: str) -> Ready:
+    """Return the eraser for the database *alias*, without unrelated tables that it does not have.
+
+    Raises:
+        EffaceError: as `ready`.
+    """
+    here = ready(alias)
+    missing = absent(here.eraser.policy, here.schema, alias)
+    return _ready(alias, missing) if missing else here
 
 
 @cache
@@ -77,23 +91,29 @@ def ready(alias: str) -> Ready:
         RulesError: the rules of the models name what does not exist.
         PolicyError: no model, or several, are marked with data_subject().
     """
-    found = settings.found()
-    policy, schema = policy_of(alias, found)
+    return _ready(alias, frozenset())
 
+
+def _ready(alias: str, without: frozenset[str]) -> Ready:
+    found = settings.found()
+    policy, schema = policy_of(alias, found, without=without)
+    try:
+        table = policy.subject_table
+    except SubjectTableError as error:
+        raise SubjectTableError([in_django(each, schema) for each in error.problems]) from None
+    return Ready(_eraser(policy, found), schema.models[table.fullname], schema)
+
+
+def _eraser(policy: Policy, said: settings.Settings) -> Eraser:
     def clock() -> datetime:
-        moment = found.clock()
+        moment = said.clock()
         if django_settings.USE_TZ:
             return moment
         # As it will be read again: without USE_TZ one hour a year is written like the next.
         again: datetime = timezone.make_aware(timezone.make_naive(moment).replace(fold=0))
         return again
 
-    eraser = Eraser(policy, key=found.key, clock=clock)
-    try:
-        table = policy.subject_table
-    except SubjectTableError as error:
-        raise SubjectTableError([in_django(each, schema) for each in error.problems]) from None
-    return Ready(eraser, schema.models[table.fullname], schema)
+    return Eraser(policy, key=said.key, clock=clock)
 
 
 def eraser(using: str | None = None) -> Eraser:
@@ -101,7 +121,7 @@ def eraser(using: str | None = None) -> Eraser:
 
     Its methods take ``joined(alias)`` as their bind.
     """
-    return ready(using or home()).eraser
+    return there(using or home()).eraser
 
 
 def home() -> str:

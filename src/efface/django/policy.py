@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db.models import Model
 
 from efface.django.presets import preset
@@ -10,14 +12,19 @@ from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
 from efface.policy import file
+from efface.policy.actions import Delete
+from efface.policy.file import Decisions
+from efface.policy.markers import SubjectMark
 from efface.policy.rules import Policy
 from efface.policy.spelling import did_you_mean
 
 
-def policy_of(alias: str, settings: Settings) -> tuple[Policy, Schema]:
+def policy_of(
+    alias: str, settings: Settings, *, without: frozenset[str] = frozenset()
+) -> tuple[Policy, Schema]:
     """Return the policy for the database *alias*, and the schema it is about.
 
-    A model's own rules go before those that the settings give it.
+    A model's own rules go before those that the settings give it. Tables *without* are left out.
 
     Raises:
         RulesError: the rules name what does not exist, or two models claim one table.
@@ -29,23 +36,39 @@ def policy_of(alias: str, settings: Settings) -> tuple[Policy, Schema]:
         return rules_of(model) or through.get(model) or settings.of(model)
 
     in_file = _in_file(alias, said, settings)
+    people_go = _people_go(alias, said, in_file)
 
     def find(model: type[Model]) -> Rules | None:
-        return said(model) or (None if table_name(model) in in_file else preset(model))
+        if table_name(model) in in_file:
+            return said(model)
+        return said(model) or preset(model, people_go=people_go)
 
     schema = read(alias, find)
     if problems := (*unknown, *schema.problems):
         raise RulesError(problems)
     if settings.policy is None:
-        return Policy.from_metadata(schema.metadata), schema
-    return Policy.from_file(settings.policy, schema.metadata), schema
+        policy = Policy.from_metadata(schema.metadata)
+    else:
+        policy = Policy.from_file(settings.policy, schema.metadata)
+    if without:
+        schema = read(alias, find, without=without)
+        policy = policy.over(schema.metadata)
+    return policy, schema
 
 
-def _in_file(alias: str, find: Finding, settings: Settings) -> frozenset[str]:
-    """Return the tables about which the policy file says something."""
+def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Decisions]:
+    """Return what the policy file says, by table."""
     if settings.policy is None:
-        return frozenset()
-    return frozenset(file.read(settings.policy, read(alias, find).metadata))
+        return {}
+    return file.read(settings.policy, read(alias, find).metadata)
+
+
+def _people_go(alias: str, find: Finding, in_file: Mapping[str, Decisions]) -> bool:
+    """Return whether the rows of people are deleted, so that nothing can refer to them any more."""
+    marks = [mark for decisions in in_file.values() for mark in decisions.table]
+    marks += [mark for model in models_in(alias) for mark in (find(model) or Rules()).marks]
+    found = next((mark for mark in marks if isinstance(mark, SubjectMark)), None)
+    return found is not None and isinstance(found.action, Delete)
 
 
 def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:

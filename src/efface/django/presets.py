@@ -12,7 +12,18 @@ from django.conf import settings
 from django.db.models import Model
 
 from efface.django.rules import Rules, rules_of
-from efface.policy.actions import Delete, Generic, Match, Owned, Redact, Replace, Retain, Revoke
+from efface.policy.actions import (
+    Clear,
+    Delete,
+    Generic,
+    Match,
+    Owned,
+    Redact,
+    Replace,
+    Retain,
+    Revoke,
+    Unlink,
+)
 from efface.policy.markers import LeavingMark, SubjectMark, on_leaving, personal, unrelated
 
 PERMISSIONS = ("groups", "user_permissions")
@@ -25,12 +36,6 @@ SIMPLE: Mapping[str, Rules] = {
     # Encoded, so no statement can look into them.
     "sessions.session": Rules(unrelated(because="ended one by one when the account is closed")),
     "authtoken.token": Rules(on_leaving(Revoke(), via="user")),
-    # A refresh token is refused because it stands here: a row that goes would let it in again.
-    "token_blacklist.outstandingtoken": Rules(
-        on_leaving(Redact(), via="user"),
-        personal={"token": Replace("")},
-        not_personal=["jti", "created_at", "expires_at"],
-    ),
     "token_blacklist.blacklistedtoken": Rules(
         on_leaving(Redact(), via="token"), not_personal=["blacklisted_at"]
     ),
@@ -45,28 +50,53 @@ SIMPLE: Mapping[str, Rules] = {
 }
 
 
-def preset(model: type[Model]) -> Rules | None:
-    """Return what is decided about *model* where nobody else has."""
+def preset(model: type[Model], *, people_go: bool) -> Rules | None:
+    """Return what is decided about *model* where nobody else has.
+
+    Args:
+        model: The model of a table.
+        people_go: Whether the rows of people are deleted: then nothing may refer to them.
+    """
     label = model._meta.label_lower
     if label == "admin.logentry":
-        return _log_entries()
+        return _log_entries(people_go=people_go)
+    if label == "token_blacklist.outstandingtoken":
+        return _tokens(people_go=people_go)
     owner = model._meta.auto_created
     if owner and owner._meta.label == settings.AUTH_USER_MODEL:
         return _of_person(model, owner)
     return SIMPLE.get(label) or _history(model)
 
 
-def _log_entries() -> Rules:
-    """Return the rules for the admin's log: who did something, and with whom."""
+def _log_entries(*, people_go: bool) -> Rules:
+    """Return the rules for the admin's log: who did something, and with whom.
+
+    Who did it may not be missing there: entries of somebody whose row is deleted go as well.
+    """
     about = Generic("content_type", "object_id", name=settings.AUTH_USER_MODEL)
+    gone = {"object_id": personal(Clear(), via=about)} if people_go else {}
     return Rules(
-        on_leaving(Redact(), via="user"),
+        on_leaving(Delete() if people_go else Redact(), via="user"),
         on_leaving(Redact(), via=about),
         personal={
             "object_repr": personal(Replace(""), via=about),
             "change_message": personal(Replace(""), via=about),
+            **gone,
         },
         not_personal=["action_time", "action_flag"],
+    )
+
+
+def _tokens(*, people_go: bool) -> Rules:
+    """Return the rules for refresh tokens.
+
+    A token is refused because it stands there: a row that goes would let it in again.
+    """
+    unlinked = {"user": Unlink()} if people_go else {}
+    return Rules(
+        on_leaving(Redact(), via="user"),
+        personal={"token": Replace(""), **unlinked},
+        not_personal=["jti", "created_at", "expires_at"],
     )
 
 

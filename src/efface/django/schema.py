@@ -36,16 +36,18 @@ class Schema:
     problems: tuple[Problem, ...]
 
 
-def read(alias: str, find: Finding) -> Schema:
+def read(alias: str, find: Finding, *, without: frozenset[str] = frozenset()) -> Schema:
     """Return the tables that the models have in the database *alias*.
 
     Args:
         alias: The database's name in ``DATABASES``; routers say which models it has.
         find: Gives the rules of a model, or None where it has none.
+        without: Tables to leave out, and references to them.
     """
     claims: dict[str, list[type[Model]]] = {}
     for model in models_in(alias):
-        claims.setdefault(table_name(model), []).append(model)
+        if table_name(model) not in without:
+            claims.setdefault(table_name(model), []).append(model)
     problems = [problem for name, found in claims.items() for problem in _claims(name, found)]
     models = {name: _owner(found) for name, found in claims.items()}
     metadata = MetaData()

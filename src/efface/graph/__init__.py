@@ -180,7 +180,7 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         for name, found in reaches.items()
         for reach in found
         if not isinstance(reach.mark.action, (Delete, Revoke))
-        and (all(map(_refers, reach.path.hops)) or _stays_by_value(policy, reach))
+        and (_stays_referring(policy, reach) or _stays_by_value(policy, reach))
     }
     declared = {
         (name, reach.path.hops[0].columns) for name, found in reaches.items() for reach in found
@@ -196,6 +196,15 @@ def _subject_must_stay(policy: Policy, reaches: dict[str, tuple[Reach, ...]]) ->
         yield Problem("E103", subject.fullname, None, text, paste)
 
 
+def _stays_referring(policy: Policy, reach: Reach) -> bool:
+    """Return whether a row stays that the database lets refer only to what is there.
+
+    A reference that is written over refers no more; of a row that is kept, none is.
+    """
+    is_kept = isinstance(reach.mark.action, Retain)
+    return all(map(_refers, reach.path.hops)) and (is_kept or not reach.is_cut(policy))
+
+
 def _stays_by_value(policy: Policy, reach: Reach) -> bool:
     """Return whether a row may stay by *reach* and also refer to the person's own row.
 
@@ -204,7 +213,7 @@ def _stays_by_value(policy: Policy, reach: Reach) -> bool:
     """
     hop = reach.path.hops[0]
     is_kept = isinstance(reach.mark.action, Retain)
-    if not hop.by_value or (reach.is_cut(policy) and not is_kept):
+    if not (hop.by_value or hop.kind) or (reach.is_cut(policy) and not is_kept):
         return False
     rule = policy.tables[hop.table.fullname]
     for key in hop.table.foreign_key_constraints:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, text, update
+from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, inspect, text, update
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.schema import sort_tables_and_constraints
 
@@ -71,7 +72,8 @@ def populate(
 
 
 def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
-    tables = [rule.table for rule in policy.tables.values()]
+    views = _views(connection, policy)
+    tables = [t for t in (r.table for r in policy.tables.values()) if t.fullname not in views]
     *ordered, (_, circular) = _in_order(connection, tables)
     later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
     postponed: list[tuple[Row, dict[str, Any]]] = []
@@ -99,6 +101,18 @@ def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
         known = row.values
         key = (c == known[c.name] for c in row.table.primary_key)
         _run(connection, row.table, update(row.table).values(found).where(*key), None)
+
+
+def _views(connection: Connection, policy: Policy) -> set[str]:
+    """Return the names that are views: their rows come from elsewhere."""
+    existing = inspect(connection)
+    found = set()
+    for schema in {rule.table.schema for rule in policy.tables.values()}:
+        names = existing.get_view_names(schema)
+        with suppress(NotImplementedError):
+            names += existing.get_materialized_view_names(schema)
+        found |= {f"{schema}.{name}" if schema else name for name in names}
+    return found
 
 
 def _in_order(connection: Connection, tables: list[Table]) -> Any:

@@ -20,9 +20,10 @@ from sqlalchemy import (
 )
 
 from efface.graph import Reach, build
+from efface.graph.hops import Kind
 from efface.plan.mentions import SHORTEST
 from efface.plan.statements import bare
-from efface.policy.columns import unwrapped
+from efface.policy.columns import is_text, unwrapped
 from efface.policy.rules import PersonalColumn, Policy, TableRule
 from efface.testing.fulfilled import Checks
 from efface.testing.values import NoValueError, value_for
@@ -67,6 +68,7 @@ class Rows:
         for rule in policy.tables.values():
             self._rows[rule.name] = list(self._made(rule.table))
         self._name()
+        self._name_kinds()
 
     def of(self, table: Table) -> list[Row]:
         """Return the rows of *table*: the two people's own, then those that they share."""
@@ -194,6 +196,17 @@ class Rows:
                     for words in self._sides:
                         words.name(column)
 
+    def _name_kinds(self) -> None:
+        """Let the first row of a table of kinds be that of people, where none is yet."""
+        for reach in (each for found in self._reaches.values() for each in found):
+            kind = reach.path.hops[0].kind
+            if kind is not None and kind.refers_to is not None:
+                here = bare(kind.refers_to.table)
+                named = dict(zip((c.name for c in kind.columns), kind.names, strict=True))
+                is_it = (here.c[name] == value for name, value in named.items())
+                if self._connection.execute(select(here).where(*is_it)).first() is None:
+                    self.own(kind.refers_to.table, 0).values.update(named)
+
     def _can_fill(self, column: Column[Any]) -> bool:
         if not _is_ours(column) or self._is_given(column) or column.foreign_keys:
             return True
@@ -208,7 +221,7 @@ class Rows:
 
     def _is_free(self, row: Row, column: Column[Any]) -> bool:
         """Return whether another value of *column* would do as well."""
-        refers = column.foreign_keys or self._match(row, column) is not None
+        refers = column.foreign_keys or self._match(row, column) or self._kind(row, column)
         fixed = refers or column.primary_key or self._is_given(column) or not _is_ours(column)
         return not fixed
 
@@ -223,20 +236,33 @@ class Rows:
         if place in self._given:
             given = self._given[place]
             return given(row.number) if callable(given) else given
-        for key in sorted(row.table.foreign_key_constraints, key=lambda key: len(key.columns)):
-            if column in key.columns.values():
-                target = next(e.column for e in key.elements if e.parent is column)
-                return self._referred(row, self._side_of(row, key), target)
-        match = self._match(row, column)
-        if match is not None:
-            reach, target = match
-            return self._referred(row, row.links.get(reach, row.side), target)
+        refers, found = self._reference(row, column)
+        if refers:
+            return found
         if rule.subjects and column.name == rule.subjects[0].tombstone:
             return None
         try:
             return value_for(column, self._number(row, column), self._text(row, rule, column))
         except NoValueError:
             return None
+
+    def _reference(self, row: Row, column: Column[Any]) -> tuple[bool, Any]:
+        """Return whether *column* is to lead to another row, and by which value."""
+        kind = self._kind(row, column)
+        if kind is not None:
+            return True, self._kind_value(row, kind)
+        for key in sorted(row.table.foreign_key_constraints, key=lambda key: len(key.columns)):
+            if column in key.columns.values():
+                target = next(e.column for e in key.elements if e.parent is column)
+                return True, self._referred(row, self._side_of(row, key), target)
+        match = self._match(row, column)
+        if match is not None:
+            reach, target = match
+            found = self._referred(row, row.links.get(reach, row.side), target)
+            # A generic pair may keep the keys of many tables, as text.
+            is_text_of_key = reach.path.hops[0].kind and is_text(column) and found is not None
+            return True, str(found) if is_text_of_key else found
+        return False, None
 
     def _referred(self, row: Row, side: int, target: Column[Any]) -> Any:
         """Return the value that a column has to have to refer to one person's row."""
@@ -260,9 +286,24 @@ class Rows:
     def _match(self, row: Row, column: Column[Any]) -> tuple[Reach, Column[Any]] | None:
         for reach in self._reaches.get(row.table.fullname, ()):
             hop = reach.path.hops[0]
-            if hop.by_value and column in hop.columns:
+            if (hop.by_value or hop.kind) and column in hop.columns:
                 return reach, hop.target_columns[hop.columns.index(column)]
         return None
+
+    def _kind(self, row: Row, column: Column[Any]) -> Kind | None:
+        kinds = (reach.path.hops[0].kind for reach in self._reaches.get(row.table.fullname, ()))
+        return next((kind for kind in kinds if kind and kind.column is column), None)
+
+    def _kind_value(self, row: Row, kind: Kind) -> Any:
+        """Return what says that a generic pair leads to people, as a text or a row of kinds."""
+        if kind.refers_to is None:
+            return kind.names[0]
+        kinds = kind.refers_to.table
+        here = bare(kinds)
+        named = zip(kind.columns, kind.names, strict=True)
+        query = select(here.c[kind.refers_to.name]).where(*(here.c[c.name] == n for c, n in named))
+        known = self._connection.execute(query).scalar()
+        return self._referred(row, 0, kind.refers_to) if known is None else known
 
     def _number(self, row: Row, column: Column[Any]) -> int:
         is_key = column.primary_key or column.unique

@@ -87,6 +87,7 @@ def settings_of(django):
     def forget():
         closing.ready.cache_clear()
         closing.sound.cache_clear()
+        closing.there.cache_clear()
 
     @contextmanager
     def changed(**said):

@@ -127,6 +127,7 @@ def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
     ada = town.ada()
     closing.ready.cache_clear()
     closing.sound.cache_clear()
+    closing.there.cache_clear()
     with connections[town.alias].cursor() as cursor:
         cursor.execute("ALTER TABLE efface_closings RENAME TO elsewhere")
     try:

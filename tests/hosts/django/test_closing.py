@@ -254,3 +254,12 @@ def test_constraints_still_wait_for_the_commit_afterwards(town, lived_in):
         grace.save(using=town.alias)
 
     assert town.Badge.get(pk=badge.pk).holder == grace
+
+
+def test_a_view_that_nobody_made_here_is_not_searched(town):
+    from efface.django import eraser
+
+    receipt = town.close(town.ada())
+
+    assert receipt.search.is_clean
+    assert "weather_of_today" not in eraser(town.alias).policy.tables

@@ -187,3 +187,15 @@ class Register(models.Model):
     class Meta:
         managed = False
         db_table = "old_register"
+
+
+class Weather(models.Model):
+    """A view that was never made here."""
+
+    sky = models.TextField()
+
+    efface = Rules(unrelated(because="the weather of the town"))
+
+    class Meta:
+        managed = False
+        db_table = "weather_of_today"
