@@ -27,19 +27,13 @@ SCHEMES = ("light", "dark")
 
 # Where each tour leads; together everywhere.
 TOURS = {
-    "signed_out": {
+    "signed_out": {"/", "/members", "/users/closed", "/dev/mailbox", CLOSE, f"{CLOSE}/done"},
+    "coming_in": {"/users/log_in", "/users/register", "/users/confirm", "/users/confirm/{token}"},
+    "without_a_password": {
         "/",
-        "/members",
-        "/users/closed",
-        "/users/log_in",
-        "/users/register",
-        "/users/confirm",
-        "/users/confirm/{token}",
         "/users/reset_password",
         "/users/reset_password/{token}",
         "/dev/mailbox",
-        CLOSE,
-        f"{CLOSE}/done",
     },
     "signed_in": {"/", "/users/settings", "/users/log_in", CLOSE},
     "leaving": {"/", "/users/settings", "/users/closed", "/groups/{group_id}", CLOSE},
@@ -151,11 +145,18 @@ def test_the_tours_together_lead_everywhere():
 
 
 @pytest.mark.browser
-def test_signed_out(garden, window, tour):
+def test_signed_out(window, tour):
     page, look = window.page, tour.look
     for path in ("/", "/members", "/users/closed", "/dev/mailbox", CLOSE, f"{CLOSE}/done"):
         page.goto(path)
         look(path)
+    page.goto("/nowhere")
+    look("error")
+
+
+@pytest.mark.browser
+def test_coming_in(window, tour):
+    page, look = window.page, tour.look
     page.goto("/users/log_in")
     look("log in")
     page.get_by_label("E-mail").fill(ADA_EMAIL)
@@ -166,23 +167,10 @@ def test_signed_out(garden, window, tour):
     look("register")
     page.get_by_role("button", name="Create an account").click()
     look("register, with errors")
-    page.goto(f"/users/reset_password/{garden.token(ADA_ID, tokens.RESET_PASSWORD)}")
-    look("new password")
-    page.get_by_role("button", name="Set the password").click()
-    look("new password, with errors")
     page.goto("/users/confirm/any-token")
     look("confirm")
     page.goto("/users/confirm")
     look("confirmation again")
-    page.goto("/users/reset_password")
-    look("forgot password")
-    page.get_by_label("E-mail").fill(ADA_EMAIL)
-    page.get_by_role("button", name="Send the link").click()
-    look("start page, with a notice")
-    page.goto("/dev/mailbox")
-    look("mailbox, with a mail")
-    page.goto("/nowhere")
-    look("error")
     page.goto("/users/log_in")
     window.context.clear_cookies()
     page.get_by_label("E-mail").fill(ADA_EMAIL)
@@ -190,6 +178,22 @@ def test_signed_out(garden, window, tour):
     page.get_by_role("button", name="Log in").click()
     # It has no sheet: all colors are the browser's, and in the dark axe takes its ground for white.
     look("out of date", schemes=["light"])
+
+
+@pytest.mark.browser
+def test_without_a_password(garden, window, tour):
+    page, look = window.page, tour.look
+    page.goto(f"/users/reset_password/{garden.token(ADA_ID, tokens.RESET_PASSWORD)}")
+    look("new password")
+    page.get_by_role("button", name="Set the password").click()
+    look("new password, with errors")
+    page.goto("/users/reset_password")
+    look("forgot password")
+    page.get_by_label("E-mail").fill(ADA_EMAIL)
+    page.get_by_role("button", name="Send the link").click()
+    look("start page, with a notice")
+    page.goto("/dev/mailbox")
+    look("mailbox, with a mail")
 
 
 @pytest.mark.browser
