@@ -22,13 +22,17 @@ try:
     from efface.django.closing import close_account, eraser, plan, settle, verify
     from efface.django.rules import Rules
     from efface.django.signals import account_closed, account_erased
+    from efface.page.blocker import Blocker
+    from efface.page.proof import TooManyTriesError
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "django":
         raise
     raise MissingExtraError("efface.django", "django") from None
 
 __all__ = [
+    "Blocker",
     "Rules",
+    "TooManyTriesError",
     "account_closed",
     "account_erased",
     "close_account",

@@ -19,9 +19,11 @@ class EffaceConfig(AppConfig):
         """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""
         from efface.django.checks import check_policy  # noqa: PLC0415  # models are loaded now
         from efface.django.hiding import install  # noqa: PLC0415  # as above
+        from efface.django.logins import follow_logins  # noqa: PLC0415  # as above
 
         register(check_policy, "efface")
         install()
+        follow_logins()
         if getattr(settings, "CHANNEL_LAYERS", None):
             from efface.django.sockets import follow_closings  # noqa: PLC0415  # needs Channels
 

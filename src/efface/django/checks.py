@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core import checks
 
+from efface.django import settings
 from efface.django.closing import home, problems
 from efface.errors import EffaceError, PolicyError, Problem
 
@@ -13,6 +14,7 @@ from efface.errors import EffaceError, PolicyError, Problem
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
     """Return a message for each problem; the codes are those of the errors at run time."""
     try:
+        settings.page()
         return [_message(problem) for problem in problems(home())]
     except PolicyError as error:
         return [_message(problem) for problem in error.problems]

@@ -143,7 +143,7 @@ def plan(user: Any, *, using: str | None = None) -> Plan:
     alias = _alias(user, using)
     here = _here(alias)
     with transaction.atomic(using=alias), joined(alias) as bind:
-        return here.eraser.plan(bind, _key(here, user))
+        return here.eraser.plan(bind, key_of(here, user))
 
 
 def close_account(
@@ -152,6 +152,7 @@ def close_account(
     actor: str,
     using: str | None = None,
     plan: Plan | None = None,
+    veto: Callable[[Any], Iterable[Any]] | None = None,
     settle: bool = True,
 ) -> Receipt:
     """Close the account of *user* in Django's transaction, and return the receipt.
@@ -167,6 +168,8 @@ def close_account(
         actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
         using: The database, where it is not the one that routers write the user to.
         plan: A plan that somebody has read: refused when the database has moved on since.
+        veto: Takes the user, as read under the lock, and returns reasons against the closing, or
+            none. What it reads has to stay true until the commit: ``select_for_update()``.
         settle: Whether the second pass and the search follow the commit. If not, call `settle`.
 
     Raises:
@@ -176,11 +179,15 @@ def close_account(
     user = _loaded(user)
     alias = _alias(user, using)
     here = _here(alias)
-    key = _key(here, user)
+    key = key_of(here, user)
     latest: list[Receipt] = []
     with transaction.atomic(using=alias):
         with joined(alias) as bind:
-            latest.append(here.eraser.close_account(bind, key, actor=actor, plan=plan))
+            latest.append(
+                here.eraser.close_account(
+                    bind, key, actor=actor, plan=plan, veto=_asking(veto, here, alias)
+                )
+            )
         _constraints_wait_again(alias)
         _forget(user)
         if not latest[0].already_closed:
@@ -220,7 +227,7 @@ def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -
     alias = _alias(user, using)
     here = _here(alias)
     with transaction.atomic(using=alias), joined(alias) as bind:
-        return here.eraser.verify(bind, _key(here, user), identifiers)
+        return here.eraser.verify(bind, key_of(here, user), identifiers)
 
 
 def receipts(since: datetime | None = None, *, using: str | None = None) -> list[Receipt]:
@@ -243,6 +250,19 @@ def _what_follows(
     yield lambda: end_sessions(key)
     if settle:
         yield lambda: latest.append(_settled(latest[0], alias))
+
+
+def _asking(
+    veto: Callable[[Any], Iterable[Any]] | None, here: Ready, alias: str
+) -> Callable[[Any, Any], tuple[Any, ...]] | None:
+    """Return *veto* as the engine asks it: of a key, in the transaction of the closing."""
+    if veto is None:
+        return None
+
+    def ask(_: Any, key: Any) -> tuple[Any, ...]:
+        return tuple(veto(here.model._base_manager.using(alias).get(pk=key)))
+
+    return ask
 
 
 def _loaded(user: Any) -> Any:
@@ -270,7 +290,7 @@ def _here(alias: str) -> Ready:
     return sound(alias)
 
 
-def _key(here: Ready, user: Any) -> Any:
+def key_of(here: Ready, user: Any) -> Any:
     """Return the primary key of *user* as the engine takes it."""
     label = here.model._meta.label
     if isinstance(user, Model):

@@ -5,28 +5,44 @@ EFFACE = {
     "POLICY": BASE_DIR / "efface.toml",
     "RULES": {"sites": unrelated(because="names of sites")},
 }
+
+What the closing page may be told besides is read by `page`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.db.models import Model
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from efface.django.rules import Rules
 from efface.eraser import utc_now
 from efface.errors import SettingsError
+from efface.page.blocker import Blocker
+from efface.page.consequences import Words
+from efface.page.paths import is_local_path
 from efface.policy.markers import Marker
 from efface.policy.spelling import did_you_mean
 
-KNOWN = ("KEY", "POLICY", "RULES", "CLOCK")
+OF_THE_PAGE = (
+    "BLOCKERS",
+    "CLEAR_COOKIES",
+    "REAUTHENTICATE",
+    "RECENT_LOGIN",
+    "RECIPIENTS",
+    "REDIRECT_URL",
+    "WORDS",
+)
+KNOWN = ("KEY", "POLICY", "RULES", "CLOCK", *OF_THE_PAGE)
+RECENT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -44,21 +60,86 @@ class Settings:
         return self.rules.get(options.label_lower) or self.rules.get(options.app_label)
 
 
+@dataclass(frozen=True)
+class Page:
+    """What ``EFFACE`` says of the closing page.
+
+    ``blockers`` takes the user and returns what has to be settled first; ``reauthenticate`` takes
+    the request and a password and returns True if it is the user's. ``recent_login`` is how long a
+    log-in counts as proof where there is no password. ``redirect_url`` is where everybody lands
+    after closing, None for our farewell.
+    """
+
+    blockers: Callable[[Any], Iterable[Blocker]] | None = None
+    reauthenticate: Callable[[HttpRequest, str], bool] | None = None
+    recent_login: timedelta = RECENT
+    recipients: tuple[str, ...] = ()
+    redirect_url: str | None = None
+    clear_cookies: tuple[str, ...] = ()
+    words: Words | None = None
+
+
+def page() -> Page:
+    """Return what the settings say of the closing page.
+
+    Raises:
+        SettingsError: something is not of its kind, or a dotted path leads nowhere.
+    """
+    said = _dictionary()
+    recent = said.get("RECENT_LOGIN", RECENT)
+    if not isinstance(recent, timedelta) or recent <= timedelta():
+        raise SettingsError(
+            'EFFACE says how long a log-in is recent: "RECENT_LOGIN": timedelta(minutes=10)'
+        )
+    redirect_url = said.get("REDIRECT_URL")
+    if redirect_url is not None and not _is_path_or_name(redirect_url):
+        raise SettingsError("EFFACE needs a path of this site in REDIRECT_URL, or a route's name.")
+    words = said.get("WORDS")
+    return Page(
+        blockers=_function(said, "BLOCKERS"),
+        reauthenticate=_function(said, "REAUTHENTICATE"),
+        recent_login=recent,
+        recipients=_texts(said, "RECIPIENTS"),
+        redirect_url=redirect_url,
+        clear_cookies=_texts(said, "CLEAR_COOKIES"),
+        words=words if isinstance(words, Mapping) else _function(said, "WORDS"),
+    )
+
+
+def _is_path_or_name(value: object) -> bool:
+    return isinstance(value, str) and (is_local_path(value) or "/" not in value)
+
+
+def _function(said: Mapping[str, Any], name: str) -> Any:
+    """Return a function that the settings name by its dotted path, or give."""
+    value = said.get(name)
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError:
+            raise SettingsError(
+                f"EFFACE names a function {value} in {name}: it is not there."
+            ) from None
+    if value is not None and not callable(value):
+        raise SettingsError(f"EFFACE gives in {name} no function and no dotted path of one.")
+    return value
+
+
+def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = said.get(name, ())
+    # A text alone is a collection of letters.
+    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+        raise SettingsError(f"EFFACE needs a list of texts in {name}.")
+    return tuple(value)
+
+
 def found() -> Settings:
     """Return what the settings say.
 
     Raises:
         SettingsError: ``EFFACE`` is missing, or something in it is not known.
     """
-    said = getattr(settings, "EFFACE", None)
-    if not isinstance(said, Mapping):
-        raise SettingsError(
-            'The settings have no dictionary EFFACE: EFFACE = {"KEY": os.environ["EFFACE_KEY"]}'
-        )
-    for name in said:
-        if name not in KNOWN:
-            hint = did_you_mean(str(name), KNOWN, listed=len(KNOWN))
-            raise SettingsError(f"EFFACE in the settings has no {name}.{hint}")
+    said = _dictionary()
     key = said.get("KEY")
     if not isinstance(key, (bytes, str)):
         raise SettingsError(
@@ -72,6 +153,19 @@ def found() -> Settings:
         rules={_place(name): _rules(name, rules) for name, rules in said.get("RULES", {}).items()},
         clock=import_string(clock) if isinstance(clock, str) else clock,
     )
+
+
+def _dictionary() -> Mapping[str, Any]:
+    said = getattr(settings, "EFFACE", None)
+    if not isinstance(said, Mapping):
+        raise SettingsError(
+            'The settings have no dictionary EFFACE: EFFACE = {"KEY": os.environ["EFFACE_KEY"]}'
+        )
+    for name in said:
+        if name not in KNOWN:
+            hint = did_you_mean(str(name), KNOWN, listed=len(KNOWN))
+            raise SettingsError(f"EFFACE in the settings has no {name}.{hint}")
+    return said
 
 
 def _place(name: str) -> str:

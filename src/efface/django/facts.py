@@ -1,0 +1,91 @@
+"""What the closing page says to one person: what is reached, what blocks, what proves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest
+
+from efface.django import settings
+from efface.django.bridge import joined
+from efface.django.closing import Ready, home, key_of, sound
+from efface.django.language import language
+from efface.django.logins import is_recent
+from efface.django.schema import Schema, table_name
+from efface.page.blocker import Blocker
+from efface.page.consequences import Consequences, Wording, words_in
+from efface.page.proof import Proof
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What holds for one person now, in words of the active language."""
+
+    consequences: Consequences
+    blockers: tuple[Blocker, ...]
+    proof: Proof
+
+
+def facts_of(request: HttpRequest) -> Facts:
+    """Return the facts about whoever is logged in; reads only."""
+    user, alias = request.user, home()
+    here, blockers = sound(alias), settings.page().blockers
+    with transaction.atomic(using=alias):
+        with joined(alias) as bind:
+            steps = here.eraser.reached(bind, key_of(here, user))
+        found = tuple(blockers(user)) if blockers is not None else ()
+    return Facts(wording(here).consequences(steps), found, proof_of(request))
+
+
+def proof_of(request: HttpRequest) -> Proof:
+    """Return what is asked of whoever is logged in."""
+    if has_password(request.user):
+        return Proof.PASSWORD
+    return Proof.RECENT_SIGN_IN if is_recent(request) else Proof.SIGN_IN_AGAIN
+
+
+def has_password(user: Any) -> bool:
+    """Tell whether *user* has a password that can be right."""
+    # An empty one is none, although Django calls it usable.
+    return bool(user.has_usable_password() and user.password)
+
+
+def wording(here: Ready) -> Wording:
+    """Return the policy in the words of the active language."""
+    page, speaks = settings.page(), language()
+    words = {**_verbose(here.schema), **_in_tables(words_in(page.words, speaks))}
+    return Wording(here.eraser.policy, words, speaks, page.recipients)
+
+
+def _verbose(schema: Schema) -> dict[str, str]:
+    """Return the names that models and fields have for people."""
+    words = {}
+    for table, model in schema.models.items():
+        words[table] = str(model._meta.verbose_name_plural)
+        for field in model._meta.local_concrete_fields:
+            words[f"{table}.{field.column}"] = str(field.verbose_name)
+    return words
+
+
+def _in_tables(words: Mapping[str, str]) -> dict[str, str]:
+    """Return the project's *words*, which name models and fields, by table and column."""
+    return {_in_table(name): word for name, word in words.items()}
+
+
+def _in_table(name: str) -> str:
+    label, _, rest = name.partition(".")
+    model_name, _, field = rest.partition(".")
+    try:
+        model: type[Model] = apps.get_model(label, model_name)
+    except (LookupError, ValueError):
+        return name  # a reason, or a table by its own name
+    table = table_name(model)
+    if not field:
+        return table
+    columns = {each.name: each.column for each in model._meta.local_concrete_fields}
+    return f"{table}.{columns.get(field, field)}"

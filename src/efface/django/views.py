@@ -1,0 +1,260 @@
+"""The closing page: pages for people, JSON for programs, the same rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.models import AnonymousUser
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from efface.django import settings
+from efface.django.attempt import attempt, report
+from efface.django.closing import home, sound
+from efface.django.facts import Facts, facts_of, wording
+from efface.django.language import language
+from efface.django.paths import Paths, paths_of
+from efface.evidence.receipt import Receipt
+from efface.page.answer import SENTENCES, STATUS, UNKNOWN, UNREADABLE, Answer, Outcome
+from efface.page.consequences import plain, plain_line
+from efface.page.headers import HEADERS, STYLE
+
+_LONGEST = 32  # of a reference
+_JSON = "application/json"
+
+
+@never_cache
+@sensitive_post_parameters("current_password")
+@csrf_protect
+@require_http_methods(["GET", "HEAD", "POST"])
+def closing(request: HttpRequest) -> HttpResponse:
+    """Show what closing means, and close the account of whoever confirms it."""
+    try:
+        return _posted(request) if request.method == "POST" else _asked(request)
+    except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        report("The closing page failed", error)
+        return _problem(request, Answer(Outcome.FAILED))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def done(request: HttpRequest) -> HttpResponse:
+    """Show the farewell of one closing to whoever has its number."""
+    receipt = _receipt(request.GET.get("reference", ""))
+    if receipt is None:
+        if _wants_json(request):
+            return _json({"error": "unknown", "message": language().say(UNKNOWN)}, 404)
+        return _page(request, "done", 404, closed_on=None)
+    record = wording(sound(home())).record(receipt)
+    if _wants_json(request):
+        return _json(plain(record))
+    return _page(request, "done", **record)
+
+
+@require_http_methods(["GET", "HEAD"])
+def style(_: HttpRequest) -> FileResponse:
+    """Answer our style sheet, for projects that serve no static files."""
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(STYLE.open("rb"), content_type="text/css", headers=headers)
+
+
+# ---------------------------------------------------------------- what is asked
+
+
+def section(request: HttpRequest) -> str:
+    """Return the section for a settings page; nothing where nobody is logged in."""
+    if not request.user.is_authenticated:
+        return ""
+    try:
+        facts = facts_of(request)
+    except Exception as error:  # noqa: BLE001  (a settings page must not fall with its last section)
+        report("The facts for the closing section failed", error)
+        facts = None
+    return _section(request, facts, level=2)
+
+
+def _asked(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return _closing_page(request)
+    if _wants_json(request):
+        return _problem(request, Answer(Outcome.SIGNED_OUT))
+    return _page(request, "signed_out", told=settings.page().recipients)
+
+
+def _closing_page(request: HttpRequest, answer: Answer | None = None) -> HttpResponse:
+    facts = facts_of(request)
+    if _wants_json(request):
+        return _json(_as_data(request, facts))
+    message = language().say(answer.message) if answer is not None else None
+    status = STATUS[answer.outcome] if answer is not None else 200
+    shown = _section(request, facts, level=1, message=message)
+    return _page(request, "closing", status, section=shown)
+
+
+def _as_data(request: HttpRequest, facts: Facts) -> dict[str, Any]:
+    return {
+        "goes": facts.consequences.goes,
+        "stays": [plain_line(line) for line in facts.consequences.stays],
+        "told": facts.consequences.told,
+        "names": facts.consequences.names,
+        "blockers": [vars(blocker) for blocker in facts.blockers],
+        "proof": facts.proof.value,
+        "log_in": paths_of(request).log_in,
+        "csrf_token": get_token(request),
+    }
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def _posted(request: HttpRequest) -> HttpResponse:
+    try:
+        fields = _fields(request)
+    except (ValueError, RecursionError):
+        problem = {"error": "unreadable", "message": language().say(UNREADABLE)}
+        return _json(problem, 400)
+    answer = attempt(request, fields, channel="program" if _wants_json(request) else "form")
+    if answer.outcome is Outcome.CLOSED:
+        return _closed(request, answer)
+    if _wants_json(request) or answer.outcome is Outcome.FAILED:
+        return _problem(request, answer)
+    if answer.outcome is Outcome.SIGNED_OUT:
+        return _leave(request, answer)
+    return _waiting(_closing_page(request, answer), answer)
+
+
+def _fields(request: HttpRequest) -> Mapping[str, Any]:
+    if request.content_type != _JSON:
+        return dict(request.POST.items())
+    fields = json.loads(request.body)
+    if not isinstance(fields, dict):
+        raise ValueError(UNREADABLE)  # noqa: TRY004  (a value that was sent, no mistake of ours)
+    return fields
+
+
+def _closed(request: HttpRequest, answer: Answer) -> HttpResponse:
+    assert answer.receipt is not None  # noqa: S101  (a closing has one)
+    if not _wants_json(request):
+        return _leave(request, answer)
+    record = plain(wording(sound(home())).record(answer.receipt))
+    _log_out(request)
+    message = language().say(answer.message)
+    return _forget(_json({"status": "closed", "message": message, **record}))
+
+
+def _leave(request: HttpRequest, answer: Answer) -> HttpResponse:
+    """Lead to the farewell, or to the project's own page with a message."""
+    paths = paths_of(request)
+    to = paths.redirect or (
+        paths.farewell(answer.receipt.reference) if answer.receipt else paths.path
+    )
+    _log_out(request)
+    if paths.redirect is not None:
+        messages.success(request, language().say(answer.message), fail_silently=True)
+    response = HttpResponseRedirect(to, headers={"Cache-Control": "no-store"})
+    response.status_code = 303
+    return _forget(response)
+
+
+def _log_out(request: HttpRequest) -> None:
+    # Receivers of user_logged_out are given nobody: the user has gone.
+    request.user = AnonymousUser()
+    logout(request)
+
+
+def _forget(response: HttpResponse) -> HttpResponse:
+    """Clear the project's cookies that sign this browser in."""
+    for name in settings.page().clear_cookies:
+        response.delete_cookie(
+            name,
+            path=django_settings.SESSION_COOKIE_PATH,
+            domain=django_settings.SESSION_COOKIE_DOMAIN,
+            samesite=django_settings.SESSION_COOKIE_SAMESITE,
+        )
+    return response
+
+
+# ---------------------------------------------------------------- answers
+
+
+def _problem(request: HttpRequest, answer: Answer) -> HttpResponse:
+    status, message = STATUS[answer.outcome], language().say(SENTENCES[answer.outcome])
+    if not _wants_json(request):
+        return _waiting(_page(request, "message", status, message=message), answer)
+    problem: dict[str, Any] = {"error": answer.outcome.name.lower(), "message": message}
+    if answer.outcome in (Outcome.SIGNED_OUT, Outcome.STALE):
+        problem["log_in"] = paths_of(request).log_in
+    if answer.blockers:
+        problem["blockers"] = [vars(blocker) for blocker in answer.blockers]
+    return _waiting(_json(problem, status), answer)
+
+
+def _section(
+    request: HttpRequest, facts: Facts | None, *, level: int, message: str | None = None
+) -> str:
+    context = {**_context(request), "level": level, "below": level + 1, "message": message}
+    if facts is None:
+        context |= {"proof": "unknown", "blockers": (), "consequences": None}
+    else:
+        context |= {**vars(facts), "proof": facts.proof.value}
+    text: str = render_to_string("efface/section.html", context, request)
+    return text
+
+
+def _page(request: HttpRequest, name: str, status: int = 200, **facts: Any) -> HttpResponse:
+    context = {**_context(request), **facts}
+    response = render(request, f"efface/{name}.html", context, status=status)
+    response.headers["Content-Language"] = context["language"].code
+    return _with_headers(response)
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    paths: Paths = paths_of(request)
+    return {"paths": paths, "language": language()}
+
+
+def _json(data: Mapping[str, Any], status: int = 200) -> HttpResponse:
+    return _with_headers(JsonResponse(data, status=status))
+
+
+def _with_headers(response: HttpResponse) -> HttpResponse:
+    patch_vary_headers(response, HEADERS["Vary"].split(", "))
+    for name in HEADERS.keys() - {"Vary", "Cache-Control"}:
+        response.headers[name] = HEADERS[name]
+    return response
+
+
+def _waiting(response: HttpResponse, answer: Answer) -> HttpResponse:
+    if answer.retry_after is not None:
+        response.headers["Retry-After"] = str(answer.retry_after)
+    return response
+
+
+def _receipt(reference: str) -> Receipt | None:
+    from efface.django.models import Closing  # noqa: PLC0415  # needs the models loaded
+
+    if not (reference.isascii() and reference.isalnum() and len(reference) <= _LONGEST):
+        return None
+    found = Closing.objects.using(home()).filter(reference=reference)
+    text = found.values_list("receipt", flat=True).first()
+    return Receipt.from_json(text) if text is not None else None
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    """Tell whether a program asks: it says so, or has sent JSON and does not want a page."""
+    accept = request.headers.get("accept", "")
+    if "text/html" in accept:
+        return False
+    return _JSON in accept or request.content_type == _JSON
