@@ -26,6 +26,8 @@ class Closing(models.Model):
         """Named as `efface.store` names it."""
 
         db_table = "efface_closings"
+        default_permissions = ("view",)
+        permissions: ClassVar = [("close_account", "Can close accounts")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["reference"], name="efface_closings_reference_key")
         ]

@@ -1,11 +1,16 @@
 """The town with its closing page, for the tests of the page and of the admin."""
 
+from django.contrib import admin
 from django.contrib.auth import views
+from django.contrib.auth.admin import UserAdmin
 from django.http import HttpResponse
 from django.template import engines
 from django.urls import include, path
 
 from efface.django import Blocker, TooManyTriesError
+from efface.django.admin import ClosesAccounts, ClosingAdmin
+from efface.django.models import Closing
+from tests.hosts.django.town.models import Person
 
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -69,7 +74,16 @@ def notices(request):
     return HttpResponse(template.render({}, request))
 
 
+class People(ClosesAccounts, UserAdmin):
+    pass
+
+
+office = admin.AdminSite()
+office.register(Person, People)
+office.register(Closing, ClosingAdmin)
+
 urlpatterns = [
+    path("office/", office.urls),
     path("account/close", include("efface.django.urls")),
     path("log-in/", views.LoginView.as_view(template_name="nothing"), name="log-in"),
     path("settings", settings_page),

@@ -1,0 +1,147 @@
+"""In the admin: the closings with their receipts, and an action that closes accounts.
+
+class MemberAdmin(ClosesAccounts, UserAdmin): ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from efface.django.closing import close_account, plan
+from efface.django.models import Closing
+from efface.errors import EffaceError
+from efface.evidence.receipt import Receipt
+from efface.plan.steps import Plan
+
+PERMISSION = "efface.close_account"
+ACTION = "close_accounts"
+# As many as somebody reads before they confirm.
+MOST = 20
+
+
+@admin.register(Closing)
+class ClosingAdmin(admin.ModelAdmin):
+    """The recorded closings: to be read, never to be changed."""
+
+    list_display = ("reference", "closed_at", "state", "actor")
+    search_fields = ("reference", "actor")
+    date_hierarchy = "closed_at"
+    ordering = ("-closed_at", "-id")
+    fields = ("reference", "state", "closed_at", "settled_at", "actor", "policy", "readable")
+    readonly_fields = fields
+
+    @admin.display(description="state")
+    def state(self, closing: Closing) -> str:
+        """Return how far this closing is, and what the search of the database found."""
+        if closing.settled_at is None:
+            return "closed, not settled yet"
+        search = Receipt.from_json(closing.receipt).search
+        if search is None:
+            return "settled, not searched"
+        return "searched: clean" if search.is_clean else "searched: something was found"
+
+    @admin.display(description="receipt")
+    def readable(self, closing: Closing) -> SafeString:
+        """Return the receipt as it is recorded; it says nothing about anybody."""
+        return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  (Django's hook)
+        """Nobody writes a closing by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody changes what was recorded."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody deletes what was recorded."""
+        return False
+
+
+class ClosesAccounts:
+    """For the admin of the model of people: the action *Close accounts*.
+
+    It needs the permission ``efface.close_account``, and shows each plan before it asks. The
+    receipts name the admin by primary key.
+    """
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the actions, with ours for those who may."""
+        found: dict[str, Any] = super().get_actions(request)  # type: ignore[misc]  # of ModelAdmin
+        if request.user.has_perm(PERMISSION):
+            found[ACTION] = (_close_accounts, ACTION, "Close accounts …")
+        return found
+
+
+def _close_accounts(
+    modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
+    """Show the plans, and once they are confirmed, close each account by itself."""
+    people = list(queryset.order_by("pk")[: MOST + 1])
+    if len(people) > MOST:
+        text = f"Nothing was changed. Choose {MOST} accounts at most: their plans are to be read."
+        modeladmin.message_user(request, text, messages.ERROR)
+        return None
+    if any(person.pk == request.user.pk for person in people):
+        text = "Nothing was changed. Close your own account on its own page."
+        modeladmin.message_user(request, text, messages.ERROR)
+        return None
+    try:
+        plans = [(person, plan(person)) for person in people]
+    except EffaceError as error:
+        modeladmin.message_user(request, error.message(), messages.ERROR)
+        return None
+    if not _were_read(request, plans):
+        return _confirmation(modeladmin, request, plans)
+    closed = sum(_closings(modeladmin, request, plans))
+    if closed:
+        modeladmin.message_user(request, f"Closed accounts: {closed}.", messages.SUCCESS)
+    return None
+
+
+def _closings(
+    modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
+) -> Iterator[bool]:
+    for person, read in plans:
+        key = person.pk
+        try:
+            close_account(person, actor=f"admin {request.user.pk}", plan=read)
+        except EffaceError as error:
+            text = f"The account {key} is not closed. {error.message()}"
+            modeladmin.message_user(request, text, messages.ERROR)
+            yield False
+        else:
+            yield True
+
+
+def _were_read(request: HttpRequest, plans: list[tuple[Any, Plan]]) -> bool:
+    """Tell whether these very plans stood on the page that was confirmed."""
+    sent = request.POST.getlist("digest")
+    return bool(request.POST.get("confirm") == "yes" and sent == [read.digest for _, read in plans])
+
+
+def _confirmation(
+    modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
+) -> HttpResponse:
+    if request.POST.get("confirm") == "yes":
+        text = "Nothing was changed. The database has moved on since: read the plans again."
+        modeladmin.message_user(request, text, messages.WARNING)
+    context = {
+        **modeladmin.admin_site.each_context(request),
+        "title": "Close accounts",
+        "opts": modeladmin.model._meta,
+        "plans": plans,
+        "action": ACTION,
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, "efface/admin/close_accounts.html", context)
