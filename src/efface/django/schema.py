@@ -13,10 +13,10 @@ from typing import Any
 from django.apps import apps
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, UniqueConstraint
+from django.db.models import Field, Model
 from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table
-from sqlalchemy import UniqueConstraint as Unique
 
+from efface.django.constraints import constraints_of
 from efface.django.fields import column_type
 from efface.django.rules import Names, Rules, decided
 from efface.errors import Problem
@@ -122,7 +122,7 @@ class _Reading:
         references = [
             each for each in map(self._reference, options.local_fields) if each is not None
         ]
-        uniques = [Unique(*columns_) for columns_ in _uniques(model)]
+        by_name = {field.name: column for field, column in zip(fields, columns, strict=True)}
         indexes = [
             Index(f"ix_{name}_{'_'.join(columns_)}", *columns_) for columns_ in _indexes(model)
         ]
@@ -131,7 +131,7 @@ class _Reading:
             self._metadata,
             *columns,
             *references,
-            *uniques,
+            *constraints_of(model, by_name, self._connection),
             *indexes,
             *markers,
             schema=schema,
@@ -171,20 +171,6 @@ class _Reading:
             deferrable=True if checked else None,
             initially="DEFERRED" if checked else None,
         )
-
-
-def _uniques(model: type[Model]) -> Iterator[list[str]]:
-    options = model._meta
-    together = [list(names) for names in options.unique_together]
-    together += [
-        list(constraint.fields)
-        for constraint in options.total_unique_constraints
-        if isinstance(constraint, UniqueConstraint)
-    ]
-    local = {field.name: field.column for field in options.local_concrete_fields}
-    for names in together:
-        if all(name in local for name in names):
-            yield [local[name] for name in names]
 
 
 def _indexes(model: type[Model]) -> Iterator[list[str]]:

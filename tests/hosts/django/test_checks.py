@@ -52,6 +52,59 @@ def test_an_undecided_field_is_shown_with_its_action(decided_by):
     assert found.hint == 'personal={"title": Replace("...")}\nnot_personal=["title"]'
 
 
+@pytest.mark.parametrize(
+    ("personal", "field"),
+    [({"phase": "Gone"}, "phase"), ({"places": -1}, "places")],
+)
+def test_what_a_constraint_would_refuse_is_an_error(decided_by, personal, field):
+    from efface import Redact, Replace, on_leaving
+    from tests.hosts.django.town.models import Rules, Ticket
+
+    kept = Ticket.efface
+    said = {"phase": "closed", "code": "gone", "places": 0} | personal
+    decided = {name: Replace(value) for name, value in said.items()}
+    Ticket.efface = Rules(on_leaving(Redact(), via="person"), personal=decided)
+    try:
+        (found,) = decided_by()
+    finally:
+        Ticket.efface = kept
+
+    assert (found.id, found.obj) == ("efface.E103", f"town_ticket.{field}")
+    assert found.msg.startswith(f"A CHECK refuses the new value of {field}: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused"),
+    [
+        ({"fields": ["code"]}, True),
+        ({"expressions": ["Lower"]}, True),
+        ({"fields": ["code"], "condition": {"phase": "open"}}, False),
+    ],
+)
+def test_one_value_for_all_is_refused_where_it_may_be_there_once(decided_by, options, is_refused):
+    """Where only open tickets are unique, closed ones may all be called the same."""
+    from django.db.models import Q, UniqueConstraint
+    from django.db.models.functions import Lower
+
+    from tests.hosts.django.town.models import Ticket
+
+    condition = Q(**options["condition"]) if "condition" in options else None
+    unique = UniqueConstraint(
+        *(Lower("code") for _ in options.get("expressions", ())),
+        fields=options.get("fields", ()),
+        condition=condition,
+        name="once",
+    )
+    kept = Ticket._meta.constraints
+    Ticket._meta.constraints = [unique]
+    try:
+        found = [message.obj for message in decided_by()]
+    finally:
+        Ticket._meta.constraints = kept
+
+    assert found == (["town_ticket.code"] if is_refused else [])
+
+
 def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
     from efface import Delete, on_leaving
     from tests.hosts.django.town.models import Badge, Rules

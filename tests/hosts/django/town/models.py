@@ -199,3 +199,27 @@ class Weather(models.Model):
     class Meta:
         managed = False
         db_table = "weather_of_today"
+
+
+class Ticket(models.Model):
+    """What may stand in it, and how often, is up to constraints."""
+
+    person = models.ForeignKey(PERSON, models.CASCADE)
+    phase = models.CharField(max_length=20, default="open")
+    code = models.CharField(max_length=20)
+    places = models.PositiveIntegerField(default=1)
+
+    efface = Rules(
+        on_leaving(Redact(), via="person"),
+        personal={"phase": Replace("closed"), "code": Replace("gone"), "places": Replace(0)},
+    )
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(phase__in=["open", "closed"]), name="ticket_phase"
+            ),
+            models.UniqueConstraint(
+                fields=["code"], condition=models.Q(phase="open"), name="ticket_code"
+            ),
+        )
