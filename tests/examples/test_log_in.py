@@ -1,6 +1,7 @@
 """Logging in and out, and what the cookies are worth."""
 
 import re
+from html import unescape
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -168,6 +169,63 @@ def test_a_post_does_not_replace_where_one_wanted_to_go(garden):
     browser.submit("/posts", title="a", body="b")
 
     assert browser.log_in(EMAIL).headers["location"] == "/users/settings"
+
+
+@pytest.mark.cases("LOG-08")
+def test_who_comes_from_the_closing_page_signed_out_lands_on_it_again(garden):
+    garden.member()
+    browser = garden.browser()
+    browser.open("/users/settings/close")
+    link = unescape(re.search(r'href="(/users/log_in\?[^"]+)"', browser.page)[1])
+
+    browser.open(link)
+    first = browser.submit("/users/log_in", email=EMAIL, password=PASSWORD)
+    shown = browser.page
+    browser.submit("/users/log_out", _method="delete")
+    second = browser.log_in(EMAIL)
+
+    assert first.headers["location"] == "/users/settings/close"
+    assert "What goes" in shown
+    assert second.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example/",
+        "/\\elsewhere.example/",
+        "/\t/elsewhere.example/",
+        "javascript:alert(1)",
+        "settings",
+        "/" + "a" * 3000,
+        "",
+    ],
+)
+def test_a_return_path_that_may_lead_elsewhere_is_ignored(garden, to):
+    garden.member()
+    browser = garden.browser()
+    browser.open("/members")
+
+    answer = browser.get("/users/log_in", params={"return_to": to})
+    browser.page = answer.text
+
+    assert answer.status_code == 200
+    gone_to = browser.submit("/users/log_in", email=EMAIL, password=PASSWORD)
+    assert gone_to.headers["location"] == "/"
+
+
+def test_a_return_path_counts_in_the_link_to_the_page_alone(garden):
+    """What a form brings along is no wish of a page of ours."""
+    garden.member()
+    browser = garden.browser()
+    browser.open("/users/log_in")
+
+    answer = browser.submit(
+        "/users/log_in?return_to=/members", email=EMAIL, password=PASSWORD, return_to="/members"
+    )
+
+    assert answer.headers["location"] == "/"
 
 
 @pytest.mark.cases("LOG-10")

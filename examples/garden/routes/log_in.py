@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from efface.page.paths import is_local_path
 from garden.accounts import sessions, tokens, users
 from garden.accounts.forms import LONGEST_EMAIL
 from garden.accounts.letters import deliver_log_in_instructions
@@ -20,7 +21,13 @@ BAD_LINK = "The link to log in is not valid or it has expired."
 
 @router.get("/users/log_in")
 def new(request: Request, user: Visitor) -> Response:
-    """Show the form; also to members, who prove here once more that it is them."""
+    """Show the form; also to members, who prove here once more that it is them.
+
+    A page that needs a log-in may say where to come back: the closing page does.
+    """
+    to = request.query_params.get("return_to")
+    if is_local_path(to):  # "//elsewhere.example" is another site
+        request.session["user_return_to"] = to
     return render(request, "log_in", email=user.email if user else "")
 
 
