@@ -36,6 +36,10 @@ CLOSED = 10
 LIST = 100
 SOMEBODY = 11
 CLOSINGS = 300
+BATCH = 1000
+BATCHES = 2
+SLICES = 5
+"""Ten thousand people a side, alternately in slices of some batches."""
 KEY = "a key of the benchmark"
 STATEMENTS = (
     "DELETE FROM district_login WHERE person_id = %s",
@@ -83,6 +87,7 @@ def against_hand_written() -> Iterator[Measure]:
         yield from _hiding()
         for alias, allowed in (("postgresql", 2.0), ("default", 3.0)):
             yield _closing(alias, allowed)
+        yield _everybody("postgresql")
         connections.close_all()
 
 
@@ -196,6 +201,68 @@ def _closing(alias: str, allowed: float) -> Measure:
     name = {"default": "SQLite on a durable file"}.get(alias, "PostgreSQL")
     line = f"Django, closing one person, 52 rows in 7 tables, {name}"
     return Measure(line, ours / theirs, allowed, f"{ours:.2f} to {theirs:.2f} ms")
+
+
+def _everybody(alias: str) -> Measure:
+    """Compare batches, with a receipt for each person, to one bare statement for each table."""
+    from efface.django import eraser, joined  # noqa: PLC0415  # as above
+
+    size = BATCH * BATCHES
+    first = 1_000_000
+    slices = [range(first + n * size, first + (n + 1) * size) for n in range(2 * SLICES + 2)]
+    _fill(alias, slices[0][0], slices[-1][-1])
+    closes = eraser(alias).close_accounts
+
+    def efface(keys: range) -> None:
+        for at in range(0, size, BATCH):
+            with transaction.atomic(using=alias), joined(alias) as bind:
+                closes(bind, keys[at : at + BATCH], actor="benchmark")
+
+    bare = [statement.replace("= %s", "BETWEEN %s AND %s", 1) for statement in STATEMENTS]
+    person = PERSON.format(TOKEN[connections[alias].vendor])
+    person = person.replace("id = %s", "id BETWEEN %s AND %s")
+
+    def by_hand(keys: range) -> None:
+        ends = [keys[0], keys[-1]]
+        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+            for statement in bare:
+                cursor.execute(statement, ends)
+            cursor.execute(person, [datetime.now(UTC), *ends])
+
+    times: dict[Any, list[float]] = {efface: [], by_hand: []}
+    for number, keys in enumerate(slices):
+        side = by_hand if number % 2 else efface
+        begin = perf_counter()
+        side(keys)
+        seconds = perf_counter() - begin
+        if number > 1:
+            times[side].append(seconds)
+    if _effect(alias, slices[-1][0]) != _effect(alias, slices[-2][0]):
+        raise DifferentEffectError
+    ours, theirs = (sum(each) for each in times.values())
+    line = "Django, closing 10,000 people with 520,000 rows in batches of 1,000, PostgreSQL"
+    return Measure(line, ours / theirs, 1.5, f"{ours:.1f} to {theirs:.1f} s")
+
+
+def _fill(alias: str, first: int, last: int) -> None:
+    from benchmarks.district.models import ROWS  # noqa: PLC0415  # as above
+
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO district_person (id, email, name, password)"
+            " SELECT n, 'member' || n || '@town.example', 'Member Number ' || n, ''"
+            " FROM generate_series(%s, %s) n",
+            [first, last],
+        )
+        for model, rows, values in ROWS:
+            ((column, value),) = values.items()
+            cursor.execute(
+                f"INSERT INTO {model._meta.db_table} (person_id, {column})"  # noqa: SLF001 - names of models
+                " SELECT p, %s FROM generate_series(%s, %s) p, generate_series(1, %s)",
+                [value, first, last, rows],
+            )
+    with connections[alias].cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 class _ByHand:
