@@ -604,7 +604,10 @@ def test_the_script_reads_the_token_when_it_sends_and_reloads_a_stale_page(node)
 HOW_TO = ROOT / "docs" / "how-to"
 
 
-@pytest.mark.parametrize(("page", "package"), [("jwt", "club"), ("fastapi-users", "shop")])
+HOW_TO_PAGES = [("jwt", "club"), ("fastapi-users", "shop"), ("closing-page", "shop")]
+
+
+@pytest.mark.parametrize(("page", "package"), HOW_TO_PAGES)
 def test_a_how_to_prints_what_it_shows(page, package, tmp_path):
     """The others are read where their subject is tested: adoption, Alembic, SQLModel, testing."""
     shown, printed = [], []
