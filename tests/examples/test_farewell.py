@@ -148,3 +148,21 @@ def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(garden, ada, c
     assert closing["settled_at"] is not None
     assert f"The farewell of {closing['reference']} could not be sent: OSError" in caplog.text
     assert EMAIL not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wish", "line"),
+    [
+        ("en", "invoices: 10 years from the end of the year of the closing, because the law"),
+        ("de", "Rechnungen: 10 Jahre ab dem Ende des Jahres der Schließung, weil das Gesetz"),
+    ],
+)
+def test_who_is_signed_out_reads_from_the_policy_what_is_kept_and_how_long(garden, ada, wish, line):
+    browser = garden.browser()
+    browser.headers["Accept-Language"] = wish
+
+    page = browser.open(CLOSE).text
+
+    assert f"<li>{line}" in page
+    assert str(garden.clock().year + 10) not in page
+    assert garden.row(ada)["email"] not in page

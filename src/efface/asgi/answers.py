@@ -125,8 +125,8 @@ class Answers:
         if subject is None:
             if _wants_json(request):
                 return self._problem(request, Answer(Outcome.SIGNED_OUT))
-            told = self.recipients
-            return self.pages.page("signed_out", request, language, told=told)
+            told, terms = self.recipients, self._wording(language).terms()
+            return self.pages.page("signed_out", request, language, told=told, terms=terms)
         return await self._closing_page(request, subject)
 
     async def post(self, request: Request) -> Response:

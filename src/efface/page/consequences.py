@@ -12,7 +12,8 @@ from sqlalchemy import UniqueConstraint
 from efface.evidence.receipt import Receipt
 from efface.page.language import Language, mark
 from efface.plan.steps import Step
-from efface.policy.actions import Basis, Placeholder
+from efface.policy.actions import Basis, Placeholder, Retain
+from efface.policy.period import Period
 from efface.policy.rules import Policy
 
 Words = Mapping[str, str] | Callable[[str], Mapping[str, str]]
@@ -25,6 +26,17 @@ _BECAUSE = {
     Basis.LEGITIMATE_INTEREST.value: mark("because we have a legitimate interest in it: {reason}"),
     Basis.LEGAL_CLAIMS.value: mark("because it may be needed for legal claims: {reason}"),
 }
+
+_STARTS = {
+    "closing": mark("{what}: {period} from the closing"),
+    "calendar-year-end": mark("{what}: {period} from the end of the year of the closing"),
+}
+_FROM_COLUMN = mark("{what}: {period} from the date in {column}")
+_PERIODS = (
+    (mark("one year"), mark("{number} years")),
+    (mark("one month"), mark("{number} months")),
+    (mark("one day"), mark("{number} days")),
+)
 
 _EMPTY = mark("an empty entry without your data, so that other records stay whole")
 
@@ -92,6 +104,17 @@ class Wording:
         found = (step for step in steps if step.until is not None and step.reached)
         return tuple(self._kept(step, self._word(step.table)) for step in found)
 
+    def terms(self) -> tuple[str, ...]:
+        """Return what the policy keeps of anybody, for how long and why: about nobody's data."""
+        terms = (
+            self._term(rule.name, leaving.action)
+            for rule in self.policy.tables.values()
+            for leaving in rule.leavings
+            if isinstance(leaving.action, Retain)
+        )
+        # Two links to the same rows may keep them alike.
+        return tuple(dict.fromkeys(terms))
+
     def record(self, receipt: Receipt) -> dict[str, Any]:
         """Return what may be said of a closing to whoever has its number."""
         # The rows of a batch are those of several people, and say nothing of one.
@@ -127,6 +150,22 @@ class Wording:
             reason = self._say(_BECAUSE[basis], reason=self.words.get(because, because))
             until = f"{until}, {reason}"
         return Kept(until, step.until)
+
+    def _term(self, table: str, action: Retain) -> str:
+        column = self._word(action.start, table)
+        start = _STARTS.get(action.start, _FROM_COLUMN)
+        period = self._period(Period.parse(action.period))
+        line = self._say(start, what=self._word(table), period=period, column=column)
+        reason = self.words.get(action.because, action.because)
+        return f"{line}, {self._say(_BECAUSE[action.basis.value], reason=reason)}"
+
+    def _period(self, period: Period) -> str:
+        numbers = (*divmod(period.months, 12), period.days)
+        return ", ".join(
+            self._say(one) if number == 1 else self._say(many, number=number)
+            for number, (one, many) in zip(numbers, _PERIODS, strict=True)
+            if number
+        )
 
     def _names(self) -> list[str]:
         """Return for each unique name of the person whether it becomes free."""

@@ -91,6 +91,32 @@ async def test_another_policy_is_another_text(site, ada, clock, *, action, goes,
     assert (stays in [line.text for line in said.stays]) is (stays is not None)
 
 
+@pytest.mark.parametrize(
+    ("period", "start", "line"),
+    [
+        ("P1Y", "closing", "posts: one year from the closing"),
+        ("P1M", "closing", "posts: one month from the closing"),
+        ("P1Y6M1D", "closing", "posts: one year, 6 months, one day from the closing"),
+        ("P2W", "closing", "posts: 14 days from the closing"),
+        (
+            "P10Y",
+            "calendar-year-end",
+            "posts: 10 years from the end of the year of the closing",
+        ),
+        ("P30D", "sent_on", "posts: 30 days from the date in sent on"),
+    ],
+)
+def test_a_term_is_said_without_anybodys_data(period, start, line):
+    kept = Retain(period, Basis.LEGAL_OBLIGATION, "tax law", start=start)
+    wording = Wording(a_policy(kept), {"tax law": "the tax office"}, languages()["en"])
+
+    assert wording.terms() == (f"{line}, because the law requires it: the tax office",)
+
+
+def test_where_nothing_is_kept_no_term_is_named():
+    assert Wording(a_policy(Delete()), {}, languages()["en"]).terms() == ()
+
+
 @pytest.fixture
 def clock():
     from datetime import UTC, datetime
