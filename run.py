@@ -1,4 +1,4 @@
-"""Run the project: demo, demo-lobsters, test, test-all, test-lowest, lint, bench.
+"""Run the project: demo, demo-django, demo-lobsters, test, test-all, test-lowest, lint, bench.
 
 Standard library only. Each command sets up what it needs in .venv, at the versions of
 constraints.txt, and then runs; the second time it only runs. This file starts on any
@@ -28,6 +28,7 @@ NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "pyt
 HOSTS = {"alembic", "asgi", "cli"}
 EXTRAS = {
     "demo": HOSTS | {"demo"},
+    "demo-django": HOSTS | {"demo", "django"},
     "demo-lobsters": {"postgresql"},
     "test": HOSTS | {"demo", "dev"},
     "test-all": HOSTS | {"demo", "dev", "ecosystem"},
@@ -40,6 +41,7 @@ PYTEST = ("-m", "pytest", "-n", "2")
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 RUNS = {
     "demo": [("-m", "garden.demo")],
+    "demo-django": [("-m", "garden_django.demo")],
     "demo-lobsters": [("-m", "benchmarks.demo_lobsters")],
     "test": [(*PYTEST, "-m", "not browser and not slow")],
     "test-all": [PYTEST],

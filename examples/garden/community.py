@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from garden.models import (
+    Base,
     Invoice,
     Order,
     Plot,
@@ -57,10 +58,16 @@ GROUP_MEMBERS: list[Row] = [
 
 def plant(session: Session, *, now: datetime, hashed_password: str = HASHED_PASSWORD) -> None:
     """Fill the empty tables of a garden. Ada has some fifty rows in six tables."""
+    for model, rows in rows_of(now, hashed_password):
+        session.execute(insert(model), rows)
+
+
+def rows_of(now: datetime, hashed_password: str) -> list[tuple[type[Base], list[Row]]]:
+    """Return the rows of each table, in an order in which they can be inserted."""
     now = now.replace(microsecond=0)
     chance = Random(1815)  # the same garden every time
     orders = list(_orders(chance, now))
-    for model, rows in (
+    return [
         (User, list(_users(chance, now, hashed_password))),
         (UserToken, list(_tokens(now))),
         (Plot, list(_plots(chance))),
@@ -69,8 +76,7 @@ def plant(session: Session, *, now: datetime, hashed_password: str = HASHED_PASS
         (Post, list(_posts(chance, now))),
         (Order, orders),
         (Invoice, list(_invoices(chance, orders))),
-    ):
-        session.execute(insert(model), rows)
+    ]
 
 
 def member_name(number: int) -> str:

@@ -1,0 +1,1 @@
+"""The garden once more, on Django: the same routes, fields and rules."""
