@@ -266,8 +266,8 @@ class Answers:
             problem = {"error": error, "message": language.say(message)}
             return JSONResponse(problem, status, HEADERS)
         if error == "csrf":
-            return csrf.refusal(request)
-        return csrf.refusal(request, status, language.say(message))
+            return csrf.refusal(request, language=language)
+        return csrf.refusal(request, status, message, language)
 
     def _as_json(self, request: Request, said: Said | None) -> dict[str, Any]:
         """Return the facts of the page for a program."""

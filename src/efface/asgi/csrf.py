@@ -26,19 +26,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from efface.asgi import forms
+from efface.asgi.language import chosen
 from efface.asgi.origin import admits, comes_from_here, own_origin, parse_origin
+from efface.page.language import Language, mark
 from efface.page.paths import is_local_path
 
 FIELD = "_csrf_token"
 HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-TOO_LARGE = "This form is too large to be read. Nothing was changed."
+TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
 
 _SESSION_KEY = "_csrf_secret"
 _SECRET_BYTES = 18
 
-_STALE = (
+_STALE = mark(
     "This page is out of date. Nothing was changed. "
     "Reload the page you came from, and send it again."
 )
@@ -187,13 +189,27 @@ class CSRFMiddleware:
             await refusal(connection)(scope, receive, send)
 
 
-def refusal(connection: HTTPConnection, status: int = 403, message: str = _STALE) -> Response:
-    """Return the refusal: a page with a way on for people, JSON for scripts."""
-    headers = {"Cache-Control": "no-store"}
+def refusal(
+    connection: HTTPConnection,
+    status: int = 403,
+    message: str = _STALE,
+    language: Language | None = None,
+) -> Response:
+    """Return the refusal: a page with a way on for people, JSON for scripts.
+
+    *message* is in English; it is said in *language*, or in the one the browser wishes.
+    """
+    language = chosen(connection, None) if language is None else language
+    headers = {"Cache-Control": "no-store", "Content-Language": language.code}
     if _is_script(connection):
-        body = {"error": "csrf", "message": message}
+        body = {"error": "csrf", "message": language.say(message)}
         return JSONResponse(body, status_code=status, headers=headers)
-    page = _PAGE.format(message=escape(message), back=escape(_way_back(connection)))
+    page = _PAGE.format(
+        code=language.code,
+        message=escape(language.say(message)),
+        back=escape(_way_back(connection)),
+        **{name: escape(language.say(sentence)) for name, sentence in _SENTENCES.items()},
+    )
     return HTMLResponse(page, status_code=status, headers=headers)
 
 
@@ -237,20 +253,27 @@ def _xor(left: bytes, right: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(left, right, strict=True))
 
 
+_SENTENCES = {
+    "title": mark("This page is out of date"),
+    "heading": mark("This was not sent"),
+    "why": mark("You may have signed in or out in another tab since you opened it."),
+    "way_back": mark("Back to the page"),
+    "start": mark("Start page"),
+}
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{code}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>This page is out of date</title>
+<title>{title}</title>
 </head>
 <body>
 <main>
-<h1>This was not sent</h1>
+<h1>{heading}</h1>
 <p>{message}</p>
-<p>You may have signed in or out in another tab since you opened it.</p>
-<p><a href="{back}">Back to the page</a> · <a href="/">Start page</a></p>
+<p>{why}</p>
+<p><a href="{back}">{way_back}</a> · <a href="/">{start}</a></p>
 </main>
 </body>
 </html>

@@ -164,5 +164,8 @@ def test_csrf_needs_starlette_alone():
 
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
 
-    parts = ("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.origin", ".page", ".page.paths")
+    parts = (
+        *("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.language", ".asgi.origin"),
+        *(".page", ".page.language", ".page.paths"),
+    )
     assert loaded == [f"efface{part}" for part in parts]

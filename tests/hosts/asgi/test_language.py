@@ -182,3 +182,15 @@ async def test_a_loader_does_as_well(tmp_path, open_browser):
 def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
     with pytest.raises(ValueError, match="no folder"):
         Site(tmp_path / "site.db", templates=tmp_path / "nowhere")
+
+
+@pytest.mark.cases("CSR-04")
+async def test_a_form_that_is_out_of_date_is_refused_in_the_language_of_the_browser(browser):
+    page = await browser.post("/settings", data={}, headers=GERMAN)
+    program = await browser.post(CLOSE, json={}, headers={**GERMAN, "Accept": "application/json"})
+
+    assert (page.status_code, program.status_code) == (403, 403)
+    assert '<html lang="de">' in page.text
+    assert "Das wurde nicht gesendet" in page.text
+    assert "Zurück zur Seite" in page.text
+    assert "Diese Seite ist veraltet" in program.json()["message"]
