@@ -123,9 +123,8 @@ def ask_to_reset(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def reset(request: HttpRequest, token: str) -> HttpResponse:
     key, _, secret = token.partition("~")
-    user = (
-        User.objects.filter(pk=key).first() if key.isdecimal() and len(key) < LONGEST_KEY else None
-    )
+    is_key = key.isascii() and key.isdecimal() and len(key) < LONGEST_KEY
+    user = User.objects.filter(pk=key).first() if is_key else None
     if user is None or not resets.check_token(user, secret):
         return away(request, "/", BAD_LINK, is_error=True)
     form = forms.NewPassword(request.POST or None)
