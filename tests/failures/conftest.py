@@ -27,7 +27,15 @@ LEVELS = ("READ COMMITTED", "SERIALIZABLE")
 SERVERS = KINDS[1:]
 
 
-@pytest.fixture(params=["sqlite", *(f"{kind} {level}" for kind in SERVERS for level in LEVELS)])
+# Each script runs in every order of two connections: the stricter level is left to the long run.
+LANES = [
+    pytest.param(f"{kind} {level}", marks=[pytest.mark.slow] if level == "SERIALIZABLE" else [])
+    for kind in SERVERS
+    for level in LEVELS
+]
+
+
+@pytest.fixture(params=["sqlite", *LANES])
 def isolated(request, tmp_path, server_urls):
     """The forum at each level; SQLite has one, with transactions that begin before they read."""
     kind, _, level = request.param.partition(" ")

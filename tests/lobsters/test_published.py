@@ -141,6 +141,7 @@ def test_the_repaired_policy_takes_no_word_of_anybody_else(repaired):
     assert all(after[table][key] == before[table][key] for table, key in theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.laws("P2")
 def test_it_does_not_matter_who_leaves_first(database):
     """Placeholders are random; everything else is equal, whatever the order."""
