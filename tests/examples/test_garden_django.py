@@ -230,6 +230,40 @@ def test_a_reset_sets_the_password_and_ends_every_log_in(garden):
     assert stranger.log_in(address, new).is_redirect
 
 
+@pytest.mark.cases("RST-03", "RST-04")
+def test_a_reset_with_two_passwords_changes_nothing_and_its_link_stays(garden):
+    member, stranger = garden.member(), garden.device()
+    stranger.open("/users/reset_password")
+    stranger.send("/users/reset_password", email=member_email(member))
+    link = garden.link(member_email(member))
+
+    answers = []
+    for password, again in (("short", "short"), ("peas and runner beans", "something else")):
+        stranger.open(link)
+        answers.append(stranger.send(link, password=password, password_confirmation=again))
+    garbage = stranger.open("/users/reset_password/garbage")
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert "should be at least 12 characters long" in answers[0].text
+    assert "does not match password" in answers[1].text
+    assert stranger.open(link).status_code == 200
+    assert garden.device().log_in(member_email(member), PASSWORD).is_redirect
+    assert garbage.is_redirect
+
+
+@pytest.mark.cases("REG-02")
+def test_a_wrong_form_is_shown_again_without_the_password(garden):
+    stranger = garden.device()
+    stranger.open("/users/register")
+
+    answer = stranger.send("/users/register", email="not an address", password="beans runne")
+
+    assert answer.status_code == 422
+    assert 'id="email-error"' in answer.text
+    assert 'id="password-error"' in answer.text
+    assert "beans runne" not in answer.text
+
+
 @pytest.mark.cases("REG-04")
 def test_an_address_is_taken_in_upper_case_too(garden):
     address = member_email(garden.member())

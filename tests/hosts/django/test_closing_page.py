@@ -200,6 +200,19 @@ def test_a_page_of_the_projects_own_gets_a_message(browser, ada, town, site):
     assert page == "Your account is closed, and you are signed out on every device."
 
 
+def test_a_closing_is_committed_before_the_answer(browser, ada, town, monkeypatch):
+    """In a transaction around the request the browser would hear of a closing that may fail yet."""
+    from django.db import connection
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    with town.statements() as ran:
+        answer = browser.post(CLOSE, RIGHT)
+
+    assert answer.status_code == 303
+    assert town.receipts()[0].settled_at
+    assert sum(query["sql"].startswith("SAVEPOINT") for query in ran) == 0
+
+
 # ---------------------------------------------------------------- what it refuses
 
 
