@@ -13,8 +13,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from efface.asgi.event import Handler, LiveEvent
 from efface.asgi.frames import Frame, MessageId, UnreadableError, read_frame
+from efface.asgi.language import chosen
 from efface.asgi.line import TOO_FAST, TOO_LARGE, Line, as_json
 from efface.asgi.quiet import report
+from efface.page.language import mark
 
 MOST_UNHANDLED = 256
 """Messages of one socket that may wait for their turn, and how many bytes they may have."""
@@ -22,6 +24,8 @@ LARGEST_UNHANDLED = 256 * 1024
 _ACKS_KEPT = 128
 
 Who = Callable[[HTTPConnection], Awaitable[Hashable | None]]
+UNKNOWN = mark("The server does not know this event. Reload the page.")
+FAILED = mark("This did not work just now. Try again in a moment.")
 
 
 class Conversation:
@@ -115,7 +119,7 @@ class Conversation:
                 return None
             handler = self._handlers.get(frame.event)
             if handler is None:
-                event.fail("The server does not know this event. Reload the page.")
+                event.fail(self._say(UNKNOWN))
             else:
                 await handler(event)
                 as_json(event.ack(frame.id))
@@ -123,8 +127,11 @@ class Conversation:
             raise
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
             report("The handler of a live event failed", error)
-            event.fail("This did not work just now. Try again in a moment.")
+            event.fail(self._say(FAILED))
         return event
+
+    def _say(self, message: str) -> str:
+        return chosen(self._line.websocket, None).say(message)
 
 
 def _size_of(message: Mapping[str, Any]) -> int:

@@ -281,3 +281,11 @@ async def test_a_short_closing_says_only_that_it_is_done(browser):
         ack = await socket.ask("anonymize", {"current_password": PASSWORD, "confirm": "yes"})
 
     assert ack == {"ack": 1, "status": "ok"}
+
+
+async def test_what_the_socket_says_is_in_the_language_of_the_browser(browser):
+    async with live(browser, **{"Accept-Language": "de"}) as socket:
+        answer = await socket.ask("no such event")
+
+    assert answer["status"] == "error"
+    assert answer["message"].startswith("Der Server kennt dieses Ereignis nicht.")
