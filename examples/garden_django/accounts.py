@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -20,6 +21,10 @@ from garden_django.web import deliver, link_to, seal, unseal
 LONGEST_KEY = 18  # of digits
 TWO_WEEKS, A_WEEK = 14 * 86400, 7 * 86400
 MAIL_IS_COMING = "If your address is in our system, you will receive a mail shortly."
+CLEARED = (
+    "Your address is confirmed. Before you log in, set a password of your own: "
+    "“Forgot your password?” on the log-in page."
+)
 BAD_LINK = "The link is not valid or it has expired."
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 resets = PasswordResetTokenGenerator()
@@ -103,8 +108,15 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return page(request, "Confirm your address", forms.forms.Form(), "Confirm my address")
     facts = unseal("confirm", token, A_WEEK) or {"user": None, "email": None}
     open_ = User.objects.filter(pk=facts["user"], email=facts["email"], confirmed_at=None)
-    if not open_.update(confirmed_at=timezone.now()):
+    # Anybody could have joined with this address and a password of their own, and waited for its
+    # owner to confirm it. So the password stays only where whoever knows it is logged in here.
+    is_known = request.user.pk is not None and request.user.pk == facts["user"]
+    cleared = {} if is_known else {"password": make_password(None)}
+    if not open_.update(confirmed_at=timezone.now(), **cleared):
         return away(request, "/", BAD_LINK, is_error=True)
+    if not is_known:
+        Session.objects.filter(user=facts["user"]).delete()
+        return away(request, "/", CLEARED)
     return away(request, "/", "Your address is confirmed.")
 
 

@@ -303,6 +303,22 @@ def test_who_joins_confirms_changes_the_address_and_leaves(garden):
     assert new not in rows
 
 
+def test_a_stranger_who_joined_with_an_address_gets_no_further_than_its_owner(garden):
+    """The owner confirms elsewhere: the stranger's password and log-in are worth nothing."""
+    stranger, owner, address = garden.device(), garden.device(), "owner@member.example"
+    stranger.open("/users/register")
+    stranger.send(
+        "/users/register", email=address, password=PASSWORD, password_confirmation=PASSWORD
+    )
+    link = garden.link(address)
+
+    owner.open(link)
+    owner.send(link)
+
+    assert is_signed_out(stranger)
+    assert garden.device().log_in(address, PASSWORD).status_code == 422
+
+
 @pytest.mark.cases("XCL-01")
 def test_members_lists_who_is_there(garden):
     member = garden.member()
