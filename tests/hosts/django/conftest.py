@@ -1,11 +1,13 @@
 """Django, set up once in this process, over SQLite and PostgreSQL."""
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 
 import pytest
 from sqlalchemy import make_url
+
+from tests import databases
 
 SETTINGS = "tests.hosts.django.town.settings"
 
@@ -26,23 +28,29 @@ def django():
 @pytest.fixture(scope="session")
 def migrated(django, server_urls):
     """Give the alias of a database by its kind, with all tables."""
+    from django.db import connections
+
     made = {}
+    with ExitStack() as kept:
 
-    def alias_of(kind):
-        if kind not in made:
-            made[kind] = _migrated(kind, server_urls)
-        return made[kind]
+        def alias_of(kind):
+            if kind not in made:
+                made[kind] = _migrated(kind, server_urls, kept)
+            return made[kind]
 
-    return alias_of
+        yield alias_of
+        connections.close_all()
 
 
-def _migrated(kind, server_urls):
+def _migrated(kind, server_urls, kept):
     from django.core.management import call_command
     from django.db import connections
 
     alias = "default" if kind == "sqlite" else kind
     if alias == "postgresql":
-        url = make_url(server_urls[kind])
+        # Of its own: its tables stay, and other tests empty the database of the worker.
+        shared = make_url(server_urls[kind])
+        url = kept.enter_context(databases.database_on(shared, f"{shared.database}_town"))
         connections[alias].settings_dict.update(
             NAME=url.database,
             USER=url.username or "",
@@ -50,9 +58,6 @@ def _migrated(kind, server_urls):
             HOST=url.host or url.query.get("host", ""),
             PORT=str(url.port or ""),
         )
-        with connections[alias].cursor() as cursor:
-            cursor.execute("DROP SCHEMA public CASCADE")
-            cursor.execute("CREATE SCHEMA public")
     call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
     with connections[alias].cursor() as cursor:
         number = "bigserial" if alias == "postgresql" else "integer"
