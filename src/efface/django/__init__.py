@@ -17,13 +17,13 @@ from __future__ import annotations
 from efface.errors import MissingExtraError
 
 try:
-    from efface.django.asking import include_closed
     from efface.django.bridge import joined
     from efface.django.closing import close_account, eraser, plan, settle, verify
     from efface.django.rules import Rules
     from efface.django.signals import account_closed, account_erased
     from efface.page.blocker import Blocker
     from efface.page.proof import TooManyTriesError
+    from efface.visibility import include_closed
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "django":
         raise

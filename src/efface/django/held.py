@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db import router
 
-from efface.django.asking import asking, in_block, include_closed
+from efface.django.asking import asking
 from efface.django.people import People
 from efface.errors import ClosedObjectError
+from efface.visibility import in_block, include_closed
 
 
 def cover(people: People) -> None:

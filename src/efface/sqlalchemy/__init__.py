@@ -18,12 +18,13 @@ from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmake
 from efface.errors import UnfilteredStatementError, raise_problems
 from efface.policy.check.decisions import tombstone
 from efface.policy.rules import Policy
-from efface.sqlalchemy.asking import include_closed, is_asked_for
+from efface.sqlalchemy.asking import is_asked_for
 from efface.sqlalchemy.by_key import is_update_by_keys, leave_out_closed
 from efface.sqlalchemy.held import cover
 from efface.sqlalchemy.mapped import People
 from efface.sqlalchemy.statements import UNCONCERNED, Statements, Treatment
 from efface.sqlalchemy.unreached import mended, only_open
+from efface.visibility import include_closed
 
 __all__ = ["hide_closed", "include_closed"]
 

@@ -9,8 +9,9 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from efface.errors import ClosedMergeError
-from efface.sqlalchemy.asking import OPTION, include_closed, is_asked_for
+from efface.sqlalchemy.asking import OPTION, is_asked_for
 from efface.sqlalchemy.statements import Statements
+from efface.visibility import include_closed
 
 
 def cover(cls: type[Session], statements: Statements) -> None:
