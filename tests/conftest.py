@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests import databases, redises
-from tests.gardening import (
+from tests.gardening.fixtures import (
     blank_database,
     garden,
     loop,

@@ -1,0 +1,15 @@
+"""A running garden for tests, and browsers that carry cookies and tokens as real ones do.
+
+The fixtures are known everywhere through `conftest.py`. Each test runs on SQLite, and once more,
+marked slow, on PostgreSQL.
+
+def test_something(garden):
+    ada = garden.member("ada@garden.example", name="Ada Lovelace")
+    browser = garden.signed_in("ada@garden.example")
+    answer = browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
+"""
+
+from tests.gardening.browser import PASSWORD, Browser, alike
+from tests.gardening.on_fastapi import SECRET, Clock, InProcess
+
+__all__ = ["PASSWORD", "SECRET", "Browser", "Clock", "InProcess", "alike"]
