@@ -17,33 +17,28 @@ from starlette.requests import HTTPConnection
 from efface.asgi import AccountClosing, Farewell, TooManyTriesError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.asgi.redis import RedisBroker
+from garden import notices
 from garden.access_log import hide_secrets
 from garden.accounts import users
 from garden.accounts.letters import deliver_farewell
 from garden.accounts.passwords import Passwords
 from garden.accounts.purge import purging
-from garden.accounts.sessions import REMEMBER_ME, RememberMe, current_log_in, current_user
+from garden.accounts.secret import REMEMBER_ME, SUDO_TO_SEND
+from garden.accounts.sessions import RememberMe, current_log_in, current_user
 from garden.accounts.tries import Tries
 from garden.database import Clock, open_engine, open_sessions, utc_now
-from garden.headers import SECURITY_HEADERS, SecurityHeaders
-from garden.leaving import blockers, words
+from garden.groups import blockers
+from garden.headers import PAGE_HEADERS, SECURITY_HEADERS
+from garden.leaving import words
 from garden.mail import Mailbox, Mailer
+from garden.middleware import SecurityHeaders
 from garden.plots import listen
 from garden.routes import dev, groups, log_in, passwords, registration, settings
 from garden.routes import garden as pages
 from garden.settings import Settings
-from garden.web import HERE, SUDO_TO_SEND, RedirectError, csrf_field, redirect
+from garden.web import HERE, RedirectError, csrf_field, redirect
 
-WHAT_HAPPENED = {
-    403: "This page is not for you.",
-    404: "There is nothing growing here.",
-    405: "This page cannot be used in that way.",
-    429: "That was too often. Wait a few minutes, and then try again.",
-    422: "We could not read what was sent.",
-    500: "Something went wrong on our side. It is noted, and nothing was changed.",
-}
-
-LAST_RESORT = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
+LAST_RESORT = {**SECURITY_HEADERS, **PAGE_HEADERS}
 
 
 def create_app(
@@ -171,7 +166,7 @@ def error_page(request: Request, status: int, headers: Mapping[str, str] | None 
         "application/json" in request.headers.get("accept", "")
     ):
         return JSONResponse({"error": phrase}, status, headers)
-    context = {"status": status, "phrase": phrase, "what": WHAT_HAPPENED.get(status, phrase)}
+    context = {"status": status, "phrase": phrase, "what": notices.WENT_WRONG.get(status, phrase)}
     templates: Jinja2Templates = request.app.state.templates
     return templates.TemplateResponse(request, "error.html", context, status, headers)
 

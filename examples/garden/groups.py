@@ -3,6 +3,8 @@
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from efface.asgi import Blocker
+from garden.leaving import to_settle
 from garden.models import PlotGroup, PlotGroupMember
 
 
@@ -28,6 +30,11 @@ def make_organizer(session: Session, group_id: int, *, by: int, member: int) -> 
         .execution_options(synchronize_session=False)
     )
     return made.first() is not None
+
+
+def blockers(session: Session, user_id: int) -> list[Blocker]:
+    """Return what a member has to settle before leaving."""
+    return to_settle(left_without_organizer(session, user_id))
 
 
 def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:

@@ -1,11 +1,9 @@
 """What the closing page says about this garden, and what has to be settled before one leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy.orm import Session
-
-from efface.asgi import Blocker
-from garden.groups import left_without_organizer
+from efface.page.blocker import Blocker
 
 WORDS = {
     "en": {
@@ -45,9 +43,9 @@ def words(language: str) -> Mapping[str, str]:
     return WORDS.get(language, WORDS["en"])
 
 
-def blockers(session: Session, user_id: int) -> list[Blocker]:
-    """Return what a member has to settle before leaving."""
+def to_settle(groups: Iterable[Any]) -> list[Blocker]:
+    """Return what a member has to settle who is the last organizer of these *groups*."""
     return [
         Blocker(f"You are the last organizer of {group.name}.", f"/groups/{group.id}")
-        for group in left_without_organizer(session, user_id)
+        for group in groups
     ]

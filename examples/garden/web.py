@@ -1,7 +1,6 @@
 """What every route needs: the database, the visitor, pages and redirects."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from efface.asgi.csrf import csrf_token
 from efface.page.paths import is_local_path
+from garden import notices
+from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
 from garden.accounts.sessions import current_log_in
 from garden.accounts.tries import client_of
 from garden.models import User
 from garden.settings import Limit
 
 HERE = Path(__file__).parent
-SUDO_TO_OPEN, SUDO_TO_SEND = timedelta(minutes=10), timedelta(minutes=20)
 
 
 class RedirectError(Exception):
@@ -55,7 +55,7 @@ def require_authenticated_user(request: Request, user: Visitor) -> User:
     if user is None:
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
-        raise RedirectError("/users/log_in", error="You must log in to access this page.")
+        raise RedirectError("/users/log_in", error=notices.MUST_LOG_IN)
     return user
 
 
@@ -71,7 +71,7 @@ def require_sudo_mode(request: Request, db: Database, user: Member) -> User:
     if not request.state.log_in.authenticated_within(within, db.info["clock"]()):
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
-        raise RedirectError("/users/log_in", error="Log in once more: it has been a while.")
+        raise RedirectError("/users/log_in", error=notices.LOG_IN_ONCE_MORE)
     return user
 
 
@@ -99,7 +99,8 @@ def limit(request: Request, what: str, *, account: str = "") -> None:
     """Count a try, and refuse it where there were too many; the answer tells nothing else."""
     state = request.app.state
     allowed: Limit = getattr(state.settings.limits, what)
-    seconds = state.tries.wait(what, allowed, client=client_of(request), account=account)
+    client = client_of(request.client.host if request.client else "")
+    seconds = state.tries.wait(what, allowed, client=client, account=account)
     if seconds is not None:
         raise HTTPException(429, headers={"Retry-After": str(seconds)})
 

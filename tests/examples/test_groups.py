@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from efface.errors import VetoedError
-from garden.groups import make_organizer
-from garden.leaving import WORDS, blockers
+from garden.groups import blockers, make_organizer
+from garden.leaving import WORDS
 from garden.models import PlotGroup, PlotGroupMember
 from tests.gardening import PASSWORD
 

@@ -15,11 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garden.accounts import tokens
+from garden.accounts.secret import MAX_AGE, REMEMBER_ME, LogIn, hash_secret
 from garden.models import User
 from garden.settings import Settings
-
-REMEMBER_ME = "_garden_user_remember_me"
-MAX_AGE = int(tokens.VALID_FOR[tokens.SESSION].total_seconds())
 
 
 def log_in(
@@ -77,7 +75,7 @@ def current_user(connection: HTTPConnection, session: Session) -> User | None:
     return log_in.user if log_in else None
 
 
-def current_log_in(connection: HTTPConnection, session: Session) -> tokens.LogIn | None:
+def current_log_in(connection: HTTPConnection, session: Session) -> LogIn | None:
     """Return the log-in of a browser, as the database says at this moment.
 
     A socket has the cookie of its handshake for good. When the browser has been given another
@@ -174,7 +172,7 @@ def _fill(request: Request, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
     # Only for the farewell: who is logged in, the token alone decides.
     request.session["user_id"] = user_id
-    request.session["live_socket_id"] = f"users_sessions:{tokens.hash_secret(secret).hex()}"
+    request.session["live_socket_id"] = f"users_sessions:{hash_secret(secret).hex()}"
 
 
 def _secret(connection: HTTPConnection) -> str:

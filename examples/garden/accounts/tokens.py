@@ -1,15 +1,6 @@
-"""Tokens: the secret goes to the person, and only its hash into the database.
+"""Tokens: the rows behind the secrets (`garden.accounts.secret`), for log-ins and links."""
 
-The secret is 32 random bytes as URL-safe base64 without padding. Whatever else arrives, be it
-expired, used, altered or not base64 at all, is simply a token that we do not know.
-"""
-
-import hashlib
-import re
-import secrets
-from base64 import urlsafe_b64decode
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,49 +17,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from garden.accounts.secret import (
+    CHANGE_EMAIL,
+    CONFIRM,
+    GRACE,
+    LOG_IN,
+    RESET_PASSWORD,
+    SESSION,
+    VALID_FOR,
+    LogIn,
+    hash_secret,
+    new_browser_id,
+    new_secret,
+)
 from garden.models import User, UserToken, UTCDateTime
 
-SESSION, CONFIRM, RESET_PASSWORD, CHANGE_EMAIL, LOG_IN = (
-    "session",
-    "confirm",
-    "reset_password",
-    "change_email",
-    "log_in",
-)
-VALID_FOR = {
-    SESSION: timedelta(days=14),
-    CONFIRM: timedelta(days=7),
-    RESET_PASSWORD: timedelta(hours=1),
-    CHANGE_EMAIL: timedelta(days=1),
-    LOG_IN: timedelta(minutes=15),
-}
-# A session token is replaced after this time, and requests that were under way with the old one
-# are still answered.
-RENEWED_AFTER, GRACE = timedelta(days=7), timedelta(seconds=60)
-SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-@dataclass(frozen=True)
-class LogIn:
-    """A log-in, as its row in the database has it.
-
-    `authenticated_at` is when the person last proved who they are; `browser_id` stays the same
-    when the token is replaced.
-    """
-
-    user: User
-    inserted_at: datetime
-    authenticated_at: datetime | None = None
-    replaced_at: datetime | None = None
-    browser_id: str | None = None
-
-    def authenticated_within(self, time: timedelta, now: datetime) -> bool:
-        """Return whether the person proved who they are less than *time* ago."""
-        return self.authenticated_at is not None and self.authenticated_at > now - time
-
-    def is_due(self, now: datetime) -> bool:
-        """Return whether its token is old enough to be replaced."""
-        return self.replaced_at is None and self.inserted_at <= now - RENEWED_AFTER
+__all__ = ["CHANGE_EMAIL", "CONFIRM", "LOG_IN", "RESET_PASSWORD", "SESSION"]
 
 
 def generate_token(
@@ -81,7 +45,7 @@ def generate_token(
     browser_id: str | None = None,
 ) -> str:
     """Return a new secret for *user*; links sent by mail are bound to the address."""
-    secret = secrets.token_urlsafe(32)
+    secret = new_secret()
     row = {
         "token": literal(hash_secret(secret)),
         "context": literal(context),
@@ -97,13 +61,6 @@ def generate_token(
     return secret
 
 
-def hash_secret(secret: str) -> bytes:
-    """Return what we store of *secret*; nothing is stored that equals it for garbage."""
-    if not SECRET.fullmatch(secret):
-        return b""
-    return hashlib.sha256(urlsafe_b64decode(secret + "=")).digest()
-
-
 # ---------------------------------------------------------------- log-ins
 
 
@@ -116,7 +73,7 @@ def generate_user_session_token(
         user,
         SESSION,
         authenticated_at=authenticated_at or session.info["clock"](),
-        browser_id=secrets.token_urlsafe(16),
+        browser_id=new_browser_id(),
     )
 
 
@@ -162,7 +119,7 @@ def replace_session_token(
         log_in.user,
         SESSION,
         authenticated_at=authenticated_at,
-        browser_id=log_in.browser_id or secrets.token_urlsafe(16),
+        browser_id=log_in.browser_id or new_browser_id(),
     )
 
 

@@ -14,7 +14,6 @@ from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
-from starlette.requests import HTTPConnection
 
 from garden.settings import Limit, Settings
 
@@ -62,9 +61,8 @@ def account_of(email: str) -> str:
     return email.strip().lower()[:320]
 
 
-def client_of(connection: HTTPConnection) -> str:
-    """Return the name under which tries from a device are counted."""
-    host = connection.client.host if connection.client else ""
+def client_of(host: str) -> str:
+    """Return the name under which tries from a device with this address are counted."""
     try:
         address = ip_address(host)
     except ValueError:

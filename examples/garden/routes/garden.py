@@ -6,6 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Form, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 
+from garden import notices
 from garden.accounts.users import list_users
 from garden.models import Post
 from garden.plots import list_plots, pick_plot, tell
@@ -54,11 +55,11 @@ def write(
     """Pin a post to the notice board."""
     title, body = title.strip(), body.strip()
     if not (0 < len(title) <= LONGEST_TITLE and 0 < len(body) <= LONGEST_BODY):
-        return redirect(request, "/", error="A post needs a short title and a few lines.")
+        return redirect(request, "/", error=notices.NOT_POSTED)
     now = db.info["clock"]()
     db.add(Post(author_id=user.id, title=title, body=body, inserted_at=now))
     db.commit()
-    return redirect(request, "/#board", info="Your post is on the board.")
+    return redirect(request, "/#board", info=notices.POSTED)
 
 
 @router.post("/plots/pick")
@@ -72,7 +73,7 @@ def pick(
     """Pick a plot without the live socket."""
     picked = pick_plot(db, user.id, plot)
     if picked is None:
-        return redirect(request, "/#plots", error="Somebody else has this plot already.")
+        return redirect(request, "/#plots", error=notices.NOT_PICKED)
     db.commit()
     tasks.add_task(tell, request.app.state.closing.live, user.id, picked)
-    return redirect(request, "/#plots", info=f"Plot {plot} is yours.")
+    return redirect(request, "/#plots", info=notices.PICKED.format(plot))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 
+from garden import notices
 from garden.groups import get_group, make_organizer
 from garden.web import Database, Member, redirect, render
 
@@ -17,7 +18,7 @@ def show(request: Request, db: Database, user: Member, group_id: int) -> Respons
     group = get_group(db, group_id, user.id)
     if group is None:
         raise HTTPException(404)
-    return render(request, "group", group=group)
+    return render(request, "group", group=group, members=group.members)
 
 
 @router.post("/groups/{group_id}/organizers")
@@ -32,6 +33,6 @@ def add_organizer(
     """Make another member organizer."""
     page = f"/groups/{group_id}"
     if not make_organizer(db, group_id, by=user.id, member=member):
-        return redirect(request, page, error="Only an organizer can do this, for a member.")
+        return redirect(request, page, error=notices.NO_ORGANIZER)
     db.commit()
-    return redirect(request, page, info="The group has one more organizer.")
+    return redirect(request, page, info=notices.ONE_MORE_ORGANIZER)

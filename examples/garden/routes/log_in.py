@@ -6,17 +6,15 @@ from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from efface.page.paths import is_local_path
+from garden import notices
 from garden.accounts import sessions, tokens, users
+from garden.accounts.delivery import deliver_log_in_instructions
 from garden.accounts.forms import LONGEST_EMAIL
-from garden.accounts.letters import deliver_log_in_instructions
 from garden.accounts.tries import account_of
 from garden.models import User
 from garden.web import Database, Visitor, limit, link_to, redirect, render
 
 router = APIRouter()
-
-LINK_IS_COMING = "If your address is in our system, you will receive a link to log in shortly."
-BAD_LINK = "The link to log in is not valid or it has expired."
 
 
 @router.get("/users/log_in")
@@ -49,16 +47,16 @@ def create(
     if is_magic and action == "send_link":
         limit(request, "mail", account=account_of(email))
         send_link(request, tasks, email)
-        return redirect(request, "/users/log_in", info=LINK_IS_COMING)
+        return redirect(request, "/users/log_in", info=notices.LOG_IN_LINK_IS_COMING)
     limit(request, "log_in", account="" if token else account_of(email))
     if is_magic and token:
         user = users.log_in_user_by_magic_link(db, token)
         if user is None:
-            return redirect(request, "/users/log_in", error=BAD_LINK)
+            return redirect(request, "/users/log_in", error=notices.BAD_LOG_IN_LINK)
         return _welcome(request, db, tasks, user, visitor, remember_me=remember_me)
     user = users.get_user_by_email_and_password(db, email, password)
     if user is None:
-        problem = {"error": "The address or the password is not right."}
+        problem = {"error": notices.WRONG_LOG_IN}
         known = visitor.email if visitor else email[:LONGEST_EMAIL]
         return render(request, "log_in", status=422, email=known, flash=problem)
     return _welcome(request, db, tasks, user, visitor, remember_me=remember_me)
@@ -69,7 +67,7 @@ def look(request: Request, db: Database, _user: Visitor, token: str) -> Response
     """Show who would be logged in by a link: mail scanners open links, and use up nothing."""
     user = tokens.get_user_by_email_token(db, token, tokens.LOG_IN)
     if user is None or request.app.state.settings.profile != "magic":
-        return redirect(request, "/users/log_in", error=BAD_LINK)
+        return redirect(request, "/users/log_in", error=notices.BAD_LOG_IN_LINK)
     return render(request, "log_in_by_link", token=token, member=user)
 
 
@@ -129,11 +127,11 @@ def _welcome(
     for user_id in {user.id, visitor.id if visitor else user.id}:
         tasks.add_task(recheck, user_id)
     remember = remember_me == "true"
-    return sessions.log_in(request, db, user, remember_me=remember, info="Welcome back!")
+    return sessions.log_in(request, db, user, remember_me=remember, info=notices.WELCOME_BACK)
 
 
 def _goodbye(request: Request, db: Database) -> str:
     ended = getattr(request.state, "ended_user_id", None)
     if ended is not None and users.is_closed(db, ended):
-        return "Your account is closed, and you are signed out on every device. Goodbye!"
-    return "You are logged out. See you soon!"
+        return notices.GOODBYE
+    return notices.SEE_YOU

@@ -5,22 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, Request
 from fastapi.responses import Response
 
-from garden.accounts import tokens, users
+from garden import notices
+from garden.accounts import letters, tokens, users
+from garden.accounts.delivery import deliver_user_reset_password_instructions
 from garden.accounts.forms import FormError
-from garden.accounts.letters import (
-    deliver_password_changed_notice,
-    deliver_user_reset_password_instructions,
-)
 from garden.accounts.tries import account_of
 from garden.web import Database, ForOthers, limit, link_to, redirect, render
 
 router = APIRouter(dependencies=[ForOthers])
-
-MAIL_IS_COMING = (
-    "If your address is in our system, "
-    "you will receive instructions to reset your password shortly."
-)
-BAD_LINK = "The link to reset the password is not valid or it has expired."
 
 
 @router.get("/users/reset_password")
@@ -43,14 +35,14 @@ def create(
         email,
         lambda secret: link_to(request, f"/users/reset_password/{secret}"),
     )
-    return redirect(request, "/", info=MAIL_IS_COMING)
+    return redirect(request, "/", info=notices.RESET_IS_COMING)
 
 
 @router.get("/users/reset_password/{token}")
 def edit(request: Request, db: Database, token: str) -> Response:
     """Show the form for a new password."""
     if tokens.get_user_by_email_token(db, token, tokens.RESET_PASSWORD) is None:
-        return redirect(request, "/", error=BAD_LINK)
+        return redirect(request, "/", error=notices.BAD_RESET_LINK)
     return render(request, "reset_password", token=token, errors={})
 
 
@@ -73,9 +65,9 @@ def update(
         page = {"token": token, "errors": problem.errors}
         return render(request, "reset_password", status=422, **page)
     if user is None:
-        return redirect(request, "/", error=BAD_LINK)
+        return redirect(request, "/", error=notices.BAD_RESET_LINK)
     db.commit()
     state = request.app.state
     tasks.add_task(state.closing.live.recheck, user.id)
-    tasks.add_task(deliver_password_changed_notice, state.mailer, user.email)
-    return redirect(request, "/users/log_in", info="Your password is changed. You can log in now.")
+    tasks.add_task(letters.deliver, state.mailer, user.email, letters.PASSWORD_CHANGED)
+    return redirect(request, "/users/log_in", info=notices.PASSWORD_IS_RESET)

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, Request
 from fastapi.responses import Response
 
+from garden import notices
 from garden.accounts import sessions, users
+from garden.accounts.delivery import deliver_user_confirmation_instructions
 from garden.accounts.forms import FormError
-from garden.accounts.letters import deliver_user_confirmation_instructions
 from garden.accounts.tries import account_of
 from garden.routes.log_in import send_link
 from garden.web import Database, ForOthers, Visitor, limit, link_to, redirect, render
@@ -15,18 +16,6 @@ from garden.web import Database, ForOthers, Visitor, limit, link_to, redirect, r
 router = APIRouter()
 
 Text = Annotated[str, Form()]
-
-MAIL_IS_COMING = (
-    "If your address is in our system and not confirmed yet, "
-    "you will receive a mail with instructions shortly."
-)
-FIRST_LINK_IS_COMING = "We have sent you a mail. Open the link in it to confirm and log in."
-CONFIRMED = "Your address is confirmed."
-CLEARED = (
-    "Your address is confirmed. Before you log in, set a password of your own: "
-    "“Forgot your password?” on the log-in page."
-)
-BAD_LINK = "The confirmation link is not valid or it has expired."
 
 
 @router.get("/users/register", dependencies=[ForOthers])
@@ -66,8 +55,8 @@ def create(
     if is_magic:
         db.commit()
         send_link(request, tasks, user.email)
-        return redirect(request, "/users/log_in", info=FIRST_LINK_IS_COMING)
-    response = sessions.log_in(request, db, user, info="Welcome to the garden!")
+        return redirect(request, "/users/log_in", info=notices.FIRST_LINK_IS_COMING)
+    response = sessions.log_in(request, db, user, info=notices.WELCOME)
     _send_instructions(request, tasks, user.email)
     return response
 
@@ -85,7 +74,7 @@ def send_confirmation(
     """Send the mail again; the answer is the same for every address."""
     limit(request, "mail", account=account_of(email))
     _send_instructions(request, tasks, email)
-    return redirect(request, "/", info=MAIL_IS_COMING)
+    return redirect(request, "/", info=notices.CONFIRMATION_IS_COMING)
 
 
 @router.get("/users/confirm/{token}")
@@ -103,10 +92,11 @@ def confirm(
     if confirmed is not None:
         db.commit()
         tasks.add_task(request.app.state.closing.live.recheck, confirmed.id)
-        return redirect(request, "/", info=CONFIRMED if confirmed.hashed_password else CLEARED)
+        told = notices.CONFIRMED if confirmed.hashed_password else notices.CLEARED
+        return redirect(request, "/", info=told)
     if user is not None and user.confirmed_at:
         return redirect(request, "/")
-    return redirect(request, "/", error=BAD_LINK)
+    return redirect(request, "/", error=notices.BAD_CONFIRMATION_LINK)
 
 
 def _send_instructions(request: Request, tasks: BackgroundTasks, email: str) -> None:

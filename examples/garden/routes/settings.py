@@ -5,13 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
 from fastapi.responses import Response
 
-from garden.accounts import sessions, users
+from garden import notices
+from garden.accounts import letters, sessions, users
+from garden.accounts.delivery import deliver_user_update_email_instructions
 from garden.accounts.forms import FormError
-from garden.accounts.letters import (
-    deliver_email_changed_notice,
-    deliver_password_changed_notice,
-    deliver_user_update_email_instructions,
-)
 from garden.models import User
 from garden.web import Database, Member, SudoMember, limit, link_to, redirect, render
 
@@ -65,14 +62,10 @@ def confirm_email(
     """Use the new address from now on; the link works for its own user only."""
     old_email = user.email
     if not users.update_user_email(db, user, token):
-        return redirect(
-            request,
-            "/users/settings",
-            error="The link to change the address is not valid or it has expired.",
-        )
+        return redirect(request, "/users/settings", error=notices.BAD_EMAIL_LINK)
     db.commit()
-    tasks.add_task(deliver_email_changed_notice, request.app.state.mailer, old_email)
-    return redirect(request, "/users/settings", info="Your address is changed.")
+    tasks.add_task(letters.deliver, request.app.state.mailer, old_email, letters.EMAIL_CHANGED)
+    return redirect(request, "/users/settings", info=notices.EMAIL_IS_CHANGED)
 
 
 def _page(request: Request, user: User, status: int = 200, **context: object) -> Response:
@@ -90,8 +83,7 @@ def _send_link(request: Request, tasks: BackgroundTasks, user: User, email: str)
         email,
         lambda secret: link_to(request, f"/users/settings/confirm_email/{secret}"),
     )
-    notice = f"We sent a link to {email}. Open it to use this address from now on."
-    return redirect(request, "/users/settings", info=notice)
+    return redirect(request, "/users/settings", info=notices.LINK_IS_SENT.format(email))
 
 
 def _log_in_again(request: Request, db: Database, tasks: BackgroundTasks, user: User) -> Response:
@@ -104,8 +96,8 @@ def _log_in_again(request: Request, db: Database, tasks: BackgroundTasks, user: 
         # A new password is no new proof of who they are.
         authenticated_at=proved,
         to="/users/settings",
-        info="Your password is changed.",
+        info=notices.PASSWORD_IS_CHANGED,
     )
     tasks.add_task(state.closing.live.recheck, user.id)
-    tasks.add_task(deliver_password_changed_notice, state.mailer, user.email)
+    tasks.add_task(letters.deliver, state.mailer, user.email, letters.PASSWORD_CHANGED)
     return response
