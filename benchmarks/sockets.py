@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks import people, server
 from benchmarks.measure import Measure, within
 from benchmarks.site import expect, settings_page, token_in
-from efface.asgi.line import SIGNED_OUT
+from efface.live.line import SIGNED_OUT
 
 TABS = 20
 PEOPLE = 50

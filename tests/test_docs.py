@@ -412,7 +412,7 @@ class Reader:
         self.messages += map(json.loads, code.splitlines())
 
     def _js(self, code):
-        script = (ROOT / "src" / "efface" / "asgi" / "static" / "efface.js").read_text()
+        script = (ROOT / "src" / "efface" / "page" / "static" / "efface.js").read_text()
         assert code in script
 
     def _console(self, code):

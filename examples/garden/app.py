@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 
 from efface.asgi import AccountClosing, Farewell, TooManyTriesError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
-from efface.asgi.redis import RedisBroker
+from efface.live.redis import RedisBroker
 from garden import notices
 from garden.access_log import hide_secrets
 from garden.accounts import users

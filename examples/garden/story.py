@@ -15,7 +15,7 @@ from httpx import HTTPError, codes
 from sqlalchemy import text
 from websockets.exceptions import WebSocketException
 
-from efface.asgi.line import SIGNED_OUT
+from efface.live.line import SIGNED_OUT
 from garden.accounts.users import list_closed
 from garden.community import ADA, ADA_EMAIL, ADA_ID, GRACE_EMAIL, PASSWORD
 from garden.devices import PATIENCE, Device

@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from efface.asgi.event import LiveEvent
 from efface.asgi.facts import Blockers
 from efface.asgi.live import Live
 from efface.asgi.parting import Letter
-from efface.asgi.progress import Progress
 from efface.asgi.proof import Proofs
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.eraser import Eraser
 from efface.errors import VetoedError
 from efface.evidence.receipt import Receipt
+from efface.live.event import LiveEvent
+from efface.live.progress import Progress
 from efface.page.answer import Answer, Outcome
 from efface.page.proof import Proof, TooManyTriesError
 
@@ -149,7 +149,7 @@ class Attempts:
             report("Closing an account failed", error)
             return Answer(Outcome.FAILED)
         # From here the account is closed, whatever becomes of the messages.
-        await self._live.end(subject, besides=own.websocket if own else None)
+        await self._live.end(subject, besides=own.connection if own else None)
         if not receipt.already_closed:
             self._begin(self._after(receipt, letter))
         return Answer(Outcome.CLOSED, receipt)

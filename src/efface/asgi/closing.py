@@ -15,7 +15,6 @@ from starlette.routing import Route, WebSocketRoute
 from efface.asgi import csrf
 from efface.asgi.answers import Answers
 from efface.asgi.attempt import Attempts
-from efface.asgi.broker import Broker
 from efface.asgi.facts import Blockers, FactFinder, Facts
 from efface.asgi.language import Choose
 from efface.asgi.live import Identify, Live, LiveEvent
@@ -24,6 +23,7 @@ from efface.asgi.parting import Part, require_part
 from efface.asgi.proof import HasPassword, Proofs, Reauthenticate, RecentlySignedIn
 from efface.asgi.quiet import report
 from efface.eraser import Eraser
+from efface.live.broker import Broker
 from efface.page.answer import Outcome
 from efface.page.consequences import Words
 from efface.page.paths import require_local_path

@@ -1,46 +1,50 @@
-"""HOST · The live socket: events from a page, acks and pushed events from the server.
-
-Client ``{"id", "event", "payload"}``; server ``{"ack": id, "status", "message"?, "payload"?}``
-with status ok, refused or error, and ``{"event", "payload"}``. Messages of one socket are
-handled one by one, in order, each with one ack.
-"""
+"""HOST · The live socket of Starlette: who is behind it, and whether it comes from this site."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Hashable
+from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from efface.asgi import csrf
-from efface.asgi.broker import Broker, MemoryBroker, Signal
-from efface.asgi.conversation import Conversation
-from efface.asgi.event import Handler, LiveEvent
-from efface.asgi.frames import LARGEST
-from efface.asgi.line import FAILED, TOO_MANY, Line, as_json
-from efface.asgi.quiet import report
-from efface.page.paths import require_local_path
-
-__all__ = ["Live", "LiveEvent"]
-
-# How long one slow device may delay whoever waits for the others.
-_PATIENCE = 0.25
+from efface.asgi.language import chosen
+from efface.live import event
+from efface.live.broker import Broker
+from efface.live.frames import LARGEST
+from efface.live.line import Socket
+from efface.live.sockets import Sockets
 
 Identify = Callable[[HTTPConnection], Any]
 
 
-class Live:
+class LiveEvent(event.LiveEvent):
+    """One event of a page, given to its handler.
+
+    Attributes:
+        subject: Key of the person, confirmed anew for this event.
+        name: Name of the event.
+        payload: What the page sent with it. Treat it as hostile.
+    """
+
+    @property
+    def websocket(self) -> WebSocket:
+        """Return the socket the event came through, with the session of its handshake."""
+        return cast("WebSocket", self.connection)
+
+
+class Live(Sockets):
     """The live sockets of one process, by person.
 
     What is told here is told to the sockets of the other workers too, by way of the
     broker. A socket that does not hear of the end of its session notices at its next
     event, because each event confirms the session anew.
+
+    Its `running` belongs into the lifespan of your application; `AccountClosing` does that
+    for its own.
 
     Args:
         identify: Takes the connection and returns the person's key or None; sync or
@@ -49,9 +53,11 @@ class Live:
         trusted_origins: As for `efface.asgi.csrf.CSRFMiddleware`.
         largest_message: Characters of a message from a page. A longer one ends its socket.
         sockets_per_person: How many a person may hold open in this process.
-        broker: Reaches the other workers: `efface.asgi.redis.RedisBroker`. Without one
+        broker: Reaches the other workers: `efface.live.redis.RedisBroker`. Without one
             this process is alone.
     """
+
+    event = LiveEvent
 
     def __init__(
         self,
@@ -63,82 +69,14 @@ class Live:
         sockets_per_person: int = 50,
         broker: Broker | None = None,
     ) -> None:
+        super().__init__(
+            redirect_path=redirect_path,
+            largest_message=largest_message,
+            sockets_per_person=sockets_per_person,
+            broker=broker,
+        )
         self._identify = identify
-        self._to = require_local_path("redirect_path", redirect_path)
         self._trusted = tuple(trusted_origins)
-        self._largest = largest_message
-        self._most = sockets_per_person
-        self._broker = broker or MemoryBroker()
-        self._tell_others = self._broker.join(self._hear)
-        self._handlers: dict[str, Handler] = {}
-        self._lines: defaultdict[Hashable, set[Line]] = defaultdict(set)
-        self._topics: dict[str, Hashable] = {}
-        self._late: set[asyncio.Task[Any]] = set()
-
-    def on(self, name: str) -> Callable[[Handler], Handler]:
-        """Return a decorator that makes an async function the handler of an event.
-
-        Raises:
-            ValueError: The event has a handler already.
-        """
-
-        def register(handler: Handler) -> Handler:
-            if name in self._handlers:
-                raise ValueError(f'The live event "{name}" has a handler already.')
-            self._handlers[name] = handler
-            return handler
-
-        return register
-
-    def count(self, subject: Hashable) -> int:
-        """Return the number of open sockets of a person in this process."""
-        return len(self._lines.get(subject, ()))
-
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Connect with the other workers for as long as the context lasts.
-
-        `AccountClosing` does so in the lifespan of its application. Do it in your own
-        where you use `Live` without it.
-        """
-        return self._broker.running()
-
-    async def push(self, subject: Hashable, event: str, payload: Mapping[str, Any]) -> None:
-        """Send an event to every open socket of a person.
-
-        Whoever is not connected at this moment does not get it later.
-
-        Raises:
-            TypeError: *payload* holds a value JSON does not know.
-            ValueError: It is longer than a message may be.
-        """
-        await self._push(self._lines_of(subject), self._broker.topic(subject), event, payload)
-
-    async def broadcast(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Send an event to the open sockets of everybody who is signed in.
-
-        Sessions are not asked anew for it: tell what all visitors may know.
-
-        Raises:
-            TypeError: *payload* holds a value JSON does not know.
-            ValueError: It is longer than a message may be.
-        """
-        await self._push(self._all_lines(), None, event, payload)
-
-    async def end(self, subject: Hashable, *, besides: WebSocket | None = None) -> None:
-        """Sign out and close every open socket of a person, save perhaps one."""
-        lines = [line for line in self._lines_of(subject) if line.websocket is not besides]
-        signal = Signal("end", self._broker.topic(subject))
-        await self._patiently([self._tell_others(signal), *(line.end(self._to) for line in lines)])
-
-    async def recheck(self, subject: Hashable) -> None:
-        """Sign out and close the sockets of a person whose session is gone.
-
-        Call it after you have deleted session tokens and committed: at log-out, at a change
-        of the password, when another person signs in. Sockets of other sessions stay.
-        """
-        signal = Signal("recheck", self._broker.topic(subject))
-        await self._patiently([self._tell_others(signal)])
-        await self._recheck(self._lines_of(subject), subject)
 
     async def who(self, connection: HTTPConnection) -> Hashable | None:
         """Return the key of the person behind a connection, asked anew."""
@@ -157,107 +95,18 @@ class Live:
             # Before accept: the server answers the handshake with 403.
             await websocket.close()
             return
-        await websocket.accept()
-        line = Line(websocket)
-        subject: Hashable | None = None
+
+        async def send(message: dict[str, Any]) -> None:
+            try:
+                await websocket.send(message)
+            except WebSocketDisconnect:
+                raise ConnectionError from None
+
+        def say(sentence: str) -> str:
+            return chosen(websocket, None).say(sentence)
+
         try:
-            subject = await self.who(websocket)
-            if subject is None:
-                await line.end(self._to)
-                return
-            if self.count(subject) >= self._most:
-                await line.close(TOO_MANY)
-                return
-            self._remember(subject, line)
-            # Asked again: a closing committed between the first answer and the line
-            # above has told every socket it knew, and this one was not among them.
-            if await self.who(websocket) == subject:
-                await self._conversation(line, subject).hold()
-            else:
-                await line.end(self._to)
+            await websocket.accept()
         except WebSocketDisconnect:
-            pass
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            report("A live socket was closed after a failure", error)
-            await line.close(FAILED)
-        finally:
-            self._forget(subject, line)
-
-    def _conversation(self, line: Line, subject: Hashable) -> Conversation:
-        return Conversation(
-            line,
-            subject,
-            who=self.who,
-            handlers=self._handlers,
-            largest_message=self._largest,
-            signed_out_to=self._to,
-        )
-
-    async def _hear(self, signal: Signal) -> None:
-        """Do here what another process has done there."""
-        if signal.topic is None:
-            subjects = list(self._lines)
-        else:
-            subjects = [s for s in (self._topics.get(signal.topic),) if s is not None]
-        lines = [line for subject in subjects for line in self._lines_of(subject)]
-        if signal.kind == "end":
-            await self._patiently(line.end(self._to) for line in lines)
-        elif signal.kind == "push":
-            text = as_json({"event": signal.event, "payload": signal.payload})
-            await self._patiently(line.send_text(text) for line in lines)
-        else:
-            # It reads the database, and the next signal must not wait for that.
-            for subject in subjects:
-                self._keep(self._recheck_quietly(subject))
-
-    async def _push(
-        self, lines: Iterable[Line], topic: str | None, event: str, payload: Mapping[str, Any]
-    ) -> None:
-        text = as_json({"event": event, "payload": dict(payload)})
-        if len(text) > LARGEST:
-            raise ValueError(f"A pushed event has at most {LARGEST} characters.")
-        signal = Signal("push", topic, event, dict(payload))
-        sendings = (line.send_text(text) for line in lines)
-        await self._patiently([self._tell_others(signal), *sendings])
-
-    async def _recheck(self, lines: Iterable[Line], subject: Hashable) -> None:
-        for line in lines:
-            if await self.who(line.websocket) != subject:
-                await self._patiently([line.end(self._to)])
-
-    async def _recheck_quietly(self, subject: Hashable) -> None:
-        try:
-            await self._recheck(self._lines_of(subject), subject)
-        except Exception as error:  # noqa: BLE001  (nobody waits for it)
-            report("Asking sockets anew failed", error)
-
-    def _all_lines(self) -> list[Line]:
-        return [line for lines in self._lines.values() for line in lines]
-
-    def _lines_of(self, subject: Hashable) -> list[Line]:
-        return list(self._lines.get(subject, ()))
-
-    def _remember(self, subject: Hashable, line: Line) -> None:
-        self._lines[subject].add(line)
-        self._topics[self._broker.topic(subject)] = subject
-
-    def _forget(self, subject: Hashable | None, line: Line) -> None:
-        lines = self._lines.get(subject)
-        if lines is not None:
-            lines.discard(line)
-            if not lines:
-                del self._lines[subject]
-                self._topics.pop(self._broker.topic(subject), None)
-
-    async def _patiently(self, sendings: Iterable[Awaitable[Any]]) -> None:
-        """Run all at once, and wait for the slow ones only so long."""
-        tasks = {self._keep(sending) for sending in sendings}
-        if tasks:
-            await asyncio.wait(tasks, timeout=_PATIENCE)
-
-    def _keep(self, work: Awaitable[Any]) -> asyncio.Future[Any]:
-        # The event loop itself keeps only weak references to tasks.
-        task = asyncio.ensure_future(work)
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        return task
+            return
+        await self.serve(Socket(websocket, websocket.receive, send, say))

@@ -23,12 +23,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from efface.asgi.csrf import csrf_token
-from efface.page.headers import HEADERS, STYLE
+from efface.page.headers import HEADERS, SCRIPT, STYLE
 from efface.page.language import Language
 
 Templates = str | PathLike[str] | BaseLoader
 
-_FILES = {"efface.js": Path(__file__).with_name("static") / "efface.js", "efface.css": STYLE}
+_FILES = {each.name: each for each in (SCRIPT, STYLE)}
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 

@@ -1,10 +1,11 @@
-"""What the pages say to browsers and caches, and their style sheet."""
+"""What the pages say to browsers and caches, and their style sheet and script."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 STYLE = Path(__file__).with_name("static") / "efface.css"
+SCRIPT = STYLE.with_name("efface.js")
 
 # 'self' in connect-src covers the live socket. No script and no style stands in a page.
 CONTENT_SECURITY_POLICY = (

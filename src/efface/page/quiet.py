@@ -6,9 +6,21 @@ and the places in the code hold no values.
 
 from __future__ import annotations
 
+import logging
 import traceback
+from collections.abc import Callable
 
 from efface.errors import EffaceError
+
+
+def reporter(name: str) -> Callable[[str, BaseException], None]:
+    """Return the way to say in the log *name* what failed, and of why no values."""
+    logger = logging.getLogger(name)
+
+    def report(what: str, error: BaseException) -> None:
+        logger.error("%s: %s", what, describe(error))
+
+    return report
 
 
 def describe(error: BaseException) -> str:

@@ -17,7 +17,7 @@ SAID = re.compile(r'{% say "([^"]+)"')
 
 def sentences():
     """Every sentence that is marked for translation, in the sources and in the templates."""
-    return {message for place in ("asgi", "django", "page") for message in _marked(place)}
+    return {message for place in ("asgi", "django", "live", "page") for message in _marked(place)}
 
 
 def _marked(place):

@@ -7,10 +7,10 @@ import logging
 import pytest
 from redis.asyncio import Redis
 
-from efface.asgi import redis as by_redis
-from efface.asgi.broker import MemoryBroker, Signal
-from efface.asgi.redis import RedisBroker
-from efface.asgi.sealed import LARGEST_SIGNAL, Seal, UnreadableSignalError
+from efface.live import redis as by_redis
+from efface.live.broker import MemoryBroker, Signal
+from efface.live.redis import RedisBroker
+from efface.live.sealed import LARGEST_SIGNAL, Seal, UnreadableSignalError
 
 KEY = b"a key of this test alone"
 SIGNALS = [

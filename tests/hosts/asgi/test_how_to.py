@@ -11,10 +11,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from efface.asgi.conversation import LARGEST_UNHANDLED, MOST_UNHANDLED
-from efface.asgi.frames import LARGEST
-from efface.asgi.line import FAILED, SIGNED_OUT, TOO_FAST, TOO_LARGE, TOO_MANY
-from efface.asgi.sealed import Seal
+from efface.live.conversation import LARGEST_UNHANDLED, MOST_UNHANDLED
+from efface.live.frames import LARGEST
+from efface.live.line import FAILED, SIGNED_OUT, TOO_FAST, TOO_LARGE, TOO_MANY
+from efface.live.sealed import Seal
 from tests.browserless.serving import serve
 from tests.test_docs import Written, at, block, blocks
 

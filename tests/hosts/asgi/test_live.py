@@ -7,7 +7,7 @@ import logging
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from efface.asgi import progress
+from efface.live import progress
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD
 from tests.hosts.asgi.sockets import LOGOUT, live

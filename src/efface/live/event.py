@@ -1,14 +1,12 @@
-"""HOST · One event of a page, as its handler is given it."""
+"""One event of a page, as its handler is given it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 
-from starlette.websockets import WebSocket
-
-from efface.asgi.frames import Frame, MessageId
-from efface.asgi.line import Line
+from efface.live.frames import Frame, MessageId
+from efface.live.line import Line
 
 
 class LiveEvent:
@@ -18,22 +16,18 @@ class LiveEvent:
         subject: Key of the person, confirmed anew for this event.
         name: Name of the event.
         payload: What the page sent with it. Treat it as hostile.
-        websocket: The socket it came through, with the session of its handshake.
+        connection: What the host knows the socket by that it came through.
     """
 
     def __init__(self, subject: Hashable, frame: Frame, line: Line) -> None:
         self.subject = subject
         self.name = frame.event
         self.payload = frame.payload
+        self.connection = line.socket.connection
         self.logs_out = False
         self.to: str | None = None
         self._line = line
         self._answer: dict[str, Any] = {"status": "ok"}
-
-    @property
-    def websocket(self) -> WebSocket:
-        """Return the socket the event came through."""
-        return self._line.websocket
 
     def reply(self, payload: Mapping[str, Any]) -> None:
         """Send *payload* along with the ack."""
@@ -64,4 +58,5 @@ class LiveEvent:
         return {"ack": id_, **self._answer}
 
 
-Handler = Callable[[LiveEvent], Awaitable[Any]]
+# Each host hands over its own kind of LiveEvent.
+Handler = Callable[[Any], Awaitable[Any]]

@@ -1,29 +1,26 @@
-"""HOST · What is said over one socket: read without trust, handled in order, acked once each."""
+"""What is said over one socket: read without trust, handled in order, acked once each."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from contextlib import suppress
 from typing import Any
 
-from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocketDisconnect
-
-from efface.asgi.event import Handler, LiveEvent
-from efface.asgi.frames import Frame, MessageId, UnreadableError, read_frame
-from efface.asgi.language import chosen
-from efface.asgi.line import TOO_FAST, TOO_LARGE, Line, as_json
-from efface.asgi.quiet import report
+from efface.live.event import Handler, LiveEvent
+from efface.live.frames import Frame, MessageId, UnreadableError, read_frame
+from efface.live.line import TOO_FAST, TOO_LARGE, Line, as_json
 from efface.page.language import mark
+from efface.page.quiet import reporter
+
+report = reporter("efface.live")
 
 MOST_UNHANDLED = 256
 """Messages of one socket that may wait for their turn, and how many bytes they may have."""
 LARGEST_UNHANDLED = 256 * 1024
 _ACKS_KEPT = 128
 
-Who = Callable[[HTTPConnection], Awaitable[Hashable | None]]
+Who = Callable[[Any], Awaitable[Hashable | None]]
 UNKNOWN = mark("The server does not know this event. Reload the page.")
 FAILED = mark("This did not work just now. Try again in a moment.")
 
@@ -37,12 +34,13 @@ class Conversation:
         subject: Hashable,
         *,
         who: Who,
+        event: type[LiveEvent],
         handlers: Mapping[str, Handler],
         largest_message: int,
         signed_out_to: str,
     ) -> None:
         self._line, self._subject = line, subject
-        self._who, self._handlers = who, handlers
+        self._who, self._event, self._handlers = who, event, handlers
         self._largest, self._to = largest_message, signed_out_to
         # None after the last one. Bounded by _read, which closes the socket rather than wait.
         self._unhandled: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue()
@@ -64,12 +62,11 @@ class Conversation:
         finally:
             for task in tasks:
                 task.cancel()
-            with suppress(WebSocketDisconnect):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
         while True:
-            message = await self._line.websocket.receive()
+            message = await self._line.socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             size = _size_of(message)
@@ -113,25 +110,20 @@ class Conversation:
 
     async def _handle(self, frame: Frame) -> LiveEvent | None:
         """Return the event with its answer, or None where the session is gone."""
-        event = LiveEvent(self._subject, frame, self._line)
+        event = self._event(self._subject, frame, self._line)
         try:
-            if await self._who(self._line.websocket) != self._subject:
+            if await self._who(event.connection) != self._subject:
                 return None
             handler = self._handlers.get(frame.event)
             if handler is None:
-                event.fail(self._say(UNKNOWN))
+                event.fail(self._line.socket.say(UNKNOWN))
             else:
                 await handler(event)
                 as_json(event.ack(frame.id))
-        except WebSocketDisconnect:
-            raise
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
             report("The handler of a live event failed", error)
-            event.fail(self._say(FAILED))
+            event.fail(self._line.socket.say(FAILED))
         return event
-
-    def _say(self, message: str) -> str:
-        return chosen(self._line.websocket, None).say(message)
 
 
 def _size_of(message: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""HOST · What comes in over the live socket, read without trust."""
+"""What comes in over the live socket, read without trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HOST · Signals as bytes under a key: short, signed, and naming nobody."""
+"""Signals as bytes under a key: short, signed, and naming nobody."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import json
 from collections.abc import Hashable
 from typing import Any
 
-from efface.asgi.broker import Signal
-from efface.asgi.frames import LARGEST_NAME
+from efface.live.broker import Signal
+from efface.live.frames import LARGEST_NAME
 
 LARGEST_SIGNAL = 128 * 1024
 _SHORTEST_KEY = 16
@@ -34,7 +34,7 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ValueError(f"The key of a broker has at least {_SHORTEST_KEY} bytes.")
-        self._key = hmac.digest(key, b"efface.asgi signals", "sha256")
+        self._key = hmac.digest(key, b"efface signals", "sha256")
         self.site = self._mark(b"site")[:16]
 
     def topic(self, subject: Hashable) -> str:

@@ -1,4 +1,4 @@
-"""HOST · What one process tells the others about its live sockets, and who carries it.
+"""What one process tells the others about its live sockets, and who carries it.
 
 A broker carries signals and remembers none: whoever was not listening does not hear them later.
 Nothing depends on their arrival. A session is asked anew for every event of its page.

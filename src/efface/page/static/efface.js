@@ -33,10 +33,11 @@ export function localPath(path, window) {
   return "/";
 }
 
-// Read when needed, never kept: the page may have changed it since.
+// Read when needed, never kept: the page may have changed it since. The last name is Django's.
 function csrfToken(document) {
   const meta = document.querySelector("meta[name='csrf-token']");
-  const field = document.querySelector("input[name='_csrf_token']");
+  const field = document.querySelector("input[name='_csrf_token']")
+    ?? document.querySelector("input[name='csrfmiddlewaretoken']");
   return meta?.getAttribute("content") || field?.value || "";
 }
 
@@ -139,11 +140,13 @@ export class Live {
 
   async #logOut() {
     const stop = new AbortController();
+    const token = csrfToken(this.#document);
     const timer = this.#window.setTimeout(() => stop.abort(), LOG_OUT_TIMEOUT);
     try {
       const answer = await this.#window.fetch(localPath(this.#paths.logout, this.#window), {
         method: "DELETE",
-        headers: { "X-CSRF-Token": csrfToken(this.#document), Accept: "application/json" },
+        // The header as most name it, and as Django does.
+        headers: { "X-CSRF-Token": token, "X-CSRFToken": token, Accept: "application/json" },
         credentials: "same-origin",
         redirect: "manual", // a 302 would repeat the DELETE on the start page
         signal: stop.signal,

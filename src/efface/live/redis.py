@@ -1,6 +1,6 @@
-"""HOST · Signals between the workers of a site, through Redis.
+"""Signals between the workers of a site, through Redis.
 
-    AccountClosing(..., broker=RedisBroker("redis://localhost/0", key=...))
+    RedisBroker("redis://localhost/0", key=...)
 
 Only its publish and subscribe are used: Redis stores nothing.
 """
@@ -21,15 +21,16 @@ try:
     from redis.exceptions import RedisError
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f'efface.asgi.redis needs {missing.name}. Install it: pip install "efface[redis]"',
+        f'efface.live.redis needs {missing.name}. Install it: pip install "efface[redis]"',
         name=missing.name,
     ) from None
 
-from efface.asgi.broker import Hear, Signal, Tell
-from efface.asgi.quiet import report
-from efface.asgi.sealed import Seal, UnreadableSignalError
+from efface.live.broker import Hear, Signal, Tell
+from efface.live.sealed import Seal, UnreadableSignalError
+from efface.page.quiet import reporter
 
-logger = logging.getLogger("efface.asgi")
+logger = logging.getLogger("efface.live")
+report = reporter("efface.live")
 
 DELAYS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each new try to reach Redis; the last one again and again."""

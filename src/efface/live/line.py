@@ -1,13 +1,12 @@
-"""HOST · One open socket, written to by its own loop and by everybody who pushes."""
+"""One open socket, written to by its own loop and by everybody who pushes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 # Why we close a socket; docs/how-to/live.md says it to those who write pages.
 TOO_LARGE = 1009
@@ -21,19 +20,37 @@ _SECONDS = 5.0
 _MOST_UNREAD = 64
 
 # What a socket that is gone may answer, depending on the server and its state.
-_GONE = (OSError, RuntimeError, WebSocketDisconnect, TimeoutError)
+_GONE = (OSError, RuntimeError, TimeoutError)
+
+
+@dataclass(frozen=True, eq=False)
+class Socket:
+    """One accepted websocket of an ASGI server.
+
+    Attributes:
+        connection: What the host knows it by, and asks who is behind it.
+        receive: Returns its next ASGI message.
+        send: Sends an ASGI message; raises OSError where nobody is there any more.
+        say: Puts a sentence of ours into the language of whoever reads it there.
+    """
+
+    connection: Any = field(repr=False)
+    receive: Callable[[], Awaitable[Mapping[str, Any]]] = field(repr=False)
+    send: Callable[[dict[str, Any]], Awaitable[None]] = field(repr=False)
+    say: Callable[[str], str] = field(repr=False)
 
 
 class Line:
     """The sending side of one accepted socket. Nothing is sent after its end.
 
     Attributes:
+        socket: Where its messages go.
         ended: Whether it takes no more messages.
         over: Set when the last of them has left, or never will.
     """
 
-    def __init__(self, websocket: WebSocket) -> None:
-        self.websocket = websocket
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
         self.ended = False
         self.over = asyncio.Event()
         self._unread = 0
@@ -55,7 +72,7 @@ class Line:
             return
         self._unread += 1
         try:
-            await self._try(self.websocket.send_text(text))
+            await self._try(self.socket.send({"type": "websocket.send", "text": text}))
         finally:
             self._unread -= 1
 
@@ -68,10 +85,10 @@ class Line:
         """Close the socket, once."""
         if not self.ended:
             self.ended = True
-            await self._try(self.websocket.close(code))
+            await self._try(self.socket.send({"type": "websocket.close", "code": code}))
             self.over.set()
 
-    async def _try(self, sending: Any) -> None:
+    async def _try(self, sending: Awaitable[None]) -> None:
         try:
             await asyncio.wait_for(sending, _SECONDS)
         except _GONE:

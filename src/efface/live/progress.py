@@ -1,4 +1,4 @@
-"""HOST · How far a long closing is, told to the page that asked for it."""
+"""How far a long closing is, told to the page that asked for it."""
 
 from __future__ import annotations
 

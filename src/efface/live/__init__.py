@@ -1,0 +1,1 @@
+"""Live sockets between pages and server, whichever host serves them."""
