@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,21 @@ def test_killed_after_the_commit_another_process_settles(database, stage):
     assert settled.settled_at == forum.NOW
     assert named(database) == set()
     assert Receipt.from_json(everything(database)[1][0][6]) == settled
+
+
+def test_killed_after_the_commit_whoever_comes_by_settles(database):
+    """Knowing not even that there was a closing."""
+    assert killed(database, "after commit")
+    with database.begin() as connection:
+        connection.execute(insert(Token).values(user_id=1, token=b"late"))
+    eraser = forum.eraser(clock=lambda: forum.NOW + timedelta(hours=1))
+
+    with database.begin() as connection:
+        settlement = eraser.erase_due(connection)
+
+    assert [receipt.late for receipt in settlement.receipts] == [1]
+    assert settlement.remaining == 0
+    assert named(database) == set()
 
 
 @pytest.mark.slow

@@ -32,7 +32,12 @@ class Closing(models.Model):
             models.UniqueConstraint(fields=["reference"], name="efface_closings_reference_key")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["subject", "closed_at"], name="ix_efface_closings_subject")
+            models.Index(fields=["subject", "closed_at"], name="ix_efface_closings_subject"),
+            models.Index(
+                fields=["id"],
+                name="ix_efface_closings_unsettled",
+                condition=models.Q(settled_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,9 @@ statements.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, overload
 from weakref import WeakSet
@@ -17,6 +17,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Engine
 
 from efface.eraser.closing import Request, close_many, close_one, settle_batch, settle_one
+from efface.eraser.due import PATIENCE, Settlement, settle_due
 from efface.eraser.joined import Bind, expire, join
 from efface.eraser.machine import Machine, check_database
 from efface.errors import Problem, SubjectKeyError
@@ -239,6 +240,44 @@ class Eraser:
                 settled, steps = settle_one(driver, machine, receipt, request)
         expire(bind, (step.table for step in steps if step.changes_rows))
         return settled
+
+    def erase_due(
+        self,
+        bind: Bind,
+        *,
+        limit: int = 100,
+        patience: timedelta = PATIENCE,
+        leaving_out: Collection[str] = (),
+    ) -> Settlement:
+        """Settle what a crash or a failed second pass has left, oldest first; the caller commits.
+
+        Each is settled as `settle` does with a receipt from elsewhere: the pass is done, by the
+        policy as it is now, and ``search`` stays None. Several workers may call this at once: what
+        one is at, the others pass over. One that fails is undone by itself, does not count, and is
+        due again the next time.
+
+        Args:
+            bind: The Session or Connection whose transaction is used.
+            limit: The most closings that are settled in this transaction.
+            patience: How long a closing is left to whoever made it.
+            leaving_out: References that are passed over, as of those that failed a moment ago.
+
+        Raises:
+            ConnectionLostError: the database is gone.
+            PolicyError: the policy cannot be carried out, or a column is undecided.
+        """
+        request = self._request("erase_due")
+        with self._at_work(bind) as (driver, machine):
+            settlement, steps = settle_due(
+                driver,
+                machine,
+                request,
+                before=request.now - patience,
+                limit=limit,
+                leaving_out=leaving_out,
+            )
+        expire(bind, (step.table for step in steps if step.changes_rows))
+        return settlement
 
     def verify(self, bind: Bind, subject: Any, identifiers: Iterable[str]) -> Search:
         """Search every text and JSON column for *identifiers* of a subject; reads only.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from efface import execute
 from efface.eraser.machine import Machine
 from efface.errors import (
+    ForeignClosingError,
     ForeignPlanError,
     StalePlanError,
     TombstoneWithoutClosingError,
@@ -35,6 +36,8 @@ class Request:
     now: datetime
     fingerprint: Callable[[Key], str]
     reference: Callable[[], str]
+    keys: dict[datetime, dict[str, Key]] = field(default_factory=dict, repr=False)
+    """Who was closed at a moment, by fingerprint: read once, for all closings of that moment."""
 
 
 def close_one(
@@ -133,16 +136,21 @@ def settle_one(
     driver: Driver, machine: Machine, receipt: Receipt, request: Request
 ) -> tuple[Receipt, tuple[Step, ...]]:
     """Do the second pass and the search for one closing; also return what the pass did."""
-    latest = _latest(driver, machine, receipt)
-    if latest.settled_at and (latest.search or receipt.people is None):
+    if receipt.table != machine.program.table.fullname:
+        raise ForeignClosingError(receipt.table, machine.program.table.fullname)
+    latest = _latest(receipt, machine.closings.receipt(driver, receipt.reference))
+    if _has_all(latest, receipt):
         return latest, ()
     # Searched before anything is locked: reading a whole database takes its time, and on SQLite
     # nobody could write meanwhile. What the second pass then changes is searched again.
     search = _search(driver, machine, receipt)
     steps: tuple[Step, ...] = ()
+    # The closing is locked before the person, by all who settle: so no two wait for each other.
+    # Whoever was here before us may have settled it.
+    latest = _latest(receipt, *machine.closings.lock(driver, [receipt.reference]))
+    if _has_all(latest, receipt):
+        return latest, ()
     people, rows = _settling(driver, machine.program, receipt, request)
-    # Once more: somebody else may have settled it while we waited for the lock.
-    latest = _latest(driver, machine, receipt)
     if people is not None:
         steps = _second_pass(driver, machine.program, people, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
@@ -153,7 +161,7 @@ def settle_one(
         search = latest.search
     settled = replace(
         latest,
-        steps=_with_reached(latest.steps, steps),
+        steps=latest.steps if latest.together > 1 else _with_reached(latest.steps, steps),
         late=latest.late + late,
         settled_at=request.now,
         search=search,
@@ -162,9 +170,13 @@ def settle_one(
     return settled, steps
 
 
-def _latest(driver: Driver, machine: Machine, receipt: Receipt) -> Receipt:
-    stored = machine.closings.receipt(driver, receipt.reference)
+def _latest(receipt: Receipt, stored: str | None = None) -> Receipt:
     return Receipt.from_json(stored) if stored else receipt
+
+
+def _has_all(latest: Receipt, receipt: Receipt) -> bool:
+    """Return whether the *latest* receipt of a closing says all that settling it now could."""
+    return bool(latest.settled_at and (latest.search or receipt.people is None))
 
 
 def _search(driver: Driver, machine: Machine, receipt: Receipt) -> Search | None:
@@ -209,6 +221,7 @@ def settle_batch(
     name = program.key_names[0]
     keys = {f"subject_{name}": [person.key[0] for person in people.persons]}
     search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
+    machine.closings.lock(driver, [each.reference for each in batch.receipts])
     rows = driver.rows(program.lock, keys)
     # Keys are given out again: whoever has one now must still be whom we closed.
     state = states(program, rows)
@@ -298,10 +311,11 @@ def _key_by_fingerprint(
     """Return the key that our records keep only as a fingerprint, by the moment of the closing."""
     if program.tombstone is None:
         return None
-    for key in driver.rows(program.closed_at, {"now": receipt.closed_at}):
-        if request.fingerprint(tuple(key)) == receipt.subject:
-            return tuple(key)
-    return None
+    moment = receipt.closed_at
+    if moment not in request.keys:
+        found = [tuple(key) for key in driver.rows(program.closed_at, {"now": moment})]
+        request.keys[moment] = {request.fingerprint(key): key for key in found}
+    return request.keys[moment].get(receipt.subject)
 
 
 def _with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:

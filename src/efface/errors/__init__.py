@@ -44,12 +44,14 @@ from efface.errors.policy import (
 )
 from efface.errors.root import NOTHING_CHANGED, EffaceError
 from efface.errors.running import (
+    ForeignClosingError,
     ForeignPlanError,
     MissingTablesError,
     StalePlanError,
     SubjectKeyError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
+    UnsettledError,
     VetoedError,
     WeakKeyError,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "ConflictingDecisionError",
     "ConnectionLostError",
     "EffaceError",
+    "ForeignClosingError",
     "ForeignPlanError",
     "ImpossibleActionError",
     "IncompletePolicyError",
@@ -91,6 +94,7 @@ __all__ = [
     "UnfilteredStatementError",
     "UnknownSubjectError",
     "UnreadableFileError",
+    "UnsettledError",
     "VetoedError",
     "WeakKeyError",
     "WrongDatabaseError",

@@ -111,6 +111,42 @@ class VetoedError(EffaceError):
         return f"The application has {reasons} to be settled before. {NOTHING_CHANGED}"
 
 
+class ForeignClosingError(EffaceError):
+    """The closing is of a table of people that is not the one of this policy."""
+
+    code = "E414"
+
+    def __init__(self, table: str, expected: str) -> None:
+        """Keep the *table* of the closing and the one of the policy."""
+        super().__init__()
+        self.table, self.expected = table, expected
+
+    def message(self) -> str:
+        """Return both tables, and which eraser fits."""
+        return (
+            f"This closing is of {self.table}, and the people of this policy are in "
+            f"{self.expected}. {NOTHING_CHANGED} Settle it with an eraser for {self.table}."
+        )
+
+
+class UnsettledError(EffaceError):
+    """Something unforeseen happened while one closing was settled; the others went on."""
+
+    code = "E415"
+
+    def __init__(self, kind: str) -> None:
+        """Keep the *kind* of what was raised; its text may quote a row."""
+        super().__init__()
+        self.kind = kind
+
+    def message(self) -> str:
+        """Return what was raised, and how to see more."""
+        return (
+            f"Something unforeseen was raised while this closing was settled ({self.kind}). "
+            f"{NOTHING_CHANGED} To see where: eraser.settle(bind, eraser.receipt(bind, reference))"
+        )
+
+
 class MissingTablesError(EffaceError):
     """The tables that Efface owns are not in this database."""
 

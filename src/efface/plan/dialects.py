@@ -161,7 +161,7 @@ def lock(
     key: list[ColumnElement[Any]],
     untouched: ColumnElement[Any],
 ) -> Executable:
-    """Return the statement that locks the subject's row and reads *columns* from it.
+    """Return the statement that locks the rows and reads *columns* from them.
 
     SQLite ignores FOR UPDATE, and the caller's transaction has usually begun as a reader: there a
     write that changes nothing takes the lock before anything is read, so nobody can write in
@@ -171,3 +171,23 @@ def lock(
     if dialect.name == "sqlite":
         return update(table).where(where).values({untouched: untouched}).returning(*columns)
     return select(*columns).where(where).order_by(*key).with_for_update()
+
+
+def claim(
+    dialect: Dialect,
+    table: TableClause,
+    where: ColumnElement[bool],
+    *,
+    columns: list[ColumnElement[Any]],
+    key: ColumnElement[Any],
+    untouched: ColumnElement[Any],
+) -> Executable:
+    """Return the statement that locks the first row that nobody else has locked, and reads it.
+
+    On SQLite there is one writer at a time, so the write that changes nothing is lock enough.
+    """
+    first = select(key).where(where).order_by(key).limit(1)
+    if dialect.name == "sqlite":
+        mine = key == first.scalar_subquery()
+        return update(table).where(mine).values({untouched: untouched}).returning(*columns)
+    return first.with_only_columns(*columns).with_for_update(skip_locked=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from efface.errors import AutocommitError, ConflictError, StatementError
+from efface.errors import AutocommitError, ConflictError, ConnectionLostError, StatementError
 from efface.errors.database import refused
 from efface.plan.compiled import Statement
 
@@ -76,13 +76,19 @@ class Driver:
             raise ConflictError(statement.table, statement.act, "foreign key", None)
 
     @contextmanager
-    def savepoint(self, table: str) -> Iterator[None]:
-        """Undo what the block did to *table* when it meets a conflict, and only that."""
+    def savepoint(self, table: str, undone_by: type[Exception] = ConflictError) -> Iterator[None]:
+        """Undo what the block did to *table* when it meets such an error, and only that.
+
+        Blocks may stand in one another: the name means the innermost.
+        """
         self._plain("SAVEPOINT efface", table)
         try:
             yield
-        except ConflictError:
+        except ConnectionLostError:
+            raise
+        except undone_by:
             self._plain("ROLLBACK TO SAVEPOINT efface", table)
+            self._plain("RELEASE SAVEPOINT efface", table)
             raise
         self._plain("RELEASE SAVEPOINT efface", table)
 

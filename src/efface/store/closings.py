@@ -7,11 +7,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, Text, bindparam, insert, select, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    String,
+    Subquery,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
-from efface.plan.dialects import rows_of_json
+from efface.plan.dialects import among, claim, lock, rows_of_json
 from efface.plan.driver import Driver
 from efface.plan.statements import bare
 from efface.store.tables import closings
@@ -51,6 +62,35 @@ class Closings:
             .where(reference),
             "write to",
         )
+        untouched = _table.c.settled_at
+        self._lock = compiled(
+            lock(
+                dialect,
+                _table,
+                among(dialect, _table.c.reference, "references", String()),
+                columns=receipt,
+                key=[_table.c.id],
+                untouched=untouched,
+            ),
+            "lock",
+            receipt,
+        )
+        due = _table.c.settled_at.is_(None) & (_table.c.closed_at <= _bind("closed_at"))
+        claimed = [_table.c.id, _table.c.reference, _table.c.receipt]
+        self._claim = compiled(
+            claim(
+                dialect,
+                _table,
+                due & (_table.c.id > _bind("id")),
+                columns=claimed,
+                key=_table.c.id,
+                untouched=untouched,
+            ),
+            "lock",
+            claimed,
+        )
+        number = func.count(type_=Integer)
+        self._due = compiled(select(number).select_from(_table).where(due), "read", [number])
 
     def add(self, driver: Driver, record: dict[str, Any]) -> None:
         """Record one closing."""
@@ -94,6 +134,23 @@ class Closings:
         """Return the receipt with this *reference*, or None."""
         found = driver.rows(self._get, {"reference": reference})
         return found[0][0] if found else None
+
+    def lock(self, driver: Driver, references: Sequence[str]) -> list[str]:
+        """Lock the closings with these *references* and return their receipts."""
+        return [found for (found,) in driver.rows(self._lock, {"references": references})]
+
+    def claim(self, driver: Driver, before: datetime, after: int) -> tuple[int, str, str] | None:
+        """Lock the first unsettled closing of that time that nobody else is at, or return None.
+
+        Returns its number, which the next call takes as *after*, its reference and its receipt.
+        """
+        found: Any = driver.rows(self._claim, {"closed_at": before, "id": after})
+        return found[0] if found else None
+
+    def due(self, driver: Driver, before: datetime) -> int:
+        """Return how many closings of that time are unsettled."""
+        number: int = driver.rows(self._due, {"closed_at": before})[0][0]
+        return number
 
     def settle(self, driver: Driver, records: Sequence[dict[str, Any]]) -> None:
         """Keep settled receipts in place of those of their closings."""

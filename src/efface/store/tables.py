@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData()
+_unsettled = text("settled_at IS NULL")
 
 closings = Table(
     "efface_closings",
@@ -20,5 +32,12 @@ closings = Table(
     Column("receipt", Text, nullable=False),
     Column("settled_at", DateTime(timezone=True)),
     Index("ix_efface_closings_subject", "subject", "closed_at"),
+    # A queue: it holds what a crash left, and is empty as a rule.
+    Index(
+        "ix_efface_closings_unsettled",
+        "id",
+        sqlite_where=_unsettled,
+        postgresql_where=_unsettled,
+    ),
 )
 """One row for each closing: the first receipt is answered from here."""

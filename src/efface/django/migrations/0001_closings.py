@@ -31,7 +31,12 @@ class Migration(migrations.Migration):
                         "indexes": [
                             models.Index(
                                 fields=["subject", "closed_at"], name="ix_efface_closings_subject"
-                            )
+                            ),
+                            models.Index(
+                                fields=["id"],
+                                name="ix_efface_closings_unsettled",
+                                condition=models.Q(settled_at__isnull=True),
+                            ),
                         ],
                         "constraints": [
                             models.UniqueConstraint(

@@ -1,0 +1,378 @@
+"""What a crash left unsettled is settled later, by whoever comes first, and once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from efface import (
+    Clear,
+    Eraser,
+    Policy,
+    Receipt,
+    Redact,
+    data_subject,
+    not_personal,
+    on_leaving,
+    personal,
+)
+from efface.errors import ForeignClosingError, StatementError, UnsettledError
+from efface.store.tables import closings
+from tests.databases import allow, emptied, refuse, sqlite_engine
+from tests.failures.lanes import WAITING
+from tests.schemas import forum
+from tests.schemas.forum import Post, Token
+
+LATER = forum.NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def engine(database):
+    """The forum with Ada and Grace."""
+    forum.create(database)
+    return database
+
+
+@pytest.fixture
+def server(server_urls):
+    """The forum on PostgreSQL, where several can write at a time."""
+    engine = emptied(server_urls["postgresql"])
+    forum.create(engine)
+    yield engine
+    engine.dispose()
+
+
+def close(engine, *subjects, now=forum.NOW):
+    """Close accounts, each in a transaction of its own, and never settle them."""
+    receipts = []
+    for subject in subjects:
+        with engine.begin() as connection:
+            eraser = forum.eraser(clock=lambda: now)
+            receipts.append(eraser.close_account(connection, subject, actor="test"))
+    return receipts
+
+
+def erase_due(engine, now=LATER, **options):
+    """Settle what is due in a transaction of its own."""
+    with engine.begin() as connection:
+        return forum.eraser(clock=lambda: now).erase_due(connection, **options)
+
+
+def stored(engine):
+    """The receipts as they are recorded, by reference."""
+    with engine.connect() as connection:
+        found = connection.scalars(select(closings.c.receipt).order_by(closings.c.id))
+        return [Receipt.from_json(each) for each in found]
+
+
+def write_late(engine, subject):
+    """Write for somebody who has left, as a writer does that had waited."""
+    with engine.begin() as connection:
+        connection.execute(insert(Token).values(user_id=subject, token=b"late"))
+
+
+def tokens(engine):
+    """Whose tokens there are."""
+    with engine.connect() as connection:
+        return set(connection.scalars(select(Token.user_id)))
+
+
+def test_what_nobody_settled_is_settled_from_its_receipt_alone(engine):
+    close(engine, 1)
+    write_late(engine, 1)
+
+    settlement = erase_due(engine)
+
+    (receipt,) = settlement.receipts
+    assert (receipt.late, receipt.settled_at, receipt.search) == (1, LATER, None)
+    assert (settlement.failures, settlement.remaining) == ((), 0)
+    assert stored(engine) == [receipt]
+    assert tokens(engine) == {2}
+
+
+def test_nothing_is_done_twice(engine):
+    close(engine, 1)
+    erase_due(engine)
+    write_late(engine, 1)
+
+    assert erase_due(engine, LATER + timedelta(hours=1)).receipts == ()
+    assert tokens(engine) == {1, 2}
+
+
+def test_a_closing_is_left_a_while_to_whoever_made_it(engine):
+    close(engine, 1)
+
+    soon = erase_due(engine, forum.NOW + timedelta(minutes=14))
+    assert (soon.receipts, soon.remaining) == ((), 0)
+    assert erase_due(engine, forum.NOW, patience=timedelta()).remaining == 0
+    assert stored(engine)[0].settled_at == forum.NOW
+
+
+def test_the_oldest_come_first_and_the_limit_says_how_many(engine):
+    first, second = close(engine, 2, 1)
+
+    once = erase_due(engine, limit=1)
+    again = erase_due(engine, limit=1)
+
+    assert [r.reference for r in once.receipts] == [first.reference]
+    assert once.remaining == 1
+    assert [r.reference for r in again.receipts] == [second.reference]
+    assert again.remaining == 0
+
+
+def test_one_that_fails_is_undone_alone_and_keeps_nobody_waiting(engine):
+    failing, other = close(engine, 1, 2)
+    write_late(engine, 1)
+    write_late(engine, 2)
+    refuse(engine, "users_tokens", "DELETE", "OLD.user_id = 1")
+
+    settlement = erase_due(engine, limit=1)
+
+    (failure,) = settlement.failures
+    assert failure.reference == failing.reference
+    assert isinstance(failure.error, StatementError)
+    assert "ada" not in repr(settlement).lower() + str(failure.error).lower()
+    assert [r.reference for r in settlement.receipts] == [other.reference]
+    assert settlement.remaining == 1
+    assert tokens(engine) == {1}
+    assert [r.settled_at for r in stored(engine)] == [None, LATER]
+
+    allow(engine, "users_tokens")
+    assert [r.reference for r in erase_due(engine).receipts] == [failing.reference]
+
+
+def test_what_is_left_out_is_not_tried(engine):
+    one, other = close(engine, 1, 2)
+
+    settlement = erase_due(engine, leaving_out={one.reference})
+
+    assert [r.reference for r in settlement.receipts] == [other.reference]
+    assert settlement.remaining == 1
+
+
+def test_a_receipt_that_cannot_be_read_stands_in_nobodys_way(engine):
+    broken, other = close(engine, 1, 2)
+    with engine.begin() as connection:
+        mine = closings.c.reference == broken.reference
+        connection.execute(update(closings).where(mine).values(receipt='{"name": "Ada Lovelace"}'))
+
+    settlement = erase_due(engine)
+
+    (failure,) = settlement.failures
+    assert isinstance(failure.error, UnsettledError)
+    assert "KeyError" in str(failure.error)
+    assert "Lovelace" not in str(failure.error)
+    assert [r.reference for r in settlement.receipts] == [other.reference]
+
+
+def test_the_steps_of_a_batch_keep_the_numbers_of_all(engine):
+    """Each is settled by itself; how many rows one of them reaches says nothing of the others."""
+    with engine.begin() as connection:
+        batch = forum.eraser().close_accounts(connection, [1, 2], actor="test")
+    write_late(engine, 2)
+
+    settlement = erase_due(engine)
+
+    assert [r.reference for r in settlement.receipts] == [r.reference for r in batch.receipts]
+    assert [r.late for r in settlement.receipts] == [0, 1]
+    assert {r.steps for r in settlement.receipts} == {batch.steps}
+    assert stored(engine) == list(settlement.receipts)
+
+
+def test_people_of_one_moment_are_looked_for_once(tmp_path):
+    """They are found by the moment in their tombstones, which no index has."""
+    engine = sqlite_engine(tmp_path / "test.db")
+    forum.create(engine)
+    with engine.begin() as connection:
+        forum.eraser().close_accounts(connection, [1, 2], actor="test")
+    asked = []
+    with engine.begin() as connection:
+        connection.connection.driver_connection.set_trace_callback(asked.append)
+        settlement = forum.eraser(clock=lambda: LATER).erase_due(connection)
+
+    assert len(settlement.receipts) == 2
+    assert sum("users.deleted_at = '2026-05-04 12:30:15" in sql for sql in asked) == 1
+
+
+def test_rows_that_a_waiting_writer_added_are_caught(engine):
+    """laws:P11: the writer began before the closing and wrote after it; nobody settled."""
+    eraser = forum.eraser()
+    locked, written = threading.Event(), threading.Event()
+
+    def write():
+        locked.wait()
+        with engine.begin() as connection:
+            # The database keeps this writer waiting until the closing has been committed.
+            connection.execute(insert(Token).values(user_id=1, token=b"late"))
+            connection.execute(insert(Post).values(author_id=1, title="t", body="", ip="192.0.2.9"))
+        written.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with engine.begin() as connection:
+        eraser.close_account(connection, 1, actor="test")
+        locked.set()
+    written.wait()
+    writer.join()
+
+    (receipt,) = erase_due(engine).receipts
+
+    assert receipt.late == 2
+    assert tokens(engine) == {2}
+    with engine.connect() as connection:
+        assert connection.scalar(select(Post.ip).where(Post.ip == "192.0.2.9")) is None
+
+
+def notes(bodies):
+    """People with notes, of which a policy says what happens to the *bodies*."""
+    metadata = MetaData()
+    Table("people", metadata, Column("id", Integer, primary_key=True),
+          Column("name", String(40), personal(Clear())),
+          Column("deleted_at", DateTime(timezone=True)),
+          data_subject(identifiers=["name"]))  # fmt: skip
+    Table("notes", metadata, Column("id", Integer, primary_key=True),
+          Column("owner_id", ForeignKey("people.id"), index=True),
+          Column("title", String(40), personal(Clear())),
+          Column("body", String(40), bodies), on_leaving(Redact(), via="owner_id"))  # fmt: skip
+    return metadata
+
+
+def test_a_policy_that_has_changed_since_is_carried_out_as_it_is_now(database):
+    before, now = notes(not_personal()), notes(personal(Clear()))
+    before.create_all(database)
+    first = Eraser(Policy.from_metadata(before), key=forum.KEY, clock=lambda: forum.NOW)
+    first.create_tables(database)
+    with database.begin() as connection:
+        connection.execute(insert(before.tables["people"]).values(id=1, name="Ada Lovelace"))
+        row = {"owner_id": 1, "title": "t", "body": "by Ada Lovelace"}
+        connection.execute(insert(before.tables["notes"]).values(**row))
+    with database.begin() as connection:
+        receipt = first.close_account(connection, 1, actor="test")
+
+    second = Eraser(Policy.from_metadata(now), key=forum.KEY, clock=lambda: LATER)
+    with database.begin() as connection:
+        (settled,) = second.erase_due(connection).receipts
+
+    assert (settled.policy, settled.late) == (receipt.policy, 1)
+    assert [s.rows for s in settled.steps] == [s.rows for s in receipt.steps]
+    with database.connect() as connection:
+        assert connection.execute(text("SELECT title, body FROM notes")).all() == [(None, None)]
+
+
+def test_a_closing_of_other_people_is_not_called_settled(engine):
+    """Nobody is found by it, so the pass would be done for nobody, and recorded as done."""
+    close(engine, 1)
+    metadata = notes(not_personal())
+    metadata.create_all(engine)
+    other = Eraser(Policy.from_metadata(metadata), key=forum.KEY, clock=lambda: LATER)
+
+    with engine.begin() as connection:
+        settlement = other.erase_due(connection)
+
+    assert [type(failure.error) for failure in settlement.failures] == [ForeignClosingError]
+    assert stored(engine)[0].settled_at is None
+    assert len(erase_due(engine).receipts) == 1
+
+
+def test_a_refusal_of_the_persons_own_row_undoes_their_other_rows(engine):
+    failing, other = close(engine, 1, 2)
+    write_late(engine, 1)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE users SET email = 'ada@example.net' WHERE id = 1"))
+    refuse(engine, "users", "UPDATE", "OLD.email = 'ada@example.net' AND NEW.email <> OLD.email")
+
+    settlement = erase_due(engine)
+
+    assert [failure.reference for failure in settlement.failures] == [failing.reference]
+    assert [r.reference for r in settlement.receipts] == [other.reference]
+    assert tokens(engine) == {1}
+
+
+def test_two_workers_at_once_share_what_is_due(server):
+    """What one is at, the other passes over without waiting."""
+    one, other = close(server, 1, 2)
+    eraser = forum.eraser(clock=lambda: LATER)
+
+    with server.connect() as first, server.connect() as second:
+        begun = eraser.erase_due(first, limit=1)
+        meanwhile = eraser.erase_due(second)
+        first.commit()
+        second.commit()
+
+    assert [r.reference for r in begun.receipts] == [one.reference]
+    assert [r.reference for r in meanwhile.receipts] == [other.reference]
+    assert meanwhile.remaining == 1
+    assert erase_due(server).remaining == 0
+
+
+def test_whoever_remembers_waits_for_the_worker_and_adds_the_search(server):
+    """They lock in one order, so neither is refused."""
+    (receipt,) = close(server, 1)
+    eraser = forum.eraser(clock=lambda: LATER)
+
+    with ThreadPoolExecutor() as pool, server.connect() as worker, server.connect() as host:
+        pid = host.scalar(text("SELECT pg_backend_pid()"))
+        eraser.erase_due(worker)
+        settling = pool.submit(eraser.settle, host, receipt)
+        with server.connect() as watcher:
+            while not watcher.scalar(WAITING, {"pid": pid}):
+                watcher.rollback()
+        worker.commit()
+        settled = settling.result()
+        host.commit()
+
+    assert settled.search.is_clean
+    assert stored(server) == [settled]
+
+
+@pytest.mark.parametrize("people", [[1], [1, 2]])
+def test_whoever_settles_locks_closings_before_people(server, people):
+    """As a worker does: in the other order each could have what the other one waits for."""
+    eraser = forum.eraser(clock=lambda: LATER)
+    with server.begin() as connection:
+        if len(people) > 1:
+            closed = eraser.close_accounts(connection, people, actor="test")
+        else:
+            closed = eraser.close_account(connection, people[0], actor="test")
+    claim = select(closings.c.id).order_by(closings.c.id.desc()).limit(1).with_for_update()
+
+    with ThreadPoolExecutor() as pool, server.connect() as worker, server.connect() as host:
+        pid = host.scalar(text("SELECT pg_backend_pid()"))
+        worker.execute(claim)
+        settling = pool.submit(eraser.settle, host, closed)
+        with server.connect() as watcher:
+            while not watcher.scalar(WAITING, {"pid": pid}):
+                watcher.rollback()
+        worker.execute(text("SELECT id FROM users ORDER BY id FOR UPDATE NOWAIT"))
+        worker.commit()
+        assert settling.result().settled_at == LATER
+        host.commit()
+
+
+def test_the_queue_is_read_by_its_own_index(server):
+    """It holds nothing but what is unsettled."""
+    close(server, 1)
+
+    with server.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(
+            connection.scalars(
+                text("EXPLAIN SELECT id FROM efface_closings WHERE settled_at IS NULL ORDER BY id")
+            )
+        )
+
+    assert "ix_efface_closings_unsettled" in plan
