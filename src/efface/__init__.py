@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from efface.eraser import Eraser
+    from efface.eraser.due import Settlement
     from efface.errors import EffaceError
     from efface.evidence.receipt import BatchReceipt, Receipt
     from efface.plan.steps import Plan
@@ -55,6 +56,7 @@ __all__ = [
     "ReplaceMentions",
     "Retain",
     "Revoke",
+    "Settlement",
     "Tokens",
     "Unlink",
     "data_subject",
@@ -67,6 +69,7 @@ __all__ = [
 
 _HOMES = {
     "efface.eraser": ("Eraser",),
+    "efface.eraser.due": ("Settlement",),
     "efface.errors": ("EffaceError",),
     "efface.evidence.receipt": ("BatchReceipt", "Receipt"),
     "efface.plan.steps": ("Plan",),

@@ -1,4 +1,4 @@
-"""HOST · the command line: ``efface draft | check | plan | close | verify | closed``."""
+"""HOST · the command line: ``efface draft``, ``check``, ``plan``, ``close`` and more."""
 
 from __future__ import annotations
 

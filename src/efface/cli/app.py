@@ -8,6 +8,7 @@ from efface.cli.check import check
 from efface.cli.close import close
 from efface.cli.closed import closed
 from efface.cli.draft import draft
+from efface.cli.erase_due import erase_due
 from efface.cli.plan import plan
 from efface.cli.verify import verify
 
@@ -19,5 +20,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (draft, check, plan, close, verify, closed):
+for command in (draft, check, plan, close, verify, closed, erase_due):
     app.command()(command)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection, select
 
-from efface.cli.output import say, say_json
+from efface.cli.output import closing_line, say, say_json
 from efface.cli.settings import DatabaseOption, JsonOption, Settings
 from efface.cli.status import reporting
 from efface.errors import SettingsError
@@ -38,7 +38,7 @@ def closed(
         say_json([json_module.loads(receipt.to_json()) for receipt in receipts])
         return
     for receipt in receipts:
-        say(_line(receipt))
+        say(closing_line(receipt))
     say("1 closing." if len(receipts) == 1 else f"{len(receipts)} closings.")
 
 
@@ -48,17 +48,6 @@ def _receipts(connection: Connection, start: datetime | None) -> Iterator[Receip
         query = query.where(closings.c.closed_at >= start)
     for text in connection.scalars(query):
         yield Receipt.from_json(text)
-
-
-def _line(receipt: Receipt) -> str:
-    moment = receipt.closed_at.strftime("%Y-%m-%d %H:%M")
-    state = "not settled"
-    if receipt.settled_at is not None:
-        state = "settled, not searched"
-    if receipt.search is not None:
-        state = "clean" if receipt.search.is_clean else "something was left"
-    kept = f" · kept until {receipt.kept_until.isoformat()}" if receipt.kept_until else ""
-    return f"{moment}  {receipt.reference}  {receipt.actor} · {state}{kept}"
 
 
 def _moment(text: str) -> datetime:

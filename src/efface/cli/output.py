@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,14 +24,14 @@ def say_json(data: Any) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show *what* takes its time, on a terminal only."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show *what* takes its time, on a terminal only; give what shows something else instead."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with console.status(what):
-            yield
+        with console.status(what) as status:
+            yield status.update
     else:
-        yield
+        yield lambda _: None
 
 
 def receipt_text(receipt: Receipt) -> str:
@@ -49,3 +49,15 @@ def receipt_text(receipt: Receipt) -> str:
     if receipt.search is not None:
         lines += ["", f"  {receipt.search.summary()}"]
     return "\n".join(lines)
+
+
+def closing_line(receipt: Receipt) -> str:
+    """Return one line about a recorded closing and what became of it."""
+    moment = receipt.closed_at.strftime("%Y-%m-%d %H:%M")
+    state = "not settled"
+    if receipt.settled_at is not None:
+        state = "settled, not searched"
+    if receipt.search is not None:
+        state = "clean" if receipt.search.is_clean else "something was left"
+    kept = f" · kept until {receipt.kept_until.isoformat()}" if receipt.kept_until else ""
+    return f"{moment}  {receipt.reference}  {receipt.actor} · {state}{kept}"

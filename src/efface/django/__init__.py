@@ -18,7 +18,7 @@ from efface.errors import MissingExtraError
 
 try:
     from efface.django.bridge import joined
-    from efface.django.closing import close_account, eraser, plan, settle, verify
+    from efface.django.closing import close_account, erase_due, eraser, plan, settle, verify
     from efface.django.rules import Rules
     from efface.django.signals import account_closed, account_erased
     from efface.page.blocker import Blocker
@@ -36,6 +36,7 @@ __all__ = [
     "account_closed",
     "account_erased",
     "close_account",
+    "erase_due",
     "eraser",
     "include_closed",
     "joined",

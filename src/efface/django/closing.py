@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -24,6 +24,7 @@ from efface.django.sessions import end_sessions
 from efface.django.signals import account_closed, account_erased
 from efface.django.words import in_django, is_foreign
 from efface.eraser import Eraser
+from efface.eraser.due import Settlement, in_turn
 from efface.errors import (
     Problem,
     SubjectKeyError,
@@ -206,19 +207,52 @@ def settle(receipt: Receipt, *, using: str | None = None) -> Receipt:
     return _settled(receipt, using or home())
 
 
+def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
+    """Settle what a crash or a failed second pass has left, oldest first.
+
+    Each closing has a transaction of its own, where none is open; then `account_erased` is sent.
+    Several workers may call this at once. One that fails keeps no other from being settled, and is
+    due again the next time.
+
+    Args:
+        limit: The most closings that are settled.
+        using: The database, where it is not the one that routers write users to.
+
+    Raises:
+        EffaceError: as `Eraser.erase_due`.
+    """
+    alias = using or home()
+    here = _here(alias)
+
+    def once(failed: Collection[str]) -> Settlement:
+        with transaction.atomic(using=alias):
+            with joined(alias) as bind:
+                done = here.eraser.erase_due(bind, limit=1, leaving_out=failed)
+            _constraints_wait_again(alias)
+            for receipt in done.receipts:
+                _announce(here, receipt, alias)
+        return done
+
+    *_, settlement = in_turn(once, limit)
+    return settlement
+
+
 def _settled(receipt: Receipt, alias: str) -> Receipt:
     here = _here(alias)
     with transaction.atomic(using=alias):
         with joined(alias) as bind:
             settled = here.eraser.settle(bind, receipt)
         _constraints_wait_again(alias)
-
-        def follow() -> None:
-            account_erased.send_robust(here.model, receipt=settled, using=alias)
-
         if settled.settled_at != receipt.settled_at:
-            transaction.on_commit(follow, using=alias)
+            _announce(here, settled, alias)
     return settled
+
+
+def _announce(here: Ready, settled: Receipt, alias: str) -> None:
+    def follow() -> None:
+        account_erased.send_robust(here.model, receipt=settled, using=alias)
+
+    transaction.on_commit(follow, using=alias)
 
 
 def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -> Search:

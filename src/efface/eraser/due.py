@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,31 @@ class Settlement:
     receipts: tuple[Receipt, ...]
     failures: tuple[Failure, ...]
     remaining: int
+
+    def to_json(self) -> str:
+        """Return it as JSON for programs."""
+        data = {
+            "settled": [json.loads(receipt.to_json()) for receipt in self.receipts],
+            "failed": [{"reference": f.reference, "error": f.error.code} for f in self.failures],
+            "remaining": self.remaining,
+        }
+        return json.dumps(data, indent=2)
+
+
+def in_turn(settle: Callable[[Collection[str]], Settlement], limit: int) -> Iterator[Settlement]:
+    """Call *settle* until *limit* closings are settled or nothing is due, and yield the sums.
+
+    It is to settle one closing in a transaction of its own, and takes the references of those
+    that have failed before.
+    """
+    receipts: tuple[Receipt, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    while len(receipts) < limit:
+        done = settle({failure.reference for failure in failures})
+        receipts, failures = receipts + done.receipts, failures + done.failures
+        yield Settlement(receipts, failures, done.remaining)
+        if not done.receipts:
+            return
 
 
 def settle_due(

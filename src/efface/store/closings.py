@@ -36,13 +36,11 @@ class Closings:
 
     def __init__(self, dialect: Dialect) -> None:
         """Compile for *dialect*."""
+        self._dialect = dialect
         reference = _table.c.reference == _bind("reference")
         mine = (_table.c.subject == _bind("subject"), _table.c.closed_at == _bind("closed_at"))
         receipt = [_table.c.receipt]
-
-        def compiled(clause: Any, act: str, results: Any = ()) -> Statement:
-            return Statement(clause, dialect, table=closings.name, act=act, results=results)
-
+        compiled = self._compiled
         self._add = compiled(
             insert(_table).values({name: _bind(name) for name in _WRITTEN}), "write to"
         )
@@ -62,12 +60,18 @@ class Closings:
             .where(reference),
             "write to",
         )
+        self._queue()
+
+    def _queue(self) -> None:
+        """Compile what finds and locks closings that are to be settled."""
+        receipt: list[Any] = [_table.c.receipt]
+        claimed: list[Any] = [_table.c.id, _table.c.reference, *receipt]
         untouched = _table.c.settled_at
-        self._lock = compiled(
+        self._lock = self._compiled(
             lock(
-                dialect,
+                self._dialect,
                 _table,
-                among(dialect, _table.c.reference, "references", String()),
+                among(self._dialect, _table.c.reference, "references", String()),
                 columns=receipt,
                 key=[_table.c.id],
                 untouched=untouched,
@@ -76,10 +80,9 @@ class Closings:
             receipt,
         )
         due = _table.c.settled_at.is_(None) & (_table.c.closed_at <= _bind("closed_at"))
-        claimed = [_table.c.id, _table.c.reference, _table.c.receipt]
-        self._claim = compiled(
+        self._claim = self._compiled(
             claim(
-                dialect,
+                self._dialect,
                 _table,
                 due & (_table.c.id > _bind("id")),
                 columns=claimed,
@@ -90,7 +93,10 @@ class Closings:
             claimed,
         )
         number = func.count(type_=Integer)
-        self._due = compiled(select(number).select_from(_table).where(due), "read", [number])
+        self._due = self._compiled(select(number).select_from(_table).where(due), "read", [number])
+
+    def _compiled(self, clause: Any, act: str, results: Any = ()) -> Statement:
+        return Statement(clause, self._dialect, table=closings.name, act=act, results=results)
 
     def add(self, driver: Driver, record: dict[str, Any]) -> None:
         """Record one closing."""

@@ -332,7 +332,8 @@ def test_every_command_works_on_every_database(efface, any_database):
             ("close", ["1", "--actor", "x"], ["--eraser", ERASER]),
             ("verify", ["1", "--identifiers", project], ["--eraser", ERASER]),
             ("closed", ["--since", "2026-05-04"], []),
+            ("erase-due", [], ["--eraser", ERASER]),
         )
     ]
 
-    assert ends == [0, 0, 0, 0, 4, 0, 0, 0]
+    assert ends == [0, 0, 0, 0, 4, 0, 0, 0, 0]

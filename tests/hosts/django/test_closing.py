@@ -263,3 +263,45 @@ def test_a_view_that_nobody_made_here_is_not_searched(town):
 
     assert receipt.search.is_clean
     assert "weather_of_today" not in eraser(town.alias).policy.tables
+
+
+def test_what_a_crash_left_is_settled_once_and_said_after_the_commit(town, lived_in, settings_of):
+    from datetime import timedelta
+
+    from efface.django import account_erased
+    from efface.django.closing import erase_due
+
+    for person in lived_in:
+        town.close(person, settle=False)
+    town.Badge.create(holder=lived_in[0], title="of a writer who had waited")
+    heard = []
+    account_erased.connect(lambda receipt, **_: heard.append(receipt), weak=False, dispatch_uid="t")
+    later = town.receipts()[0].closed_at + timedelta(hours=1)
+
+    try:
+        assert erase_due(using=town.alias).receipts == ()
+        with settings_of(CLOCK=lambda: later):
+            done = erase_due(using=town.alias)
+            again = erase_due(using=town.alias)
+    finally:
+        account_erased.disconnect(dispatch_uid="t")
+
+    assert [receipt.late for receipt in done.receipts] == [1, 0]
+    assert [receipt.search for receipt in done.receipts] == [None, None]
+    assert heard == list(done.receipts) == town.receipts()
+    assert (done.remaining, again.receipts) == (0, ())
+    assert not town.Badge.exists()
+
+
+def test_the_command_settles_what_is_due(town, lived_in, settings_of):
+    from datetime import timedelta
+
+    town.close(lived_in[0], settle=False)
+    later = town.receipts()[0].closed_at + timedelta(hours=1)
+
+    with settings_of(CLOCK=lambda: later):
+        said = town.command("erase-due", "--limit", "5")
+
+    assert said.splitlines()[-1] == "Settled: 1. Due still: 0."
+    assert "settled, not searched" in said
+    assert "Lovelace" not in said

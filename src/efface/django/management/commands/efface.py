@@ -1,4 +1,4 @@
-"""``manage.py efface check | plan | close | verify | closed``."""
+"""``manage.py efface check | plan | close | verify | closed | erase-due``."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ class Command(BaseCommand):
         close = acts.add_parser("close", help="close an account, commit, search the database")
         verify = acts.add_parser("verify", help="search for identifiers of a person who left")
         closed = acts.add_parser("closed", help="the recorded closings")
-        for each in (check, plan, close, verify, closed):
+        due = acts.add_parser("erase-due", help="settle what a crash left unsettled")
+        for each in (check, plan, close, verify, closed, due):
             each.add_argument("--database", metavar="ALIAS", help="an alias in DATABASES")
-        for each in (plan, close, verify, closed):
+        for each in (plan, close, verify, closed, due):
             each.add_argument("--json", action="store_true", help="print JSON for programs")
         for each in (plan, close, verify):
             each.add_argument("key", help="the primary key of the person's row")
@@ -44,12 +45,13 @@ class Command(BaseCommand):
         verify.add_argument(
             "--identifiers", metavar="FILE", required=True, help='one a line; "-" reads stdin'
         )
+        due.add_argument("--limit", type=int, default=100, help="the most that are settled")
         closed.add_argument("--since", metavar="DATE", help="as 2026-01-31, in UTC")
 
     def handle(self, *_: Any, act: str, database: str | None, **options: Any) -> None:
         """Do what was asked; refusals become a message and an exit status."""
         try:
-            getattr(self, f"_{act}")(database, **options)
+            getattr(self, f"_{act.replace('-', '_')}")(database, **options)
         except EffaceError as error:
             raise CommandError(str(error), returncode=REFUSED) from None
 
@@ -90,6 +92,21 @@ class Command(BaseCommand):
         for receipt in found:
             self.stdout.write(_line(receipt))
         self.stdout.write("1 closing." if len(found) == 1 else f"{len(found)} closings.")
+
+    def _erase_due(self, alias: str | None, *, limit: int, **options: Any) -> None:
+        if limit < 1:
+            raise CommandError("--limit is at least 1.", returncode=USAGE)
+        done = closing.erase_due(limit=limit, using=alias)
+        if options["json"]:
+            self.stdout.write(done.to_json())
+        else:
+            for receipt in done.receipts:
+                self.stdout.write(_line(receipt))
+            self.stdout.write(f"Settled: {len(done.receipts)}. Due still: {done.remaining}.")
+        for failure in done.failures:
+            self.stderr.write(f"{failure.reference}: {failure.error}")
+        if done.failures:
+            raise CommandError("Not all could be settled.", returncode=REFUSED)
 
 
 def _line(receipt: Receipt) -> str:
