@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import register
+from django.db.models.signals import class_prepared
+
+from efface.django.tombstone import add_tombstone
 
 
 class EffaceConfig(AppConfig):
@@ -14,6 +19,11 @@ class EffaceConfig(AppConfig):
     label = "efface"
     verbose_name = "Efface"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def __init__(self, *args: Any) -> None:
+        """Wait for the user model: no model has been made before all applications are known."""
+        super().__init__(*args)
+        class_prepared.connect(add_tombstone, dispatch_uid="efface.django.tombstone")
 
     def ready(self) -> None:
         """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""

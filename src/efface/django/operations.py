@@ -1,4 +1,4 @@
-"""The operation of Django's migrations that makes the tables Efface owns."""
+"""The operations of Django's migrations: tables of ours, and the tombstone of stock users."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from efface.django.bridge import engine
+from efface.django.tombstone import NAME, Tombstone, label
 from efface.errors import ClosedAccountsError
 from efface.store.tables import metadata
 
@@ -54,3 +55,64 @@ class CreateEffaceTables(Operation):
     def describe(self) -> str:
         """Return what it does."""
         return "Create the tables that Efface owns"
+
+
+class AddTombstone(Operation):
+    """Add the field that marks closed accounts to the model of another application.
+
+    Which model that is say the settings, see `efface.django.tombstone.label`; where there is
+    none, nothing is done. A column that is there already stays as it is.
+    """
+
+    reversible = True
+
+    def state_forwards(self, _: str, state: Any) -> None:
+        """Let later migrations know the field."""
+        found = _model_in(state)
+        if found is not None and NAME not in state.models[found].fields:
+            state.add_field(*found, NAME, Tombstone(), preserve_default=True)
+
+    def database_forwards(self, _: str, schema_editor: Any, __: Any, to_state: Any) -> None:
+        """Add the column."""
+        model = self._here(schema_editor, to_state)
+        if model is not None and not self._has_column(schema_editor, model):
+            schema_editor.add_field(model, model._meta.get_field(NAME))
+
+    def database_backwards(self, _: str, schema_editor: Any, from_state: Any, __: Any) -> None:
+        """Drop the column.
+
+        Raises:
+            ClosedAccountsError: accounts are closed, which would look open without it.
+        """
+        model = self._here(schema_editor, from_state)
+        if model is None or not self._has_column(schema_editor, model):
+            return
+        alias = schema_editor.connection.alias
+        closed = model._base_manager.using(alias).exclude(**{NAME: None}).count()
+        if closed:
+            raise ClosedAccountsError(model._meta.db_table, NAME, closed)
+        schema_editor.remove_field(model, model._meta.get_field(NAME))
+
+    def describe(self) -> str:
+        """Return what it does."""
+        return "Add the field that marks closed accounts"
+
+    def _here(self, schema_editor: Any, state: Any) -> Any:
+        found = _model_in(state)
+        if found is None:
+            return None
+        model = state.apps.get_model(*found)
+        is_here = self.allow_migrate_model(schema_editor.connection.alias, model)
+        return model if is_here else None
+
+    def _has_column(self, schema_editor: Any, model: Any) -> bool:
+        connection = schema_editor.connection
+        with connection.cursor() as cursor:
+            table = connection.introspection.get_table_description(cursor, model._meta.db_table)
+        return model._meta.get_field(NAME).column in {column.name for column in table}
+
+
+def _model_in(state: Any) -> tuple[str, str] | None:
+    application, _, model = (label() or "").partition(".")
+    found = application, model.lower()
+    return found if found in state.models else None

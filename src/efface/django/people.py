@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,9 @@ from django.apps import apps
 from django.db.models import Model
 
 from efface.django import settings
+from efface.django.presets import stock_user
 from efface.django.rules import rules_of
+from efface.django.tombstone import subjects_in_file
 from efface.errors import SettingsError
 from efface.policy.markers import SubjectMark
 
@@ -71,7 +72,7 @@ def _marked() -> list[tuple[type[Model], SubjectMark]]:
         said = settings.found()
     except SettingsError:
         said = None
-    by_file = _in_file(said)
+    by_file = subjects_in_file(said.policy if said else None)
     found = []
     for model in apps.get_models():
         if model._meta.proxy:
@@ -81,23 +82,13 @@ def _marked() -> list[tuple[type[Model], SubjectMark]]:
         if model._meta.db_table in by_file:
             marks.insert(0, by_file[model._meta.db_table])
         found += [(model, mark) for mark in marks[:1]]
-    return found
-
-
-def _in_file(said: settings.Settings | None) -> dict[str, SubjectMark]:
-    """Return what the policy file says about who is a person."""
-    if said is None or said.policy is None:
-        return {}
-    try:
-        document = tomllib.loads(said.policy.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return {}
-    tables = document.get("tables", {})
-    return {
-        name: SubjectMark(tombstone=table["data_subject"].get("tombstone", "deleted_at"))
-        for name, table in tables.items()
-        if isinstance(table, dict) and isinstance(table.get("data_subject"), dict)
-    }
+    return found or [
+        (model, mark)
+        for model in apps.get_models()
+        if (rules := stock_user(model)) is not None
+        for mark in rules.marks
+        if isinstance(mark, SubjectMark)
+    ]
 
 
 def _conditions(model: type[Model], tombstone: Any) -> dict[str, IsOpen]:

@@ -12,7 +12,6 @@ from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
 from efface.policy import file
-from efface.policy.actions import Delete
 from efface.policy.file import Decisions
 from efface.policy.markers import SubjectMark
 from efface.policy.rules import Policy
@@ -36,12 +35,19 @@ def policy_of(
         return rules_of(model) or through.get(model) or settings.of(model)
 
     in_file = _in_file(alias, said, settings)
-    people_go = _people_go(alias, said, in_file)
+    people = _people(alias, said, in_file)
 
     def find(model: type[Model]) -> Rules | None:
         if table_name(model) in in_file:
             return said(model)
-        return said(model) or preset(model, people_go=people_go)
+        decided = said(model)
+        if decided is not None and decided.marks:
+            return decided
+        usual = preset(model, people=people)
+        # Fields alone are what a project has added to a model that it does not own.
+        return (
+            decided.under(usual) if decided is not None and usual is not None else decided or usual
+        )
 
     schema = read(alias, find)
     if problems := (*unknown, *schema.problems):
@@ -63,12 +69,11 @@ def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Deci
     return file.read(settings.policy, read(alias, find).metadata)
 
 
-def _people_go(alias: str, find: Finding, in_file: Mapping[str, Decisions]) -> bool:
-    """Return whether the rows of people are deleted, so that nothing can refer to them any more."""
+def _people(alias: str, find: Finding, in_file: Mapping[str, Decisions]) -> SubjectMark | None:
+    """Return what models, settings or the file say of the people."""
     marks = [mark for decisions in in_file.values() for mark in decisions.table]
     marks += [mark for model in models_in(alias) for mark in (find(model) or Rules()).marks]
-    found = next((mark for mark in marks if isinstance(mark, SubjectMark)), None)
-    return found is not None and isinstance(found.action, Delete)
+    return next((mark for mark in marks if isinstance(mark, SubjectMark)), None)
 
 
 def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:

@@ -12,19 +12,28 @@ from django.conf import settings
 from django.db.models import Model
 
 from efface.django.rules import Rules, rules_of
+from efface.django.tombstone import STOCK
 from efface.policy.actions import (
     Clear,
     Delete,
     Generic,
     Match,
     Owned,
+    Placeholder,
     Redact,
     Replace,
     Retain,
     Revoke,
     Unlink,
 )
-from efface.policy.markers import LeavingMark, SubjectMark, on_leaving, personal, unrelated
+from efface.policy.markers import (
+    LeavingMark,
+    SubjectMark,
+    data_subject,
+    on_leaving,
+    personal,
+    unrelated,
+)
 
 PERMISSIONS = ("groups", "user_permissions")
 SIMPLE: Mapping[str, Rules] = {
@@ -49,15 +58,38 @@ SIMPLE: Mapping[str, Rules] = {
     "usersessions.usersession": Rules(on_leaving(Revoke(), via="user")),
 }
 
+STOCK_USER = Rules(
+    data_subject(identifiers=["email", "username", "first_name", "last_name"]),
+    personal={
+        "email": Placeholder.email(),
+        "username": Placeholder(),
+        "last_login": Clear(),
+        **dict.fromkeys(["password", "first_name", "last_name"], Replace("")),
+        **dict.fromkeys(["is_active", "is_staff", "is_superuser"], Replace(value=False)),
+    },
+    not_personal=["date_joined"],
+)
+"""What happens to Django's own users in a project that does not say who its people are."""
 
-def preset(model: type[Model], *, people_go: bool) -> Rules | None:
+
+def stock_user(model: type[Model]) -> Rules | None:
+    """Return the rules of Django's own users, if the project has them and *model* is theirs."""
+    is_stock = model._meta.label == settings.AUTH_USER_MODEL == STOCK
+    return STOCK_USER if is_stock else None
+
+
+def preset(model: type[Model], *, people: SubjectMark | None) -> Rules | None:
     """Return what is decided about *model* where nobody else has.
 
     Args:
         model: The model of a table.
-        people_go: Whether the rows of people are deleted: then nothing may refer to them.
+        people: What the project says of its people; None where it says nothing.
     """
+    # A row that goes must not be referred to.
+    people_go = people is not None and isinstance(people.action, Delete)
     label = model._meta.label_lower
+    if people is None and (stock := stock_user(model)):
+        return stock
     if label == "admin.logentry":
         return _log_entries(people_go=people_go)
     if label == "token_blacklist.outstandingtoken":

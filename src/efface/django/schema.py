@@ -19,8 +19,9 @@ from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, 
 from efface.django.constraints import constraints_of
 from efface.django.fields import column_type
 from efface.django.rules import Names, Rules, decided
+from efface.django.tombstone import Tombstone
 from efface.errors import Problem
-from efface.policy.markers import Marker
+from efface.policy.markers import Marker, not_personal
 
 OURS = "efface"
 """The label of this application: its table is the engine's own, not one to decide."""
@@ -141,6 +142,9 @@ class _Reading:
         self, field: Field[Any, Any], is_key: bool, markers: Sequence[Marker]
     ) -> Column[Any]:
         generated = getattr(field, "generated", False)
+        if isinstance(field, Tombstone) and not markers:
+            # Where others are the people, it stays empty.
+            markers = [not_personal()]
         return Column(
             field.column,
             column_type(field, self._connection),

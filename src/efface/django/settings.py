@@ -6,6 +6,7 @@ EFFACE = {
     "RULES": {"sites": unrelated(because="names of sites")},
 }
 
+``TOMBSTONE`` names a model of somebody else's whose rows are people, see `efface.django.tombstone`.
 What the closing page may be told besides is read by `page`.
 """
 
@@ -41,7 +42,7 @@ OF_THE_PAGE = (
     "REDIRECT_URL",
     "WORDS",
 )
-KNOWN = ("KEY", "POLICY", "RULES", "CLOCK", *OF_THE_PAGE)
+KNOWN = ("KEY", "POLICY", "RULES", "CLOCK", "TOMBSTONE", *OF_THE_PAGE)
 RECENT = timedelta(minutes=10)
 
 
@@ -147,6 +148,7 @@ def found() -> Settings:
         )
     clock = said.get("CLOCK", utc_now)
     policy = said.get("POLICY")
+    _tombstone(said.get("TOMBSTONE"))
     return Settings(
         key=key,
         policy=None if policy is None else Path(policy),
@@ -166,6 +168,16 @@ def _dictionary() -> Mapping[str, Any]:
             hint = did_you_mean(str(name), KNOWN, listed=len(KNOWN))
             raise SettingsError(f"EFFACE in the settings has no {name}.{hint}")
     return said
+
+
+def _tombstone(label: object) -> None:
+    """Refuse what is no model's label: the field that marks closed accounts would be nowhere."""
+    if label is None:
+        return
+    labels = [model._meta.label for model in apps.get_models()]
+    if not isinstance(label, str) or label.lower() not in map(str.lower, labels):
+        hint = did_you_mean(str(label), labels, listed=12)
+        raise SettingsError(f"EFFACE names a model {label} in TOMBSTONE.{hint}")
 
 
 def _place(name: str) -> str:

@@ -30,7 +30,7 @@ def in_django(problem: Problem, schema: Schema) -> Problem:
         text = f"{name} is undecided. Give the Rules of {model._meta.label} one of these:"
         paste = "\n".join(_for_field(line, name) for line in paste.splitlines())
     elif problem.code == "E105" and problem.column not in _columns(model):
-        paste = f"{problem.column} = {TOMBSTONE}    # in {model._meta.label}; then: makemigrations"
+        paste = _tombstone(model, problem.column)
     elif problem.code == "W102":
         paste = f"{name} = models....(db_index=True)    # in {model._meta.label}"
     return replace(problem, text=text, paste=paste)
@@ -53,6 +53,13 @@ def _place(model: type[Model], marker: str) -> str:
     if is_foreign(model):
         return f'"{label}": {marker},    # in the settings: EFFACE = {{"RULES": {{...}}}}'
     return f"efface = Rules({marker})    # in {label}"
+
+
+def _tombstone(model: type[Model], name: str | None) -> str:
+    label = model._meta.label
+    if is_foreign(model):
+        return f'"TOMBSTONE": "{label}",    # in the settings: EFFACE = {{...}}; then: migrate'
+    return f"{name} = {TOMBSTONE}    # in {label}; then: makemigrations"
 
 
 def is_foreign(model: type[Model]) -> bool:

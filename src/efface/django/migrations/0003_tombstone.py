@@ -1,0 +1,19 @@
+"""The tombstone of a user model that the project does not own, as Django's stock one."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import migrations
+
+from efface.django.operations import AddTombstone
+from efface.django.tombstone import label
+
+
+class Migration(migrations.Migration):
+    """Add a column to one table of another application, or nothing at all."""
+
+    dependencies: ClassVar = [
+        ("efface", "0002_permissions"),
+        migrations.swappable_dependency(label() or settings.AUTH_USER_MODEL),
+    ]
+    operations: ClassVar = [AddTombstone()]
