@@ -281,7 +281,7 @@ def _what_follows(
     yield lambda: account_closed.send_robust(
         here.model, subject=key, receipt=latest[0], using=alias
     )
-    yield lambda: end_sessions(key)
+    yield lambda: end_sessions(key, here.eraser.policy)
     if settle:
         yield lambda: latest.append(_settled(latest[0], alias))
 

@@ -74,3 +74,81 @@ def test_a_policy_file_decides_instead_of_a_preset(django, settings_of, tmp_path
 
         assert found.check() == ()
         assert [mark.action for mark in rule.leavings] == [Delete()]
+
+
+def sessions_of(*people, expired=False):
+    """A session in the database for each of these primary keys; their keys."""
+    from datetime import timedelta
+
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    days = timedelta(days=-1 if expired else 1)
+    data = [SessionStore().encode({"_auth_user_id": str(person)}) for person in people]
+    made = [
+        Session(session_key=f"{i:032}", session_data=each, expire_date=timezone.now() + days)
+        for i, each in enumerate(data)
+    ]
+    Session.objects.bulk_create(made)
+    return [session.session_key for session in made]
+
+
+def test_sessions_are_read_some_at_a_time(town, monkeypatch):
+    """The person's are found wherever they stand, and never all are in memory."""
+    from django.contrib.sessions.models import Session
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from efface.django import sessions
+
+    monkeypatch.setattr(sessions, "AT_ONCE", 4)
+    keys = sessions_of(7, 1, 1, 7, 1, 1, 1, 7)
+    with CaptureQueriesContext(connection) as found:
+        assert sessions.end_sessions(7, policy_of_town()) == 3
+
+    assert {session.pk for session in Session.objects.all()} == {
+        key for key, person in zip(keys, "71171117", strict=True) if person == "1"
+    }
+    read = [query["sql"] for query in found if "ORDER BY" in query["sql"]]
+    assert len(read) == 3
+    assert all("LIMIT 4" in sql for sql in read)
+    Session.objects.all().delete()
+
+
+def test_an_expired_session_is_not_decoded(town):
+    from django.contrib.sessions.models import Session
+
+    from efface.django.sessions import end_sessions
+
+    sessions_of(7, expired=True)
+
+    assert end_sessions(7, policy_of_town()) == 0
+    Session.objects.all().delete()
+
+
+def test_sessions_that_the_policy_reaches_are_not_read(town, settings_of, tmp_path):
+    """As those of a session model with a column for the user: the closing has removed them."""
+    from django.contrib.sessions.models import Session
+
+    from efface.django.sessions import end_sessions
+
+    path = tmp_path / "efface.toml"
+    path.write_text(
+        "[tables.django_session.on_leaving]\n"
+        'action = "Revoke"\n'
+        'via = {link = "Match", column = "session_key", equals = "town_person.username"}\n',
+        encoding="utf-8",
+    )
+    sessions_of(7)
+    with settings_of(POLICY=path):
+        assert end_sessions(7, policy_of_town()) == 0
+
+    assert Session.objects.count() == 1
+    assert end_sessions(7, policy_of_town()) == 1
+
+
+def policy_of_town():
+    from efface.django import eraser
+
+    return eraser("default").policy
