@@ -18,15 +18,24 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from efface.django.closing import close_account, plan
+from efface.django.language import language, later
 from efface.django.models import Closing
 from efface.errors import EffaceError
 from efface.evidence.receipt import Receipt
+from efface.page.language import mark
 from efface.plan.steps import Plan
 
 PERMISSION = "efface.close_account"
 ACTION = "close_accounts"
 # As many as somebody reads before they confirm.
 MOST = 20
+CLOSE = mark("Close accounts …")
+TITLE = mark("Close accounts")
+TOO_MANY = mark("Nothing was changed. Choose {most} accounts at most: their plans are to be read.")
+ONES_OWN = mark("Nothing was changed. Close your own account on its own page.")
+MOVED_ON = mark("Nothing was changed. The database has moved on since: read the plans again.")
+CLOSED = mark("Closed accounts: {number}.")
+NOT_CLOSED = mark("The account {key} is not closed. {reason}")
 
 
 @admin.register(Closing)
@@ -40,17 +49,19 @@ class ClosingAdmin(admin.ModelAdmin):
     fields = ("reference", "state", "closed_at", "settled_at", "actor", "policy", "readable")
     readonly_fields = fields
 
-    @admin.display(description="state")
+    @admin.display(description=later(mark("state of the closing")))
     def state(self, closing: Closing) -> str:
         """Return how far this closing is, and what the search of the database found."""
-        if closing.settled_at is None:
-            return "closed, not settled yet"
-        search = Receipt.from_json(closing.receipt).search
-        if search is None:
-            return "settled, not searched"
-        return "searched: clean" if search.is_clean else "searched: something was found"
+        state = mark("closed, not settled yet")
+        if closing.settled_at is not None:
+            search = Receipt.from_json(closing.receipt).search
+            state = mark("settled, not searched")
+            if search is not None:
+                clean, found = mark("searched: clean"), mark("searched: something was found")
+                state = clean if search.is_clean else found
+        return language().say(state)
 
-    @admin.display(description="receipt")
+    @admin.display(description=later(mark("receipt of the closing")))
     def readable(self, closing: Closing) -> SafeString:
         """Return the receipt as it is recorded; it says nothing about anybody."""
         return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))
@@ -79,7 +90,7 @@ class ClosesAccounts:
         """Return the actions, with ours for those who may."""
         found: dict[str, Any] = super().get_actions(request)  # type: ignore[misc]  # of ModelAdmin
         if request.user.has_perm(PERMISSION):
-            found[ACTION] = (_close_accounts, ACTION, "Close accounts …")
+            found[ACTION] = (_close_accounts, ACTION, language().say(CLOSE))
         return found
 
 
@@ -89,12 +100,11 @@ def _close_accounts(
     """Show the plans, and once they are confirmed, close each account by itself."""
     people = list(queryset.order_by("pk")[: MOST + 1])
     if len(people) > MOST:
-        text = f"Nothing was changed. Choose {MOST} accounts at most: their plans are to be read."
+        text = language().say(TOO_MANY, most=MOST)
         modeladmin.message_user(request, text, messages.ERROR)
         return None
     if any(person.pk == request.user.pk for person in people):
-        text = "Nothing was changed. Close your own account on its own page."
-        modeladmin.message_user(request, text, messages.ERROR)
+        modeladmin.message_user(request, language().say(ONES_OWN), messages.ERROR)
         return None
     try:
         plans = [(person, plan(person)) for person in people]
@@ -105,7 +115,8 @@ def _close_accounts(
         return _confirmation(modeladmin, request, plans)
     closed = sum(_closings(modeladmin, request, plans))
     if closed:
-        modeladmin.message_user(request, f"Closed accounts: {closed}.", messages.SUCCESS)
+        text = language().say(CLOSED, number=closed)
+        modeladmin.message_user(request, text, messages.SUCCESS)
     return None
 
 
@@ -117,7 +128,7 @@ def _closings(
         try:
             close_account(person, actor=f"admin {request.user.pk}", plan=read)
         except EffaceError as error:
-            text = f"The account {key} is not closed. {error.message()}"
+            text = language().say(NOT_CLOSED, key=key, reason=error.message())
             modeladmin.message_user(request, text, messages.ERROR)
             yield False
         else:
@@ -134,11 +145,10 @@ def _confirmation(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> HttpResponse:
     if request.POST.get("confirm") == "yes":
-        text = "Nothing was changed. The database has moved on since: read the plans again."
-        modeladmin.message_user(request, text, messages.WARNING)
+        modeladmin.message_user(request, language().say(MOVED_ON), messages.WARNING)
     context = {
         **modeladmin.admin_site.each_context(request),
-        "title": "Close accounts",
+        "title": language().say(TITLE),
         "opts": modeladmin.model._meta,
         "plans": plans,
         "action": ACTION,

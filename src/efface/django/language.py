@@ -6,8 +6,10 @@ A project's own catalogs come first, so that it may change a sentence or add a l
 from __future__ import annotations
 
 from gettext import NullTranslations
+from typing import Any
 
 from django.utils import translation
+from django.utils.functional import lazy
 
 from efface.page.language import SOURCE, Language, languages, mark
 
@@ -30,3 +32,11 @@ def language() -> Language:
     catalog.add_fallback(ours.catalog)
     is_the_projects = translation.gettext(_FIRST) != _FIRST
     return Language(active if is_the_projects else ours.code, catalog)
+
+
+def later(text: str) -> Any:
+    """Return a marked *text* that is said in the language that is active when it is shown."""
+    return _later(text)
+
+
+_later = lazy(lambda text: language().say(text), str)

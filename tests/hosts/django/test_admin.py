@@ -146,3 +146,37 @@ def test_the_list_says_how_far_a_closing_is(office, town, settle, state):
         settle_later(Receipt.from_json(receipt.to_json()))
 
     assert state in office.get(CLOSINGS).content.decode()
+
+
+@pytest.fixture
+def german(office):
+    """The office of somebody whose browser asks for German."""
+    office.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
+    return office
+
+
+def test_the_action_speaks_the_language_of_the_admin(german, town, clerk):
+    ada = town.ada()
+
+    assert "Konten schließen …" in german.get(PEOPLE).content.decode()
+    page = ask(german, ada).content.decode()
+    assert "<h1>Konten schließen</h1>" in page
+    for text in ("Das Schließen lässt sich nicht rückgängig machen", "Nein, Konten behalten"):
+        assert text in page
+    own = ask(german, clerk).content.decode()
+    assert "Schließen Sie Ihr eigenes Konto auf der Seite dafür." in own
+    assert "Geschlossene Konten: 1." in confirm(german, ada).content.decode()
+
+
+def test_the_list_of_closings_speaks_it_too(german, town):
+    town.close(town.ada())
+    from efface.django.models import Closing
+
+    listed = german.get(CLOSINGS).content.decode()
+    shown = german.get(f"{CLOSINGS}{Closing.objects.get().pk}/change/").content.decode()
+
+    for text in ("Schließungen von Konten", "Nummer des Vorgangs", "durchsucht: nichts gefunden"):
+        assert text in listed
+    for text in ("Beleg des Vorgangs", "Veranlasst von", "Prüfsumme der Richtlinie"):
+        assert text in shown
+    assert "state of the closing" not in (listed + shown).lower()

@@ -18,16 +18,27 @@ class Migration(migrations.Migration):
                     name="Closing",
                     fields=[
                         ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                        ("reference", models.CharField(max_length=32)),
+                        (
+                            "reference",
+                            models.CharField(max_length=32, verbose_name="number of the closing"),
+                        ),
                         ("subject", models.CharField(max_length=64)),
-                        ("closed_at", models.DateTimeField()),
-                        ("actor", models.CharField(max_length=200)),
-                        ("policy", models.CharField(max_length=64)),
+                        ("closed_at", models.DateTimeField(verbose_name="Closed on")),
+                        (
+                            "actor",
+                            models.CharField(max_length=200, verbose_name="who asked for it"),
+                        ),
+                        (
+                            "policy",
+                            models.CharField(max_length=64, verbose_name="digest of the policy"),
+                        ),
                         ("receipt", models.TextField()),
-                        ("settled_at", models.DateTimeField(null=True)),
+                        ("settled_at", models.DateTimeField(null=True, verbose_name="settled on")),
                     ],
                     options={
                         "db_table": "efface_closings",
+                        "verbose_name": "closing of an account",
+                        "verbose_name_plural": "closings of accounts",
                         "indexes": [
                             models.Index(
                                 fields=["subject", "closed_at"], name="ix_efface_closings_subject"
