@@ -1,6 +1,6 @@
 """The site: everything is put together here, once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from sqlalchemy.exc import NoResultFound
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
@@ -26,13 +27,14 @@ from garden.accounts.purge import purging
 from garden.accounts.secret import REMEMBER_ME, SUDO_TO_SEND
 from garden.accounts.sessions import RememberMe, current_log_in, current_user
 from garden.accounts.tries import Tries
+from garden.beds import pick_plot
 from garden.database import Clock, open_engine, open_sessions, utc_now
 from garden.groups import blockers
 from garden.headers import PAGE_HEADERS, SECURITY_HEADERS
 from garden.leaving import words
 from garden.mail import Mailbox, Mailer
 from garden.middleware import SecurityHeaders
-from garden.plots import listen
+from garden.plots import Picked, listen
 from garden.routes import dev, groups, log_in, passwords, registration, settings
 from garden.routes import garden as pages
 from garden.settings import Settings
@@ -75,7 +77,7 @@ def create_app(
     if site.dev:
         app.include_router(dev.router)
     closing.install(app, "/users/settings/close")
-    listen(closing.live, app.state.sessions)
+    listen(closing.live, picking(app.state.sessions))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     # The one added last runs first.
@@ -137,6 +139,16 @@ def account_closing(app: FastAPI) -> AccountClosing:
         log_in_path="/users/log_in",
         broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
     )
+
+
+def picking(sessions: sessionmaker[Session]) -> Callable[[int, str], Awaitable[Picked | None]]:
+    """Return what picks a plot for a page, in a transaction of its own."""
+
+    def pick(user_id: int, label: str) -> Picked | None:
+        with sessions.begin() as session:
+            return pick_plot(session, user_id, label)
+
+    return lambda user_id, label: run_in_threadpool(pick, user_id, label)
 
 
 def add_error_pages(app: FastAPI) -> None:

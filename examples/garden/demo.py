@@ -4,9 +4,10 @@ python -m garden.demo          PORT=8000 HOST=127.0.0.1 KEEP=1 ONCE=1 are option
 """
 
 import os
-import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,18 +15,19 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
+from efface import Plan, Receipt
 from efface.sqlalchemy import include_closed
+from garden.accounts.users import list_closed
 from garden.app import create_app
-from garden.community import ADA, ADA_ID, GRACE_EMAIL, MEMBERS, PASSWORD, plant
+from garden.community import ADA, ADA_ID, MEMBERS, plant
 from garden.database import utc_now
+from garden.mail import Mailbox
 from garden.models import User
-from garden.server import Server, bind, serving
+from garden.server import USUAL_PORT, Server, bind_as_asked, serving
 from garden.settings import Settings
-from garden.story import Story, StoryError
-
-USUAL_PORT = 8000
+from garden.story import Story, StoryError, invite, say
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -65,22 +67,46 @@ def run(file: Path, environment: Mapping[str, str]) -> int:
     return 0
 
 
+@dataclass
+class Backstage:
+    """What the story looks at behind the pages."""
+
+    app: FastAPI
+    server: Server
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The mails that were sent."""
+        return self.app.state.mailer
+
+    def plan(self) -> Plan:
+        """Return what closing Ada's account would do now."""
+        with self.app.state.sessions() as session:
+            return session.info["eraser"].plan(session, ADA_ID)
+
+    def receipt(self) -> Receipt:
+        """Return the receipt of her closing, when all is done that follows it."""
+        self.server.wait_for(self.app.state.closing.settled())
+        with self.app.state.sessions() as session:
+            return session.info["eraser"].close_account(session, ADA_ID, actor="the story")
+
+    def left(self) -> list[datetime]:
+        """Return when people left."""
+        with self.app.state.sessions() as session:
+            return list_closed(session)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database itself, past all that hides closed accounts."""
+        with self.app.state.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+
 def tell(app: FastAPI, server: Server, address: str) -> None:
     """Tell the story, unless it has been told in this database."""
     if is_told(app):
         say(f"{ADA} has left this garden already; its story is told.")
     else:
-        Story(app, server, address, say).tell()
-
-
-def invite(address: str) -> None:
-    """Say how to go on from here."""
-    say(
-        f"\nNow you:  {address}"
-        f"\n  log in    {GRACE_EMAIL} · {PASSWORD}"
-        f"\n  mailbox   {address}/dev/mailbox"
-        "\n  Ctrl+C ends it."
-    )
+        Story(Backstage(app, server), address, say).tell()
 
 
 def prepare(app: FastAPI, file: Path) -> None:
@@ -111,21 +137,6 @@ def is_told(app: FastAPI) -> bool:
     """Return whether Ada has left already; so it is after a run with KEEP=1."""
     with app.state.sessions() as session, include_closed():
         return session.scalars(select(User.deleted_at).where(User.id == ADA_ID)).one() is not None
-
-
-def bind_as_asked(host: str, port: str | None) -> socket.socket:
-    """Return a socket at the port that was asked for, or at the usual one, or at any."""
-    if port:
-        return bind(host, int(port))
-    try:
-        return bind(host, USUAL_PORT)
-    except OSError:
-        return bind(host, 0)
-
-
-def say(line: str) -> None:
-    """Print at once, also into a pipe."""
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,15 @@ class Mail:
     text: str
     sent_at: datetime
 
+    def plain(self) -> dict[str, str]:
+        """Return it as JSON can say it."""
+        return {
+            "to": self.to,
+            "subject": self.subject,
+            "text": self.text,
+            "sent_at": self.sent_at.isoformat(),
+        }
+
 
 class Mailbox:
     """A mailer that sends nothing anywhere; whoever waits for a mail is woken by it."""

@@ -1,19 +1,11 @@
-"""Picking a plot: one to a member, and the first who picks it has it."""
+"""Picking a plot over the live socket: one to a member, and the first who picks it has it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, select, update
-from sqlalchemy.orm import Session, sessionmaker
-from starlette.concurrency import run_in_threadpool
-
-from efface.asgi import Live, LiveEvent
-from garden.models import Plot, User
-
-
-def list_plots(session: Session) -> list[Plot]:
-    """Return all plots, bed by bed."""
-    return list(session.scalars(select(Plot).order_by(Plot.id)))
+from efface.live.event import LiveEvent
+from efface.live.sockets import Sockets
 
 
 @dataclass(frozen=True)
@@ -24,47 +16,24 @@ class Picked:
     freed: str | None
 
 
-def pick_plot(session: Session, user_id: int, label: str) -> Picked | None:
-    """Give a free plot to a member, and the one they had back; nothing if it is not free."""
-    is_open = exists().where(User.id == user_id, User.deleted_at.is_(None))
-    picked = session.scalars(
-        update(Plot)
-        .where(Plot.label == label, Plot.holder_id.is_(None), is_open)
-        .values(holder_id=user_id)
-        .returning(Plot.id)
-        .execution_options(synchronize_session=False)
-    )
-    if picked.first() is None:
-        return None
-    freed = session.scalars(
-        update(Plot)
-        .where(Plot.holder_id == user_id, Plot.label != label)
-        .values(holder_id=None)
-        .returning(Plot.label)
-        .execution_options(synchronize_session=False)
-    )
-    return Picked(label, freed.first())
-
-
-async def tell(live: Live, user_id: Any, picked: Picked) -> None:
+async def tell(live: Sockets, user_id: Any, picked: Picked) -> None:
     """Tell the member's tabs that it is theirs, and everybody that it is taken, not by whom."""
     await live.push(user_id, "plot_picked", {"plot": picked.plot})
     await live.broadcast("plot_taken", {"plot": picked.plot, "freed": picked.freed})
 
 
-def listen(live: Live, sessions: sessionmaker[Session]) -> None:
-    """Let pages pick a plot over the live socket, and tell all others."""
+def listen(live: Sockets, pick: Callable[[Any, str], Awaitable[Picked | None]]) -> None:
+    """Let pages pick a plot over the live socket, and tell all others.
 
-    def pick(user_id: Any, label: str) -> Picked | None:
-        with sessions.begin() as session:
-            return pick_plot(session, user_id, label)
+    *pick* takes the member's key and the label of the plot.
+    """
 
     @live.on("pick_plot")
     async def on_pick_plot(event: LiveEvent) -> None:
         label = event.payload.get("plot")
         if not isinstance(label, str) or not label.isascii():
             event.refuse("There is no such plot.")
-        elif picked := await run_in_threadpool(pick, event.subject, label):
+        elif picked := await pick(event.subject, label):
             await tell(live, event.subject, picked)
         else:
             event.refuse(f"Somebody else has plot {label[:3]} already.")

@@ -1,4 +1,4 @@
-"""The real server in a thread of its own, for the demo and the tests."""
+"""The real server in a thread of its own, for the demos and the tests."""
 
 import asyncio
 import socket
@@ -8,9 +8,9 @@ from threading import Event, Thread
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 PATIENCE = 10
+USUAL_PORT = 8000
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -29,10 +29,26 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def bind_as_asked(host: str, port: str | None) -> socket.socket:
+    """Return a socket at the port that was asked for, or at the usual one, or at any.
+
+    Raises:
+        OSError: the port is taken.
+        OverflowError: no port has this number.
+        ValueError: it is no number.
+    """
+    if port:
+        return bind(host, int(port))
+    try:
+        return bind(host, USUAL_PORT)
+    except OSError:
+        return bind(host, 0)
+
+
 class Server(uvicorn.Server):
     """Uvicorn, which says when it is ready."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Any) -> None:
         """Prepare to serve *app*."""
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
         self.ready = Event()
@@ -51,7 +67,7 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: FastAPI, bound: socket.socket) -> Iterator[Server]:
+def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
     """Serve *app* on a bound socket, and stop at the end."""
     server = Server(app)
     server.thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)

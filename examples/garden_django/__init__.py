@@ -1,1 +1,1 @@
-"""The garden once more, on Django: the same routes, fields and rules."""
+"""The garden once more, on Django: the same pages, rules, tables and story."""

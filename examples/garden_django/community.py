@@ -1,17 +1,15 @@
 """The community of the other garden moves in: the same members with the same rows."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.core.management.color import no_style
+from django.db import connection, transaction
 
-from garden.community import ADA_ID, HASHED_PASSWORD, Row, rows_of
+from garden.community import HASHED_PASSWORD, rows_of
 from garden_django import models
-from garden_django.sessions import SessionStore
 
 RENAMED = {"hashed_password": "password"}
-LEFT_OUT = {"updated_at"}
 
 
 @transaction.atomic
@@ -19,17 +17,15 @@ def plant(*, now: datetime) -> None:
     """Fill the empty tables of a garden."""
     # Django writes the name of the hasher in front.
     for table, rows in rows_of(now, f"argon2{HASHED_PASSWORD}"):
-        if table.__name__ == "UserToken":
-            continue
-        model = getattr(models, table.__name__)
-        model.objects.bulk_create(_objects(model, rows))
-    for device in ("tablet", "library computer"):
-        session = SessionStore()
-        session.update({"_auth_user_id": str(ADA_ID), "device": device})
-        session.set_expiry(timedelta(days=14))
-        session.save()
+        model: Any = getattr(models, table.__name__)
+        model.objects.bulk_create(
+            model(**{RENAMED.get(name, name): value for name, value in row.items()}) for row in rows
+        )
+        _count_on(model)
 
 
-def _objects(model: Any, rows: list[Row]) -> Iterator[Any]:
-    for row in rows:
-        yield model(**{RENAMED.get(k, k): value for k, value in row.items() if k not in LEFT_OUT})
+def _count_on(model: Any) -> None:
+    """Let the next key be one that is free: the rows brought theirs along."""
+    for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
+        with connection.cursor() as cursor:
+            cursor.execute(statement)

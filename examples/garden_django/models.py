@@ -1,12 +1,13 @@
-"""The garden's models, and beside each what becomes of it when a member leaves."""
+"""The garden's models, and beside each what becomes of it when a member leaves.
+
+Tables and columns are those of the other garden.
+"""
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Lower
 
 from efface import (
     Basis,
@@ -14,7 +15,6 @@ from efface import (
     Delete,
     Placeholder,
     Redact,
-    Replace,
     ReplaceMentions,
     Retain,
     Revoke,
@@ -25,67 +25,90 @@ from efface import (
 from efface.django import Rules
 
 FORMER_MEMBER = "a former member"
-USER = settings.AUTH_USER_MODEL
 
 
 class Members(BaseUserManager["User"]):
     """Finds members by address, in upper or lower case."""
 
     def get_by_natural_key(self, email: str | None) -> "User":
-        return self.get(email=(email or "").strip().lower())
+        """Return the member with this address.
+
+        Raises:
+            User.DoesNotExist: nobody has it.
+        """
+        return self.alias(lower=Lower("email")).get(lower=(email or "").strip().lower())
 
 
 class User(AbstractBaseUser):
     """A member, or what is left of one: a row that nobody can be recognized by."""
 
-    email = models.EmailField(max_length=160, unique=True, verbose_name="e-mail address")
-    name = models.TextField(null=True, blank=True)  # noqa: DJ001  # as in the other garden
+    email = models.EmailField(max_length=160, verbose_name="e-mail address")
+    name = models.TextField(null=True, blank=True)  # noqa: DJ001  # without a name it is NULL
+    # Some have none: a link logs them in.
+    password = models.TextField(null=True, db_column="hashed_password")  # noqa: DJ001
     confirmed_at = models.DateTimeField(null=True, verbose_name="date of confirmation")
-    inserted_at = models.DateTimeField(default=timezone.now)
+    inserted_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True, blank=True)
 
+    last_login = None  # each log-in has a row of its own
     objects = Members()
     USERNAME_FIELD = "email"
 
     efface = Rules(
-        data_subject(identifiers=["email", "name"]),
+        data_subject(identifiers=["email", "name"], not_personal=["inserted_at", "updated_at"]),
         personal={
             "email": Placeholder.email(),
             "name": Clear(),
-            "password": Replace(""),
+            "password": Clear(),
             "confirmed_at": Clear(),
-            "last_login": Clear(),
         },
-        not_personal=["inserted_at"],
     )
 
     class Meta:
         db_table = "users"
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="ix_users_email")]
+        indexes: ClassVar = [
+            models.Index("id", name="ix_users_open", condition=models.Q(deleted_at=None))
+        ]
 
     def __str__(self) -> str:
-        return self.display_name
+        """Return the key only: this ends up in logs."""
+        return f"User {self.pk}"
 
     @property
     def display_name(self) -> str:
+        """The name to show to others; a closed account has none."""
         return FORMER_MEMBER if self.deleted_at else self.name or "a member"
 
+    @property
+    def hashed_password(self) -> str | None:
+        """What is stored of the password."""
+        return self.password
 
-class Session(AbstractBaseSession):
-    """A log-in on one device; without a member it is somebody who only looks around."""
 
-    user = models.ForeignKey(USER, models.CASCADE, null=True)
+class UserToken(models.Model):
+    """A log-in, or a link that was sent by mail; only a hash of the secret is kept."""
 
-    efface = Rules(on_leaving(Revoke(), via="user"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    token = models.BinaryField()
+    context = models.TextField()
+    sent_to = models.TextField(null=True)  # noqa: DJ001  # a log-in was sent to nobody
+    inserted_at = models.DateTimeField()
+    authenticated_at = models.DateTimeField(null=True)
+    replaced_at = models.DateTimeField(null=True)
+    browser_id = models.TextField(null=True)  # noqa: DJ001  # a link belongs to no browser
+
+    efface = Rules(on_leaving(Revoke(), via="user", identifiers=["sent_to"]))
 
     class Meta:
-        db_table = "sessions"
-        verbose_name_plural = "log-ins"
+        db_table = "users_tokens"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["context", "token"], name="users_tokens_once")
+        ]
 
-    @classmethod
-    def get_session_store_class(cls) -> type:
-        from garden_django.sessions import SessionStore  # noqa: PLC0415  # it needs this model
-
-        return SessionStore
+    def __str__(self) -> str:
+        return f"UserToken {self.pk}"
 
 
 class Plot(models.Model):
@@ -93,17 +116,15 @@ class Plot(models.Model):
 
     label = models.TextField(unique=True)
     crop = models.TextField()
-    holder = models.ForeignKey(USER, models.SET_NULL, null=True)
+    holder = models.ForeignKey(User, models.SET_NULL, null=True)
 
     efface = Rules(
-        on_leaving(Redact(), via="holder"),
+        on_leaving(Redact(), via="holder", not_personal=["label", "crop"]),
         personal={"holder": Clear()},
-        not_personal=["label", "crop"],
     )
 
     class Meta:
         db_table = "plots"
-        verbose_name_plural = "the plot you hold"
 
     def __str__(self) -> str:
         return self.label
@@ -126,51 +147,47 @@ class PlotGroup(models.Model):
 class PlotGroupMember(models.Model):
     """That somebody is in a group; it goes with them."""
 
+    pk = models.CompositePrimaryKey("group_id", "user_id")
     group = models.ForeignKey(PlotGroup, models.CASCADE, related_name="members")
-    user = models.ForeignKey(USER, models.CASCADE)
+    user = models.ForeignKey(User, models.CASCADE)
     is_organizer = models.BooleanField()
 
     efface = Rules(on_leaving(Delete(), via="user"))
 
     class Meta:
         db_table = "plot_group_members"
-        verbose_name_plural = "the groups you are in"
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["group", "user"], name="plot_group_members_once")
-        ]
 
     def __str__(self) -> str:
-        return f"{self.group_id}"
+        return f"PlotGroupMember {self.pk}"
 
 
 class Post(models.Model):
     """A post on the notice board; it stays, without its author's name in it."""
 
-    author = models.ForeignKey(USER, models.PROTECT)
+    author = models.ForeignKey(User, models.PROTECT)
     title = models.TextField()
-    body = models.TextField(verbose_name="text")
+    body = models.TextField()
     inserted_at = models.DateTimeField()
 
     efface = Rules(
-        on_leaving(Redact(), via="author"),
+        on_leaving(Redact(), via="author", not_personal=["inserted_at"]),
         personal=dict.fromkeys(["title", "body"], ReplaceMentions(FORMER_MEMBER)),
-        not_personal=["inserted_at"],
     )
 
     class Meta:
         db_table = "posts"
 
     def __str__(self) -> str:
-        return self.title
+        return f"Post {self.pk}"
 
 
 class Order(models.Model):
     """Seeds somebody ordered; the garden's accounts need the row, and the note goes."""
 
-    user = models.ForeignKey(USER, models.PROTECT)
+    user = models.ForeignKey(User, models.PROTECT)
     item = models.TextField()
     packets = models.IntegerField()
-    note = models.TextField(null=True)  # noqa: DJ001  # as in the other garden
+    note = models.TextField(null=True)  # noqa: DJ001  # who says nothing leaves it NULL
     ordered_at = models.DateTimeField()
 
     efface = Rules(
@@ -183,7 +200,7 @@ class Order(models.Model):
         db_table = "orders"
 
     def __str__(self) -> str:
-        return self.item
+        return f"Order {self.pk}"
 
 
 class Invoice(models.Model):
@@ -211,4 +228,4 @@ class Invoice(models.Model):
         db_table = "invoices"
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"Invoice {self.pk}"

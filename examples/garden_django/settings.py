@@ -1,28 +1,26 @@
-"""The settings of the garden on Django, from the environment.
-
-GARDEN_SECRET, or GARDEN_DEV=1 on your own machine; GARDEN_DATABASE_URL; GARDEN_URL where the site
-is public.
-"""
+"""The settings of the garden on Django, from the environment; README lists what it reads."""
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
+from garden.accounts.secret import REMEMBER_ME
 from garden.settings import Settings
 
 GARDEN = Settings.from_environment()
-HERE = Path(__file__).parent
+OF_THE_GARDEN = Path(__file__).parents[1] / "garden"
 _url = make_url(GARDEN.database_url)
 
 DEBUG = False
-DEV = GARDEN.dev
 SECRET_KEY = GARDEN.secret
-ALLOWED_HOSTS = [urlsplit(GARDEN.url).hostname] if GARDEN.url else ["127.0.0.1", "localhost"]
+# Where the site does not know its address, any name leads here, as links in mails then do.
+ALLOWED_HOSTS = [urlsplit(GARDEN.url).hostname] if GARDEN.url else ["*"]
 USE_TZ, TIME_ZONE = True, "UTC"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+APPEND_SLASH = False
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -31,49 +29,64 @@ INSTALLED_APPS = [
     "garden_django",
 ]
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "garden_django.middleware.security_headers",
+    "garden_django.middleware.errands_after_the_answer",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "garden_django.web.csrf_token_of_the_garden",
+    "garden_django.middleware.forms",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # In place of Django's AuthenticationMiddleware: here a row in the database is the truth.
+    "garden_django.accounts.sessions.log_ins",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "garden_django.middleware.error_pages",
 ]
 TEMPLATES = [
     {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [OF_THE_GARDEN / "templates"],
+        "OPTIONS": {
+            "environment": "garden_django.web.environment",
+            "context_processors": ["garden_django.web.of_every_page"],
+        },
+    },
+    # The pages of Efface, and what they look like here.
+    {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    },
 ]
 ROOT_URLCONF = "garden_django.urls"
+ASGI_APPLICATION = "garden_django.asgi.application"
+
 AUTH_USER_MODEL = "garden_django.User"
-LOGIN_URL, APPEND_SLASH = "/users/log_in", False
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-PASSWORD_RESET_TIMEOUT = 3600
-# Rows with a reference to the member, so that they go in the closing itself.
-SESSION_ENGINE = "garden_django.sessions"
+AUTHENTICATION_BACKENDS = ["garden_django.accounts.backend.ByEmail"]
+# An index over the address in lower case keeps it unique; Django looks for another constraint.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+PASSWORD_HASHERS = ["garden_django.accounts.passwords.Argon2"]
+LOGIN_URL = "/users/log_in"
+
+# A cookie holds the session, the secret of the forms among it: what ends the one ends the other.
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_NAME = "session"
+SESSION_COOKIE_SECURE = not GARDEN.dev
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GARDEN.url.startswith("https://")
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+CSRF_USE_SESSIONS = True
 CSRF_HEADER_NAME = "HTTP_X_CSRF_TOKEN"
-DEFAULT_FROM_EMAIL = "garden@example.org"
-EMAIL_BACKEND = f"django.core.mail.backends.{'locmem' if DEV else 'smtp'}.EmailBackend"
 
 if _url.get_backend_name() == "sqlite":
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": _url.database,
-            # A writer waits for the other one, instead of failing in the middle.
-            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+            "OPTIONS": {
+                # A writer waits for the other one, instead of failing in the middle.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 5,
+                "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+            },
         }
     }
 else:
@@ -89,9 +102,26 @@ else:
     }
 
 EFFACE = {
-    "KEY": sha256(b"efface " + SECRET_KEY.encode()).digest(),
-    "BLOCKERS": "garden_django.leaving.blockers",
-    "WORDS": "garden_django.leaving.words",
+    "KEY": GARDEN.efface_key,
+    "CLOCK": "garden_django.parts.now",
+    "BLOCKERS": "garden_django.groups.blockers",
+    "REAUTHENTICATE": "garden_django.leaving.is_password",
+    "WORDS": "garden.leaving.words",
     "REDIRECT_URL": "/",
+    "CLEAR_COOKIES": [REMEMBER_ME],
+}
+
+# Paths hold the secrets of links, and none of them belongs into a log.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"without_secrets": {"()": "garden.access_log.WithoutSecrets"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "level": "ERROR"}},
+    "loggers": {
+        "django": {"handlers": ["console"]},
+        "django.request": {"filters": ["without_secrets"]},
+        "django.security.csrf": {"filters": ["without_secrets"]},
+        "uvicorn.access": {"filters": ["without_secrets"]},
+    },
 }
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "garden_django.settings")

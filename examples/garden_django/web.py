@@ -1,47 +1,167 @@
-"""What the routes have in common: tokens, fields, limits, mails."""
+"""What every view needs: forms, pages, redirects, and who may come in."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.conf import settings
-from django.core import signing
-from django.core.mail import send_mail
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.contrib.messages import ERROR
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.shortcuts import render as rendered
+from django.utils.safestring import SafeString, mark_safe
+from jinja2 import Environment
+from markupsafe import Markup
 
-Answer = Callable[[HttpRequest], HttpResponse]
+from efface.django.views import section
+from efface.page.paths import is_local_path
+from garden import notices
+from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
+from garden.accounts.tries import client_of
+from garden.settings import Limit
+from garden_django.parts import now, parts
+
+Answering = Callable[..., HttpResponse]
 
 
-def csrf_token_of_the_garden(get_response: Answer) -> Answer:
-    """Take the token from ``_csrf_token`` too, as the forms of the other garden name it."""
+class RefusedError(Exception):
+    """The request is not answered; whoever sent it is told so with a status."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        token = request.POST.get("_csrf_token") if request.method == "POST" else None
-        if token and "HTTP_X_CSRF_TOKEN" not in request.META:
-            request.META["HTTP_X_CSRF_TOKEN"] = token
-        return get_response(request)
+    def __init__(self, status: int, **headers: str) -> None:
+        """Keep the status, and what else the answer says."""
+        super().__init__(status)
+        self.status, self.headers = status, headers
 
-    return middleware
+
+# ---------------------------------------------------------------- what comes in
+
+
+def fields(request: HttpRequest, *names: str) -> list[str]:
+    """Return the named fields of a form; what was not sent is empty.
+
+    Raises:
+        RefusedError: a file was sent where a text belongs.
+    """
+    if any(name in request.FILES for name in names):
+        raise RefusedError(422)
+    return [request.form.get(name, "") for name in names]
+
+
+def limit(request: HttpRequest, what: str, *, account: str = "") -> None:
+    """Count a try, and refuse it where there were too many; the answer tells nothing else.
+
+    Raises:
+        RefusedError: there were.
+    """
+    allowed: Limit = getattr(parts.settings.limits, what)
+    client = client_of(request.META.get("REMOTE_ADDR", ""))
+    seconds = parts.tries.wait(what, allowed, client=client, account=account)
+    if seconds is not None:
+        raise RefusedError(429, **{"Retry-After": str(seconds)})
+
+
+# ---------------------------------------------------------------- what goes out
+
+
+def environment(**options: Any) -> Environment:
+    """Return what the templates of the garden are rendered with."""
+    made = Environment(**options)  # noqa: S701  # Django turns escaping on
+    made.globals["account_closing"] = lambda request, _user_id: mark_safe(section(request))  # noqa: S308  # Efface's own templates, escaped
+    return made
+
+
+def of_every_page(request: HttpRequest) -> dict[str, Any]:
+    """Return what every template may ask for; notices are shown once."""
+    user = getattr(request, "user", None)
+    shown = messages.get_messages(request)
+    return {
+        "csrf_token": get_token,
+        "csrf_field": csrf_field,
+        "is_magic": parts.settings.profile == "magic",
+        "user": user if user is not None and user.is_authenticated else None,
+        "flash": {"error" if each.level >= ERROR else "info": each.message for each in shown},
+    }
+
+
+def csrf_field(request: HttpRequest) -> SafeString | Markup:
+    """Return the hidden field that every form carries."""
+    return Markup('<input type="hidden" name="_csrf_token" value="{}">').format(get_token(request))
+
+
+def render(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    """Return a page."""
+    answer = rendered(request, f"{name}.html", context, status=status)
+    answer.headers["Content-Language"] = "en"  # whatever language Efface's pages speak
+    return answer
+
+
+def redirect(request: HttpRequest, to: str, *, info: str = "", error: str = "") -> HttpResponse:
+    """Send the browser on by GET, whatever method brought it here."""
+    if info:
+        messages.info(request, info)
+    if error:
+        messages.error(request, error)
+    answer = HttpResponseRedirect(to)
+    answer.status_code = 303
+    return answer
 
 
 def link_to(request: HttpRequest, path: str) -> str:
     """Return the full address of a page, for mails."""
-    return settings.GARDEN.url + path if settings.GARDEN.url else request.build_absolute_uri(path)
+    return (parts.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
 
 
-def deliver(to: str, subject: str, text: str) -> None:
-    """Send one mail."""
-    send_mail(subject, text, None, [to])
+def after_the_answer(request: HttpRequest, work: Callable[..., Any], *arguments: Any) -> None:
+    """Do *work* when the answer is made: how long it takes must not tell what is known."""
+    request.errands.append((work, *arguments))
 
 
-def seal(purpose: str, **facts: Any) -> str:
-    """Return *facts* as a token for a link, which only this site can make."""
-    return signing.dumps(facts, salt=f"garden {purpose}")
+# ---------------------------------------------------------------- who may come in
 
 
-def unseal(purpose: str, token: str, seconds: int) -> dict[str, Any] | None:
-    """Return the facts in a token that is not older than *seconds*, or None."""
-    try:
-        facts: dict[str, Any] = signing.loads(token, salt=f"garden {purpose}", max_age=seconds)
-    except signing.BadSignature:
-        return None
-    return facts
+def for_members(view: Answering) -> Answering:
+    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _to_log_in(request, notices.MUST_LOG_IN)
+        return view(request, *arguments, **named)
+
+    return guarded
+
+
+def for_sudo(view: Answering) -> Answering:
+    """Let in who has proved a short while ago that it is them; the others log in once more.
+
+    A form that was opened in time may be sent a little later.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
+        if not request.log_in.authenticated_within(within, now()):
+            return _to_log_in(request, notices.LOG_IN_ONCE_MORE)
+        return view(request, *arguments, **named)
+
+    return for_members(guarded)
+
+
+def for_others(view: Answering) -> Answering:
+    """Send members away from pages that are for others."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return redirect(request, "/")
+        return view(request, *arguments, **named)
+
+    return guarded
+
+
+def _to_log_in(request: HttpRequest, why: str) -> HttpResponse:
+    if request.method == "GET":
+        path = request.get_full_path()
+        # "//elsewhere.example" is another site; only our own pages are remembered.
+        request.session["user_return_to"] = path if is_local_path(path) else "/"
+    return redirect(request, "/users/log_in", error=why)

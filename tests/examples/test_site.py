@@ -268,7 +268,7 @@ def test_the_demo_tells_its_story_and_ends(capsys):
 
 def test_the_demo_says_which_step_went_wrong(capsys, monkeypatch):
     """The list of those who left is empty, and the last step notices."""
-    monkeypatch.setattr("garden.story.list_closed", lambda _session: [])
+    monkeypatch.setattr("garden.demo.list_closed", lambda _session: [])
 
     status = main({"ONCE": "1", "PORT": "0"})
 

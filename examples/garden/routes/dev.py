@@ -3,9 +3,6 @@
 These routes exist only with `GARDEN_DEV=1`.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import func, select
@@ -15,28 +12,11 @@ from efface.sqlalchemy import include_closed
 from garden.accounts import sessions
 from garden.accounts.users import list_closed, list_users
 from garden.community import PASSWORD
+from garden.devbar import Bar, Held, shown
 from garden.models import Invoice, Order, Plot, Post, User, UserToken
 from garden.web import Database, Visitor, render
 
 router = APIRouter()
-
-
-@dataclass(frozen=True)
-class Held:
-    """What the database holds about one person at this moment."""
-
-    user: dict[str, str]
-    rows: dict[str, int]
-    is_closed: bool
-
-
-@dataclass(frozen=True)
-class Bar:
-    """What the developer's bar on the start page shows."""
-
-    next_member: str | None
-    password: str
-    held: Held | None
 
 
 def bar(request: Request, session: Session, user: User | None) -> Bar | None:
@@ -64,7 +44,7 @@ def held(session: Session, user_id: int | None) -> Held | None:
             "invoices": Invoice.order_id.in_(select(Order.id).where(Order.user_id == user_id)),
         }
         return Held(
-            {column.name: _shown(getattr(user, column.name)) for column in User.__table__.c},
+            {column.name: shown(getattr(user, column.name)) for column in User.__table__.c},
             {
                 name: session.scalar(select(func.count()).where(condition)) or 0
                 for name, condition in rows.items()
@@ -97,22 +77,4 @@ def mailbox(request: Request, _user: Visitor) -> Response:
 @router.get("/dev/mailbox.json")
 def mailbox_json(request: Request) -> Response:
     """Return the mails for scripts, the oldest first."""
-    return JSONResponse(
-        [
-            {
-                "to": mail.to,
-                "subject": mail.subject,
-                "text": mail.text,
-                "sent_at": mail.sent_at.isoformat(),
-            }
-            for mail in request.app.state.mailer.all()
-        ]
-    )
-
-
-LONGEST_VALUE = 64
-
-
-def _shown(value: Any) -> str:
-    text = "NULL" if value is None else str(value).removesuffix("+00:00")
-    return text if len(text) <= LONGEST_VALUE else f"{text[:12]}…"
+    return JSONResponse([mail.plain() for mail in request.app.state.mailer.all()])

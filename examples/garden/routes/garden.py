@@ -8,15 +8,14 @@ from sqlalchemy import select
 
 from garden import notices
 from garden.accounts.users import list_users
+from garden.beds import list_plots, pick_plot
+from garden.board import POSTS_ON_A_PAGE, is_post
 from garden.models import Post
-from garden.plots import list_plots, pick_plot, tell
+from garden.plots import tell
 from garden.routes import dev
 from garden.web import HERE, Database, Member, Visitor, redirect, render
 
 router = APIRouter()
-
-POSTS_ON_A_PAGE = 8
-LONGEST_TITLE, LONGEST_BODY = 120, 2000
 
 
 @router.get("/")
@@ -54,7 +53,7 @@ def write(
 ) -> Response:
     """Pin a post to the notice board."""
     title, body = title.strip(), body.strip()
-    if not (0 < len(title) <= LONGEST_TITLE and 0 < len(body) <= LONGEST_BODY):
+    if not is_post(title, body):
         return redirect(request, "/", error=notices.NOT_POSTED)
     now = db.info["clock"]()
     db.add(Post(author_id=user.id, title=title, body=body, inserted_at=now))

@@ -1,0 +1,1 @@
+"""The members' accounts: code that an application owns, short enough to copy."""

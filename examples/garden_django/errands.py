@@ -1,0 +1,40 @@
+"""Work that nobody waits for, such as mails: done in threads beside those that answer."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from django.db import connections
+
+logger = logging.getLogger("garden.errands")
+
+
+class Errands:
+    """Runs errands, and knows which are not done yet."""
+
+    def __init__(self) -> None:
+        """Start no thread before there is something to do."""
+        self._threads = ThreadPoolExecutor(2, "errand")
+        self._under_way: set[Future[None]] = set()
+
+    def run(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Do *work* soon; that it failed is said in the log, without what it was about."""
+        errand = self._threads.submit(_run, work, arguments)
+        self._under_way.add(errand)
+        errand.add_done_callback(self._under_way.discard)
+
+    def settled(self) -> None:
+        """Wait until every errand is done."""
+        while under_way := set(self._under_way):
+            wait(under_way)
+            self._under_way -= under_way
+
+
+def _run(work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        work(*arguments)
+    except Exception as error:  # noqa: BLE001  (what a database says can quote rows)
+        logger.error("An errand failed: %s", type(error).__name__)  # noqa: TRY400  (as above)
+    finally:
+        connections.close_all()
