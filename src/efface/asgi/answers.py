@@ -15,7 +15,7 @@ from efface.asgi.facts import FactFinder, Facts
 from efface.asgi.language import Choose, chosen
 from efface.asgi.live import Live
 from efface.asgi.pages import Pages
-from efface.asgi.parting import Letter, Part
+from efface.asgi.parting import Part, letter_of
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
 from efface.evidence.receipt import Receipt
@@ -33,6 +33,7 @@ from efface.page.consequences import Consequences, Wording, Words, plain, plain_
 from efface.page.farewell import Farewell
 from efface.page.headers import HEADERS
 from efface.page.language import Language
+from efface.page.parting import Letter
 from efface.page.proof import Proof
 
 _LONGEST = 32  # of a reference
@@ -106,7 +107,7 @@ class Answers:
             record = self._wording(language).record(receipt)
             return Farewell(path=paths.farewell(receipt.reference), language=language, **record)
 
-        return Letter(self.farewell, word)
+        return letter_of(self.farewell, word)
 
     def _wording(self, language: Language) -> Wording:
         words = words_in(self.words, language)

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from efface.asgi.facts import Blockers
 from efface.asgi.live import Live
-from efface.asgi.parting import Letter
+from efface.asgi.parting import send
 from efface.asgi.proof import Proofs
 from efface.asgi.quiet import report
 from efface.asgi.transaction import in_transaction
@@ -23,6 +23,7 @@ from efface.evidence.receipt import Receipt
 from efface.live.event import LiveEvent
 from efface.live.progress import Progress
 from efface.page.answer import Answer, Outcome
+from efface.page.parting import Letter
 from efface.page.proof import Proof, TooManyTriesError
 
 logger = logging.getLogger("efface.asgi")
@@ -156,7 +157,7 @@ class Attempts:
 
     async def _after(self, receipt: Receipt, letter: Letter) -> None:
         # Beside each other: a mail server that does not answer must not put off the second pass.
-        await asyncio.gather(letter.send(receipt), self._settle(receipt))
+        await asyncio.gather(send(letter, receipt), self._settle(receipt))
 
     async def _settle(self, receipt: Receipt) -> None:
         try:

@@ -24,7 +24,7 @@ from efface.asgi.proof import HasPassword, Proofs, Reauthenticate, RecentlySigne
 from efface.asgi.quiet import report
 from efface.eraser import Eraser
 from efface.live.broker import Broker
-from efface.page.answer import Outcome
+from efface.live.closing import EVENT, conclude
 from efface.page.consequences import Words
 from efface.page.paths import require_local_path
 
@@ -117,7 +117,7 @@ class AccountClosing:
         self.live = Live(
             identify, redirect_path=public, trusted_origins=trusted_origins, broker=broker
         )
-        self.live.on("anonymize")(self._on_anonymize)
+        self.live.on(EVENT)(self._on_anonymize)
         self._attempts = Attempts(
             eraser, database=database, live=self.live, proofs=proofs, blockers=blockers
         )
@@ -202,13 +202,7 @@ class AccountClosing:
             socket, event.payload, channel="socket", letter=answers.letter(socket), own=event
         )
         message = answers.language_of(socket).say(answer.message)
-        if answer.outcome is Outcome.FAILED:
-            event.fail(message)
-        elif answer.outcome is Outcome.CLOSED:
-            event.log_out(to=answers.farewell_of(answer))
-        else:
-            event.refuse(message)
-            event.logs_out = answer.outcome is Outcome.SIGNED_OUT
+        conclude(event, answer, message, to=answers.farewell_of(answer))
 
     def _needs_a_loop(self) -> bool:
         return self._finder.needs_a_loop or inspect.iscoroutinefunction(self._identify)

@@ -16,7 +16,6 @@ import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from html import escape
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -30,6 +29,7 @@ from efface.asgi.language import chosen
 from efface.asgi.origin import admits, comes_from_here, own_origin, parse_origin
 from efface.page.language import Language, mark
 from efface.page.paths import is_local_path
+from efface.page.refusal import STALE, for_people, for_scripts, headers_in, is_script
 
 FIELD = "_csrf_token"
 HEADER = "x-csrf-token"
@@ -39,11 +39,6 @@ TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
 
 _SESSION_KEY = "_csrf_secret"
 _SECRET_BYTES = 18
-
-_STALE = mark(
-    "This page is out of date. Nothing was changed. "
-    "Reload the page you came from, and send it again."
-)
 
 
 def csrf_token(
@@ -192,7 +187,7 @@ class CSRFMiddleware:
 def refusal(
     connection: HTTPConnection,
     status: int = 403,
-    message: str = _STALE,
+    message: str = STALE,
     language: Language | None = None,
 ) -> Response:
     """Return the refusal: a page with a way on for people, JSON for scripts.
@@ -200,29 +195,11 @@ def refusal(
     *message* is in English; it is said in *language*, or in the one the browser wishes.
     """
     language = chosen(connection, None) if language is None else language
-    headers = {"Cache-Control": "no-store", "Content-Language": language.code}
-    if _is_script(connection):
-        body = {"error": "csrf", "message": language.say(message)}
-        return JSONResponse(body, status_code=status, headers=headers)
-    page = _PAGE.format(
-        code=language.code,
-        message=escape(language.say(message)),
-        back=escape(_way_back(connection)),
-        **{name: escape(language.say(sentence)) for name, sentence in _SENTENCES.items()},
-    )
-    return HTMLResponse(page, status_code=status, headers=headers)
-
-
-def _is_script(connection: HTTPConnection) -> bool:
-    headers = connection.headers
-    accept = headers.get("accept", "")
-    if "text/html" in accept:
-        return False
-    return (
-        "application/json" in accept
-        or HEADER in headers
-        or headers.get("sec-fetch-mode", "navigate") != "navigate"
-    )
+    headers = headers_in(language)
+    if is_script(connection.headers):
+        return JSONResponse(for_scripts(message, language), status, headers)
+    page = for_people(message, language, _way_back(connection))
+    return HTMLResponse(page, status, headers)
 
 
 def _way_back(connection: HTTPConnection) -> str:
@@ -251,30 +228,3 @@ def _decode(text: object, length: int) -> bytes | None:
 
 def _xor(left: bytes, right: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(left, right, strict=True))
-
-
-_SENTENCES = {
-    "title": mark("This page is out of date"),
-    "heading": mark("This was not sent"),
-    "why": mark("You may have signed in or out in another tab since you opened it."),
-    "way_back": mark("Back to the page"),
-    "start": mark("Start page"),
-}
-_PAGE = """<!doctype html>
-<html lang="{code}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-</head>
-<body>
-<main>
-<h1>{heading}</h1>
-<p>{message}</p>
-<p>{why}</p>
-<p><a href="{back}">{way_back}</a> · <a href="/">{start}</a></p>
-</main>
-</body>
-</html>
-"""

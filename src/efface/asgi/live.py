@@ -17,6 +17,7 @@ from efface.live.broker import Broker
 from efface.live.frames import LARGEST
 from efface.live.line import Socket
 from efface.live.sockets import Sockets
+from efface.page.paths import require_local_path
 
 Identify = Callable[[HTTPConnection], Any]
 
@@ -70,12 +71,12 @@ class Live(Sockets):
         broker: Broker | None = None,
     ) -> None:
         super().__init__(
-            redirect_path=redirect_path,
             largest_message=largest_message,
             sockets_per_person=sockets_per_person,
             broker=broker,
         )
         self._identify = identify
+        self._to = require_local_path("redirect_path", redirect_path)
         self._trusted = tuple(trusted_origins)
 
     async def who(self, connection: HTTPConnection) -> Hashable | None:
@@ -109,4 +110,4 @@ class Live(Sockets):
             await websocket.accept()
         except WebSocketDisconnect:
             return
-        await self.serve(Socket(websocket, websocket.receive, send, say))
+        await self.serve(Socket(websocket, websocket.receive, send, say, self._to))

@@ -1,39 +1,43 @@
-"""One attempt to close one's own account, by form or by a program."""
+"""One attempt to close one's own account, by form, by a program or over a socket."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY, get_user, get_user_model
+from django.db import transaction
 from django.http import HttpRequest
 
 from efface.django import settings
-from efface.django.closing import close_account
-from efface.django.facts import has_password
+from efface.django.closing import close_account, home, sound
+from efface.django.facts import has_password, wording
+from efface.django.identity import is_still_logged_in, recognized
+from efface.django.language import language
 from efface.django.logins import is_recent
+from efface.django.paths import paths_of
 from efface.errors import ClosedObjectError, VetoedError
+from efface.evidence.receipt import Receipt
 from efface.page.answer import Answer, Outcome
+from efface.page.farewell import Farewell
+from efface.page.parting import Letter, Send
 from efface.page.proof import Proof, TooManyTriesError, is_possible
-from efface.page.quiet import describe
+from efface.page.quiet import reporter
 
-logger = logging.getLogger("efface.django")
+report = reporter("efface.django")
 
-
-def report(what: str, error: Exception) -> None:
-    """Say in the log what failed, and of *error* only what holds no values."""
-    logger.error("%s: %s", what, describe(error))
+Watch = Callable[[int, int], None]
 
 
-def attempt(request: HttpRequest, fields: Mapping[str, Any], *, channel: str) -> Answer:
+def attempt(
+    request: HttpRequest, fields: Mapping[str, Any], *, channel: str, watch: Watch | None = None
+) -> Answer:
     """Close the account of whoever is logged in, if they prove it is them.
 
     *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is recorded with
-    the closing.
+    the closing; *watch* is told how far it is.
     """
     try:
-        return _attempt(request, fields, channel)
+        return _attempt(request, fields, channel, watch)
     except TooManyTriesError as limit:
         return Answer(Outcome.LIMITED, retry_after=limit.retry_after)
     except VetoedError as veto:
@@ -46,20 +50,50 @@ def attempt(request: HttpRequest, fields: Mapping[str, Any], *, channel: str) ->
         return Answer(Outcome.FAILED)
 
 
-def _attempt(request: HttpRequest, fields: Mapping[str, Any], channel: str) -> Answer:
-    if not request.user.is_authenticated:
+def _attempt(
+    request: HttpRequest, fields: Mapping[str, Any], channel: str, watch: Watch | None
+) -> Answer:
+    if not recognized(request).is_authenticated:
         return Answer(Outcome.SIGNED_OUT)
     if fields.get("confirm") != "yes":
         return Answer(Outcome.UNCONFIRMED)
     proof, missing = _prove(request, fields.get("current_password"))
     # Asked again: a password check takes long enough for the session to end meanwhile.
-    if not _is_still_logged_in(request):
+    if not is_still_logged_in(request):
         return Answer(Outcome.SIGNED_OUT)
     if missing is not None:
         return Answer(missing)
-    actor = f"self-service by {channel}, {proof}"
-    receipt = close_account(request.user, actor=actor, veto=settings.page().blockers)
+    actor, letter = f"self-service by {channel}, {proof}", _letter(request)
+    veto = letter.blockers(settings.page().blockers)
+    receipt = close_account(request.user, actor=actor, veto=veto, watch=watch)
+    if not receipt.already_closed:
+        # Last: a mail server that does not answer must not put off the second pass.
+        transaction.on_commit(lambda: _send(letter, receipt), using=home(), robust=True)
     return Answer(Outcome.CLOSED, receipt)
+
+
+def _letter(request: HttpRequest) -> Letter:
+    """Return the mail of one attempt, in the language that holds before the account closes."""
+    part, alias, speaks = settings.page().farewell, home(), language()
+    paths, words = paths_of(request), wording(sound(alias))
+
+    def word(receipt: Receipt) -> Farewell:
+        path = paths.farewell(receipt.reference)
+        return Farewell(path=path, language=speaks, **words.record(receipt))
+
+    def take(user: Any) -> Send | None:
+        # A statement that fails ends the whole transaction on some databases.
+        with transaction.atomic(using=alias):
+            return part(user) if part is not None else None
+
+    return Letter(take if part is not None else None, word, report)
+
+
+def _send(letter: Letter, receipt: Receipt) -> None:
+    try:
+        letter.send(receipt)
+    except Exception as error:  # noqa: BLE001  (whatever a mailer raises can quote the address)
+        letter.failed(receipt, error)
 
 
 def _prove(request: HttpRequest, password: object) -> tuple[Proof, Outcome | None]:
@@ -76,10 +110,3 @@ def _is_password(request: HttpRequest, password: str) -> bool:
     verdict = own(request, password) if own else request.user.check_password(password)
     # True and nothing else: a forgotten `await` returns something truthy.
     return verdict is True
-
-
-def _is_still_logged_in(request: HttpRequest) -> bool:
-    user = request.user
-    if SESSION_KEY in getattr(request, "session", {}):
-        return bool(get_user(request).pk == user.pk)
-    return bool(get_user_model()._base_manager.filter(pk=user.pk).exists())

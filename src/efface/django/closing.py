@@ -154,6 +154,7 @@ def close_account(
     using: str | None = None,
     plan: Plan | None = None,
     veto: Callable[[Any], Iterable[Any]] | None = None,
+    watch: Callable[[int, int], None] | None = None,
     settle: bool = True,
 ) -> Receipt:
     """Close the account of *user* in Django's transaction, and return the receipt.
@@ -171,6 +172,7 @@ def close_account(
         plan: A plan that somebody has read: refused when the database has moved on since.
         veto: Takes the user, as read under the lock, and returns reasons against the closing, or
             none. What it reads has to stay true until the commit: ``select_for_update()``.
+        watch: Told how many of how many steps are done, while nothing is committed.
         settle: Whether the second pass and the search follow the commit. If not, call `settle`.
 
     Raises:
@@ -186,7 +188,12 @@ def close_account(
         with joined(alias) as bind:
             latest.append(
                 here.eraser.close_account(
-                    bind, key, actor=actor, plan=plan, veto=_asking(veto, here, alias)
+                    bind,
+                    key,
+                    actor=actor,
+                    plan=plan,
+                    veto=_asking(veto, here, alias),
+                    watch=watch,
                 )
             )
         _constraints_wait_again(alias)

@@ -28,6 +28,9 @@ def _note(request: HttpRequest | None = None, **_: Any) -> None:
 
 def is_recent(request: HttpRequest) -> bool:
     """Tell whether whoever sent *request* logged in a short while ago, in this session."""
+    own: Any = settings.page().has_recent_log_in
+    if own is not None:
+        return own(request) is True
     session = getattr(request, "session", {})
     noted = session.get(LOGGED_IN_AT)
     if not isinstance(noted, float):

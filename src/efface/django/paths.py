@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from efface.django import settings
+from efface.page.answer import Answer
+from efface.page.paths import is_local_path
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths for the pages; ``redirect`` is the project's own page after a closing, or None."""
+    """Paths for the pages.
+
+    ``redirect`` is the project's own page after a closing, or None; ``live`` is that of the live
+    socket, or None, and ``log_out`` the route by which its script ends the session.
+    """
 
     path: str
     log_in: str
     start: str
     redirect: str | None
+    live: str | None = None
+    log_out: str | None = None
+
+    @property
+    def public(self) -> str:
+        """Return where a page goes whose session has ended."""
+        return self.redirect or self.start
+
+    @property
+    def script(self) -> str:
+        """Return where the page's script is."""
+        return f"{self.path.rstrip('/')}/efface.js"
 
     @property
     def style(self) -> str:
         """Return where the style sheet is."""
         return f"{self.path.rstrip('/')}/efface.css"
+
+    def after(self, answer: Answer) -> str | None:
+        """Return where our farewell is read, or None where the project has a page of its own."""
+        if self.redirect is not None or answer.receipt is None:
+            return None
+        return self.farewell(answer.receipt.reference)
 
     def farewell(self, reference: str) -> str:
         """Return where the farewell of one closing is read."""
@@ -38,6 +63,17 @@ def paths_of(request: HttpRequest) -> Paths:
     here = match.namespace if match and "efface" in match.app_names else None
     path = reverse("efface:close", current_app=here)
     log_in = f"{resolve_url(django_settings.LOGIN_URL)}?{urlencode({'next': path})}"
-    said = settings.page().redirect_url
-    redirect = None if said is None else resolve_url(said)
-    return Paths(path, log_in, redirect or get_script_prefix(), redirect)
+    said, start = settings.page(), get_script_prefix()
+    redirect = None if said.redirect_url is None else resolve_url(said.redirect_url)
+    live = None if said.live is None else start.rstrip("/") + said.live.path
+    return Paths(path, log_in, redirect or start, redirect, live, said.log_out_path)
+
+
+def way_back(request: HttpRequest) -> str:
+    """Return the path of the page of this site that sent *request*, or the start page."""
+    referer: str = request.headers.get("referer", "")
+    here, start = {request.get_host()}, str(get_script_prefix())
+    if not url_has_allowed_host_and_scheme(referer, here, require_https=request.is_secure()):
+        return start
+    path = urlsplit(referer).path
+    return path if is_local_path(path) else start

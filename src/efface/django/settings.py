@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -29,13 +29,22 @@ from efface.eraser import utc_now
 from efface.errors import SettingsError
 from efface.page.blocker import Blocker
 from efface.page.consequences import Words
+from efface.page.parting import Send
 from efface.page.paths import is_local_path
 from efface.policy.markers import Marker
 from efface.policy.spelling import did_you_mean
 
+if TYPE_CHECKING:
+    from efface.django.live import Live
+
 OF_THE_PAGE = (
     "BLOCKERS",
     "CLEAR_COOKIES",
+    "FAREWELL",
+    "HAS_RECENT_LOG_IN",
+    "IDENTIFY",
+    "LIVE",
+    "LOG_OUT_PATH",
     "REAUTHENTICATE",
     "RECENT_LOGIN",
     "RECIPIENTS",
@@ -67,8 +76,12 @@ class Page:
 
     ``blockers`` takes the user and returns what has to be settled first; ``reauthenticate`` takes
     the request and a password and returns True if it is the user's. ``recent_login`` is how long a
-    log-in counts as proof where there is no password. ``redirect_url`` is where everybody lands
-    after closing, None for our farewell.
+    log-in counts as proof where there is no password; ``has_recent_log_in`` takes the request and
+    decides it instead. ``redirect_url`` is where everybody lands after closing, None for our
+    farewell. ``identify`` takes the request and returns the primary key of who is logged in, or
+    None. ``farewell`` takes the user under the lock of the closing, and returns a function that is
+    called with a `Farewell` after the commit, or None. ``live`` is the live socket; its script
+    sends DELETE to ``log_out_path``.
     """
 
     blockers: Callable[[Any], Iterable[Blocker]] | None = None
@@ -78,6 +91,11 @@ class Page:
     redirect_url: str | None = None
     clear_cookies: tuple[str, ...] = ()
     words: Words | None = None
+    identify: Callable[[HttpRequest], Any] | None = None
+    has_recent_log_in: Callable[[HttpRequest], bool] | None = None
+    farewell: Callable[[Any], Send | None] | None = None
+    live: Live | None = None
+    log_out_path: str | None = None
 
 
 def page() -> Page:
@@ -95,7 +113,15 @@ def page() -> Page:
     redirect_url = said.get("REDIRECT_URL")
     if redirect_url is not None and not _is_path_or_name(redirect_url):
         raise SettingsError("EFFACE needs a path of this site in REDIRECT_URL, or a route's name.")
-    words = said.get("WORDS")
+    if "RECENT_LOGIN" in said and "HAS_RECENT_LOG_IN" in said:
+        raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOG_IN: one of them decides.")
+    words, live = said.get("WORDS"), _live(said)
+    log_out_path = said.get("LOG_OUT_PATH")
+    if (live is not None or log_out_path is not None) and not is_local_path(log_out_path):
+        raise SettingsError(
+            "EFFACE needs in LOG_OUT_PATH the path of your route that answers DELETE and clears "
+            'cookies: "LOG_OUT_PATH": "/users/log_out"'
+        )
     return Page(
         blockers=_function(said, "BLOCKERS"),
         reauthenticate=_function(said, "REAUTHENTICATE"),
@@ -104,7 +130,29 @@ def page() -> Page:
         redirect_url=redirect_url,
         clear_cookies=_texts(said, "CLEAR_COOKIES"),
         words=words if isinstance(words, Mapping) else _function(said, "WORDS"),
+        identify=_function(said, "IDENTIFY"),
+        has_recent_log_in=_function(said, "HAS_RECENT_LOG_IN"),
+        farewell=_function(said, "FAREWELL"),
+        live=live,
+        log_out_path=log_out_path,
     )
+
+
+def _live(said: Mapping[str, Any]) -> Live | None:
+    """Return the live socket that the settings name."""
+    from efface.django.live import Live  # noqa: PLC0415  # it reads the settings itself
+
+    value = said.get("LIVE")
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError:
+            raise SettingsError(f"EFFACE names in LIVE {value}: it is not there.") from None
+    if value is not None and not isinstance(value, Live):
+        raise SettingsError(
+            'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
+        )
+    return value
 
 
 def _is_path_or_name(value: object) -> bool:

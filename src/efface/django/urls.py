@@ -1,7 +1,7 @@
 """The closing page: ``path("account/close", include("efface.django.urls"))``.
 
 Written without a slash at its end, it answers with and without one: a redirect would lose what a
-form has sent. Written with one, it answers only there.
+form has sent. Written with one, it answers only there, and our forms are sent there.
 """
 
 from __future__ import annotations
@@ -27,5 +27,6 @@ def _by_itself(view: Any) -> Any:
 urlpatterns = [
     re_path(r"^(?:/)?$", _by_itself(views.closing), name="close"),
     re_path(r"^(?:/)?done/?$", views.done, name="done"),
-    re_path(r"^(?:/)?efface\.css$", views.style, name="style"),
+    re_path(r"^(?:/)?efface\.css/?$", views.style, name="style"),
+    re_path(r"^(?:/)?efface\.js/?$", views.script, name="script"),
 ]

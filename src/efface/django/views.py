@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -24,12 +25,14 @@ from efface.django import settings
 from efface.django.attempt import attempt, report
 from efface.django.closing import home, sound
 from efface.django.facts import Facts, facts_of, wording
+from efface.django.identity import recognized
 from efface.django.language import language
-from efface.django.paths import Paths, paths_of
+from efface.django.paths import Paths, paths_of, way_back
 from efface.evidence.receipt import Receipt
 from efface.page.answer import SENTENCES, STATUS, UNKNOWN, UNREADABLE, Answer, Outcome
 from efface.page.consequences import plain, plain_line
-from efface.page.headers import HEADERS, STYLE
+from efface.page.headers import HEADERS, SCRIPT, STYLE
+from efface.page.refusal import STALE, for_people, for_scripts, headers_in, is_script
 
 _LONGEST = 32  # of a reference
 _JSON = "application/json"
@@ -66,8 +69,28 @@ def done(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def style(_: HttpRequest) -> FileResponse:
     """Answer our style sheet, for projects that serve no static files."""
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return FileResponse(STYLE.open("rb"), content_type="text/css", headers=headers)
+    return _asset(STYLE, "text/css")
+
+
+@require_http_methods(["GET", "HEAD"])
+def script(_: HttpRequest) -> FileResponse:
+    """Answer the page's side of the live socket."""
+    return _asset(SCRIPT, "text/javascript")
+
+
+def out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    """Refuse what no page of this session has sent: ``CSRF_FAILURE_VIEW``.
+
+    People read what to do, in their language; scripts get JSON. *reason* is for the log.
+    """
+    speaks = language()
+    if _wants_json(request) or is_script(request.headers):
+        response: HttpResponse = JsonResponse(for_scripts(STALE, speaks), status=403)
+    else:
+        response = HttpResponse(for_people(STALE, speaks, way_back(request)), status=403)
+    for name, value in headers_in(speaks).items():
+        response.headers[name] = value
+    return response
 
 
 # ---------------------------------------------------------------- what is asked
@@ -75,9 +98,9 @@ def style(_: HttpRequest) -> FileResponse:
 
 def section(request: HttpRequest) -> str:
     """Return the section for a settings page; nothing where nobody is logged in."""
-    if not request.user.is_authenticated:
-        return ""
     try:
+        if not recognized(request).is_authenticated:
+            return ""
         facts = facts_of(request)
     except Exception as error:  # noqa: BLE001  (a settings page must not fall with its last section)
         report("The facts for the closing section failed", error)
@@ -86,11 +109,12 @@ def section(request: HttpRequest) -> str:
 
 
 def _asked(request: HttpRequest) -> HttpResponse:
-    if request.user.is_authenticated:
+    if recognized(request).is_authenticated:
         return _closing_page(request)
     if _wants_json(request):
         return _problem(request, Answer(Outcome.SIGNED_OUT))
-    return _page(request, "signed_out", told=settings.page().recipients)
+    terms = wording(sound(home())).terms()
+    return _page(request, "signed_out", told=settings.page().recipients, terms=terms)
 
 
 def _closing_page(request: HttpRequest, answer: Answer | None = None) -> HttpResponse:
@@ -157,9 +181,7 @@ def _closed(request: HttpRequest, answer: Answer) -> HttpResponse:
 def _leave(request: HttpRequest, answer: Answer) -> HttpResponse:
     """Lead to the farewell, or to the project's own page with a message."""
     paths = paths_of(request)
-    to = paths.redirect or (
-        paths.farewell(answer.receipt.reference) if answer.receipt else paths.path
-    )
+    to = paths.redirect or paths.after(answer) or paths.path
     _log_out(request)
     if paths.redirect is not None:
         messages.success(request, language().say(answer.message), fail_silently=True)
@@ -240,6 +262,11 @@ def _waiting(response: HttpResponse, answer: Answer) -> HttpResponse:
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)
     return response
+
+
+def _asset(path: Path, content_type: str) -> FileResponse:
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path.open("rb"), content_type=content_type, headers=headers)
 
 
 def _receipt(reference: str) -> Receipt | None:

@@ -47,6 +47,12 @@ class Broker(Protocol):
         Telling never raises, and ends within seconds whatever has become of the others.
         """
 
+    def announce(self, signal: Signal) -> None:
+        """Tell the others from a process without an event loop, as a command is.
+
+        It never raises, and ends within seconds whatever has become of the others.
+        """
+
     def running(self) -> AbstractAsyncContextManager[None]:
         """Carry signals for as long as the context lasts, in the event loop of the site."""
 
@@ -71,6 +77,9 @@ class MemoryBroker:
                     await other(signal)
 
         return tell
+
+    def announce(self, signal: Signal) -> None:
+        """Do nothing: whoever would hear it needs an event loop."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -37,11 +37,10 @@ class Conversation:
         event: type[LiveEvent],
         handlers: Mapping[str, Handler],
         largest_message: int,
-        signed_out_to: str,
     ) -> None:
         self._line, self._subject = line, subject
         self._who, self._event, self._handlers = who, event, handlers
-        self._largest, self._to = largest_message, signed_out_to
+        self._largest = largest_message
         # None after the last one. Bounded by _read, which closes the socket rather than wait.
         self._unhandled: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue()
         self._size = 0
@@ -99,14 +98,14 @@ class Conversation:
             return
         event = await self._handle(frame)
         if event is None:
-            await line.end(self._to)
+            await line.end()
             return
         acks[frame.id] = event.ack(frame.id)
         if len(acks) > _ACKS_KEPT:
             acks.popitem(last=False)
         await line.send(acks[frame.id])
         if event.logs_out:
-            await line.end(event.to or self._to)
+            await line.end(event.to)
 
     async def _handle(self, frame: Frame) -> LiveEvent | None:
         """Return the event with its answer, or None where the session is gone."""

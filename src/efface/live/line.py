@@ -32,12 +32,14 @@ class Socket:
         receive: Returns its next ASGI message.
         send: Sends an ASGI message; raises OSError where nobody is there any more.
         say: Puts a sentence of ours into the language of whoever reads it there.
+        to: Public page of this site where its page goes when it is signed out.
     """
 
     connection: Any = field(repr=False)
     receive: Callable[[], Awaitable[Mapping[str, Any]]] = field(repr=False)
     send: Callable[[dict[str, Any]], Awaitable[None]] = field(repr=False)
     say: Callable[[str], str] = field(repr=False)
+    to: str = "/"
 
 
 class Line:
@@ -76,9 +78,9 @@ class Line:
         finally:
             self._unread -= 1
 
-    async def end(self, to: str) -> None:
+    async def end(self, to: str | None = None) -> None:
         """Send the page its log-out and close: it leaves for *to* and does not come back."""
-        await self.send({"event": "logout", "payload": {"to": to}})
+        await self.send({"event": "logout", "payload": {"to": to or self.socket.to}})
         await self.close(SIGNED_OUT)
 
     async def close(self, code: int) -> None:

@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 try:
+    from redis import Redis as BlockingRedis
     from redis.asyncio import ConnectionPool, Redis
     from redis.asyncio.client import PubSub
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
+    from redis.retry import Retry as BlockingRetry
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f'efface.live.redis needs {missing.name}. Install it: pip install "efface[redis]"',
@@ -85,6 +87,20 @@ class RedisBroker:
             raise RuntimeError("A RedisBroker serves one Live. Make another one.")
         self._hear = hear
         return self._tell
+
+    def announce(self, signal: Signal) -> None:
+        """Tell the others from a process without an event loop, over a connection of its own."""
+        message = self._seal.write(signal, self._origin)
+        try:
+            with BlockingRedis.from_url(
+                self._url,
+                socket_timeout=_SECONDS,
+                socket_connect_timeout=_SECONDS,
+                retry=BlockingRetry(NoBackoff(), 0),
+            ) as redis:
+                redis.publish(self._channel, message)
+        except (RedisError, OSError) as error:
+            self._lost(type(error).__name__)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

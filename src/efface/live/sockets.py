@@ -19,7 +19,6 @@ from efface.live.conversation import Conversation
 from efface.live.event import Handler, LiveEvent
 from efface.live.frames import LARGEST
 from efface.live.line import FAILED, TOO_MANY, Line, Socket, as_json
-from efface.page.paths import require_local_path
 from efface.page.quiet import reporter
 
 report = reporter("efface.live")
@@ -36,7 +35,6 @@ class Sockets(ABC):
     event, because each event confirms the session anew.
 
     Args:
-        redirect_path: Public page of this site where a signed-out page goes.
         largest_message: Characters of a message from a page. A longer one ends its socket.
         sockets_per_person: How many a person may hold open in this process.
         broker: Reaches the other workers: `efface.live.redis.RedisBroker`. Without one
@@ -49,12 +47,10 @@ class Sockets(ABC):
     def __init__(
         self,
         *,
-        redirect_path: str = "/",
         largest_message: int = LARGEST,
         sockets_per_person: int = 50,
         broker: Broker | None = None,
     ) -> None:
-        self._to = require_local_path("redirect_path", redirect_path)
         self._largest = largest_message
         self._most = sockets_per_person
         self._broker = broker or MemoryBroker()
@@ -116,7 +112,7 @@ class Sockets(ABC):
         """Sign out and close every open socket of a person, save perhaps that of one connection."""
         lines = [line for line in self._lines_of(subject) if line.socket.connection is not besides]
         signal = Signal("end", self._broker.topic(subject))
-        await self._patiently([self._tell_others(signal), *(line.end(self._to) for line in lines)])
+        await self._patiently([self._tell_others(signal), *(line.end() for line in lines)])
 
     async def recheck(self, subject: Hashable) -> None:
         """Sign out and close the sockets of a person whose session is gone.
@@ -139,7 +135,7 @@ class Sockets(ABC):
         try:
             subject = await self.who(socket.connection)
             if subject is None:
-                await line.end(self._to)
+                await line.end()
                 return
             if self.count(subject) >= self._most:
                 await line.close(TOO_MANY)
@@ -150,7 +146,7 @@ class Sockets(ABC):
             if await self.who(socket.connection) == subject:
                 await self._conversation(line, subject).hold()
             else:
-                await line.end(self._to)
+                await line.end()
         except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
             report("A live socket was closed after a failure", error)
             await line.close(FAILED)
@@ -165,7 +161,6 @@ class Sockets(ABC):
             event=self.event,
             handlers=self._handlers,
             largest_message=self._largest,
-            signed_out_to=self._to,
         )
 
     async def _hear(self, signal: Signal) -> None:
@@ -176,7 +171,7 @@ class Sockets(ABC):
             subjects = [s for s in (self._topics.get(signal.topic),) if s is not None]
         lines = [line for subject in subjects for line in self._lines_of(subject)]
         if signal.kind == "end":
-            await self._patiently(line.end(self._to) for line in lines)
+            await self._patiently(line.end() for line in lines)
         elif signal.kind == "push":
             text = as_json({"event": signal.event, "payload": signal.payload})
             await self._patiently(line.send_text(text) for line in lines)
@@ -198,7 +193,7 @@ class Sockets(ABC):
     async def _recheck(self, lines: Iterable[Line], subject: Hashable) -> None:
         for line in lines:
             if await self.who(line.socket.connection) != subject:
-                await self._patiently([line.end(self._to)])
+                await self._patiently([line.end()])
 
     async def _recheck_quietly(self, subject: Hashable) -> None:
         try:

@@ -166,6 +166,6 @@ def test_csrf_needs_starlette_alone():
 
     parts = (
         *("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.language", ".asgi.origin"),
-        *(".page", ".page.language", ".page.paths"),
+        *(".page", ".page.language", ".page.paths", ".page.refusal"),
     )
     assert loaded == [f"efface{part}" for part in parts]
