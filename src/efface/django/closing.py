@@ -183,22 +183,15 @@ def close_account(
     alias = _alias(user, using)
     here = _here(alias)
     key = key_of(here, user)
-    latest: list[Receipt] = []
     with transaction.atomic(using=alias):
         with joined(alias) as bind:
-            latest.append(
-                here.eraser.close_account(
-                    bind,
-                    key,
-                    actor=actor,
-                    plan=plan,
-                    veto=_asking(veto, here, alias),
-                    watch=watch,
-                )
+            receipt = here.eraser.close_account(
+                bind, key, actor=actor, plan=plan, veto=_asking(veto, here, alias), watch=watch
             )
+        latest = [receipt]
         _constraints_wait_again(alias)
         _forget(user)
-        if not latest[0].already_closed:
+        if not receipt.already_closed:
             for follow in _what_follows(here, key, latest, alias, settle=settle):
                 # Robust: the account is closed, and no part keeps the next from being done.
                 transaction.on_commit(follow, using=alias, robust=True)
