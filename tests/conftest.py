@@ -17,7 +17,9 @@ from tests.gardening.fixtures import (
     loop,
     new_database,
     open_garden,
+    place,
     postgresql_template,
+    pytest_generate_tests,
 )
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "loop",
     "new_database",
     "open_garden",
+    "place",
     "postgresql_template",
+    "pytest_generate_tests",
 ]
 
 # CI names here what it must not be without, as in EFFACE_TEST_REQUIRE=chromium.

@@ -53,6 +53,7 @@ from garden.models import FORMER_MEMBER, Base, Invoice, Order, Post, User
 from tests.browserless.browser import Browser as Page
 from tests.gardening import PASSWORD
 
+pytestmark = pytest.mark.fastapi("it looks into the parts of this garden, sentence by sentence")
 ADA = "ada@garden.example"
 CLOSE = "/users/settings/close"
 OPEN, SUBMIT, CANCEL = "[data-efface=open]", "[data-efface=submit]", "[data-efface=cancel]"

@@ -1,11 +1,6 @@
-"""The garden in real Chromium: windows that note what their pages send, ask for and complain of.
+"""The garden in real Chromium: windows that note what their pages send, ask for and complain of."""
 
-On SQLite alone: what differs between databases shows without a browser, and sooner.
-"""
-
-import shutil
 from contextlib import ExitStack
-from itertools import count
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -85,25 +80,6 @@ def browser_engine(chromium):
         engine = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield engine
         engine.close()
-
-
-@pytest.fixture
-def new_database(blank_database, tmp_path):
-    """A maker of SQLite databases: each call gives the URL of one with all tables and no rows."""
-    numbers = count()
-
-    def copy():
-        path = tmp_path / f"garden-{next(numbers)}.db"
-        shutil.copy(blank_database, path)
-        return f"sqlite:///{path}"
-
-    return copy
-
-
-@pytest.fixture
-def garden(open_garden, request):
-    """A garden without members; `parametrize` with `indirect` changes its settings."""
-    return open_garden(**getattr(request, "param", {}))
 
 
 @pytest.fixture

@@ -224,13 +224,15 @@ def test_to_log_out_once_more_succeeds(garden, ada, open_window):
 def test_what_blocks_stands_where_the_button_was(garden, ada, window):
     """pitfalls:B-1"""
     grace = garden.member(GRACE, name="Grace Hopper")
-    with garden.sessions.begin() as session:
-        session.add(herbs := PlotGroup(name="Herb spiral"))
-        session.flush()
-        for member, is_organizer in ((ada, True), (grace, False)):
-            session.add(
-                PlotGroupMember(group_id=herbs.id, user_id=member, is_organizer=is_organizer)
-            )
+    organizes = {ada: True, grace: False}
+    garden.add(
+        PlotGroup(
+            name="Herb spiral",
+            members=[
+                PlotGroupMember(user_id=key, is_organizer=organizes[key]) for key in organizes
+            ],
+        )
+    )
     window.sign_in()
     page = window.open_settings()
 

@@ -5,20 +5,13 @@ and on a desk, and must break no rule of WCAG 2.2 AA (axe), need no scrolling si
 nothing to press that is smaller than a fingertip.
 """
 
-import importlib
-import pkgutil
-from itertools import chain
 from urllib.parse import urlsplit
 
 import pytest
-from starlette.routing import Match
 
-import garden.routes
 from garden.accounts import tokens
-from garden.app import create_app
-from garden.community import ADA_EMAIL, ADA_ID, GRACE_EMAIL, plant
+from garden.community import ADA_EMAIL, ADA_ID, GRACE_EMAIL
 from garden.community import PASSWORD as EVERYBODYS
-from garden.settings import Settings
 
 CLOSE = "/users/settings/close"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -65,13 +58,13 @@ TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, textarea, 
 class Inspector:
     """Looks at the page that is open, in every way, and keeps what is wrong with it."""
 
-    def __init__(self, axe, page, app):
-        self.axe, self.page, self.app = axe, page, app
+    def __init__(self, axe, page, garden):
+        self.axe, self.page, self.garden = axe, page, garden
         self.found, self.visited = {}, set()
 
     def look(self, state, schemes=SCHEMES):
         """Look at the page, which is in this *state*."""
-        self.visited |= self._route()
+        self.visited |= self.garden.path_of(urlsplit(self.page.url).path)
         for name, width in WIDTHS.items():
             self.page.set_viewport_size({"width": width, "height": 800})
             for scheme in schemes:
@@ -98,25 +91,6 @@ class Inspector:
         if what:
             self.found.setdefault(where, []).extend(what)
 
-    def _route(self):
-        scope = {"type": "http", "method": "GET", "path": urlsplit(self.page.url).path}
-        return {
-            path_of(route) for route in routes(self.app) if route.matches(scope)[0] is Match.FULL
-        }
-
-
-def routes(app):
-    """What answers GET: from each module of the garden, and from Efface."""
-    names = [found.name for found in pkgutil.iter_modules(garden.routes.__path__)]
-    parts = [importlib.import_module(f"garden.routes.{name}").router for name in names]
-    everything = chain(app.routes, *(part.routes for part in parts))
-    return [route for route in everything if "GET" in (getattr(route, "methods", None) or ())]
-
-
-def path_of(route):
-    """Its path; some answer with a slash at the end too."""
-    return route.path.rstrip("/") or "/"
-
 
 @pytest.fixture
 def axe():
@@ -126,20 +100,16 @@ def axe():
 @pytest.fixture
 def tour(request, axe, garden, window):
     """The inspector of the tour that the test is named after."""
-    with garden.sessions.begin() as session:
-        plant(session, now=garden.clock())
-    inspector = Inspector(axe, window.page, garden.app)
+    garden.plant()
+    inspector = Inspector(axe, window.page, garden)
     yield inspector
     assert not inspector.found, "\n".join(inspector.problems())
     assert inspector.visited == TOURS[request.node.originalname.removeprefix("test_")]
 
 
-def test_the_tours_together_lead_everywhere():
-    app = create_app(Settings("sqlite://", "only to look at its paths", dev=True))
+def test_the_tours_together_lead_everywhere(garden):
+    paths = garden.paths()
 
-    paths = {path_of(route) for route in routes(app)}
-
-    app.state.engine.dispose()
     assert paths >= NO_PAGES
     assert paths - NO_PAGES == set().union(*TOURS.values())
 

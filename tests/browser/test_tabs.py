@@ -4,9 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Error, expect
-from sqlalchemy import text
 
-from garden.server import bind, serving
+from garden.models import Plot
 from tests.browser.conftest import LIVE, Window
 from tests.gardening import PASSWORD
 
@@ -18,8 +17,7 @@ PUSH = """plot => import("/users/settings/close/efface.js")
 
 @pytest.fixture
 def ada(garden):
-    with garden.sessions.begin() as session:
-        session.execute(text("INSERT INTO plots (label, crop) VALUES ('B7', 'peas'), ('C1', '')"))
+    garden.add(Plot(label="B7", crop="peas"), Plot(label="C1", crop=""))
     return garden.member(name="Ada Lovelace")
 
 
@@ -83,18 +81,17 @@ def test_a_tab_with_a_live_page_leaves_when_another_one_logs_out(garden, ada, wi
 
 def test_what_one_does_while_the_server_is_away_is_never_done_later(garden, ada, browser_engine):
     """tutorial:LV-02, tutorial:LV-10"""
-    bound = bind("127.0.0.1", 0)
-    port = bound.getsockname()[1]
-    context = browser_engine.new_context(base_url=f"http://127.0.0.1:{port}")
-    window = Window(context)
-    with serving(garden.app, bound):
+    with garden.served() as browsers:
+        address = browsers().address
+        context = browser_engine.new_context(base_url=address)
+        window = Window(context)
         window.sign_in()
         page = window.open_settings()
     page.evaluate(LIVE, arg=False)
     with pytest.raises(Error, match="not connected"):
         page.evaluate(PUSH, "B7")
 
-    with serving(garden.app, bind("127.0.0.1", port)):
+    with garden.served(urlsplit(address).port):
         page.evaluate(LIVE, arg=True)
         assert page.evaluate(PUSH, "C1")["status"] == "ok"
 

@@ -195,8 +195,7 @@ def test_trace_gives_nothing_back(ada):
 
 
 def test_a_failure_says_nothing_of_what_is_inside_and_is_protected_alike(site, ada):
-    with site.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE plots RENAME TO lost")
+    site.execute("ALTER TABLE plots RENAME TO lost")
 
     answer = ada.get("/")
 

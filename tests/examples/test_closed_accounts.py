@@ -1,7 +1,7 @@
 """Every door of the accounts, tried by somebody whose account is closed."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens, users
@@ -23,19 +23,18 @@ def test_no_getter_finds_a_closed_account(garden, ada):
     garden.close(ada)
     placeholder = garden.row(ada)["email"]
 
-    with garden.sessions() as session:
-        assert users.get_user(session, ada) is None
-        with pytest.raises(Exception, match="no such member"):
-            users.get_user_or_404(session, ada)
-        assert users.get_user_by_email(session, EMAIL) is None
-        assert users.get_user_by_email(session, placeholder) is None
-        assert [user.id for user in users.list_users(session)] == [grace]
-        assert session.scalar(select(func.count()).select_from(User)) == 1
-        with include_closed():
-            assert session.scalar(select(func.count()).select_from(User)) == 2
-            assert session.get(User, ada).deleted_at is not None
+    assert garden.ask("get_user", ada) is None
+    with pytest.raises(garden.NOT_FOUND):
+        garden.ask("get_user_or_404", ada)
+    assert garden.ask("get_user_or_404", grace) == grace
+    assert garden.ask("get_user_by_email", EMAIL) is None
+    assert garden.ask("get_user_by_email", placeholder) is None
+    assert garden.ask("list_users") == [grace]
+    assert garden.members() == [grace]
+    assert garden.members(closed=True) == [ada, grace]
 
 
+@pytest.mark.fastapi("only a session of SQLAlchemy holds objects for the next query")
 @pytest.mark.cases("XCL-01")
 def test_a_member_who_is_loaded_already_is_not_found_again_after_closing(garden, ada):
     with garden.sessions() as session:
@@ -159,22 +158,14 @@ def test_a_form_that_was_open_before_is_refused(garden, ada, path, fields):
 
 
 @pytest.mark.cases("XCL-06")
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda session, user: users._update(session, user, email="back@garden.example"),
-        lambda session, user: users._update(session, user, hashed_password="x"),
-    ],
-)
-def test_a_write_that_was_under_way_while_the_account_closed_finds_no_row(garden, ada, write):
+@pytest.mark.parametrize("values", [{"email": "back@garden.example"}, {"hashed_password": "x"}])
+def test_a_write_that_was_under_way_while_the_account_closed_finds_no_row(garden, ada, values):
     """tutorial:G22: the form was read, the account closed, and then the form is saved."""
-    with garden.sessions() as session:
-        user = users.get_user(session, ada)
-        garden.close(ada)
-        before = garden.row(ada)
+    garden.hold(ada)
+    garden.close(ada)
+    before = garden.row(ada)
 
-        changed = write(session, user)
-        session.commit()
+    changed = garden.change_held(ada, **values)
 
     assert not changed
     assert garden.row(ada) == before
@@ -184,14 +175,12 @@ def test_a_write_that_was_under_way_while_the_account_closed_finds_no_row(garden
 @pytest.mark.parametrize("context", ["session", "confirm", "reset_password", "change_email"])
 def test_no_token_is_made_for_an_account_that_closed_meanwhile(garden, ada, context):
     """A log-in hashes a password, which takes long enough for the account to close."""
-    with garden.sessions() as session:
-        user = users.get_user(session, ada)
-        garden.close(ada)
+    garden.hold(ada)
+    garden.close(ada)
 
-        secret = tokens.generate_token(session, user, context, EMAIL)
-        session.commit()
+    logged_in = garden.token_for_held(ada, context, EMAIL)
 
-        assert tokens.get_user_by_session_token(session, secret) is None
+    assert logged_in is None
     assert garden.count("users_tokens") == 0
 
 
@@ -202,14 +191,12 @@ def test_the_old_address_is_free_and_leads_to_nothing_old(garden, ada):
     newcomer = garden.member(EMAIL)
 
     assert newcomer != ada
-    with garden.sessions() as session:
-        assert users.get_user_by_email(session, EMAIL).id == newcomer
+    assert garden.ask("get_user_by_email", EMAIL) == newcomer
 
 
 @pytest.mark.cases("XCL-10")
 def test_what_they_wrote_stays_under_a_neutral_label(garden, ada):
-    with garden.sessions.begin() as session:
-        session.add(Post(author_id=ada, title="Beans", body="Up.", inserted_at=garden.clock()))
+    garden.add(Post(author_id=ada, title="Beans", body="Up.", inserted_at=garden.clock()))
     garden.close(ada)
     row, browser = garden.row(ada), garden.browser()
 
@@ -224,6 +211,7 @@ def test_what_they_wrote_stays_under_a_neutral_label(garden, ada):
     assert "1 member has left" in pages[2]
 
 
+@pytest.mark.fastapi("with SQLAlchemy a property can be asked of the database, with Django not")
 @pytest.mark.cases("XCL-10")
 def test_the_label_is_the_same_in_a_query(garden, ada):
     garden.member("nameless@garden.example")
@@ -276,8 +264,7 @@ def test_no_link_to_log_in_is_sent_to_who_has_left(open_garden):
 
 @pytest.mark.cases("XCL-06")
 def test_an_event_from_a_page_that_was_open_before_ends_the_page(garden, ada):
-    with garden.sessions.begin() as session:
-        session.add(Plot(label="A1", crop="beans"))
+    garden.add(Plot(label="A1", crop="beans"))
     with garden.served() as browsers:
         laptop = browsers()
         laptop.log_in(EMAIL)

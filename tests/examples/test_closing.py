@@ -7,7 +7,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from efface.errors import UnknownSubjectError
-from garden.accounts import users
 from garden.models import Order, Plot, Post
 from tests.gardening import PASSWORD
 
@@ -19,13 +18,12 @@ CONSENT = {"current_password": PASSWORD, "confirm": "yes"}
 @pytest.fixture
 def ada(garden):
     ada = garden.member(name="Ada Lovelace")
-    with garden.sessions.begin() as session:
-        signed = "Write to ada@garden.example. Ada Lovelace"
-        session.add(Post(author_id=ada, title="Hi", body=signed, inserted_at=garden.clock()))
-        session.add(Plot(label="A1", crop="beans", holder_id=ada))
-        session.add(
-            Order(user_id=ada, item="peas", packets=2, note="Ring.", ordered_at=garden.clock())
-        )
+    now, signed = garden.clock(), "Write to ada@garden.example. Ada Lovelace"
+    garden.add(
+        Post(author_id=ada, title="Hi", body=signed, inserted_at=now),
+        Plot(label="A1", crop="beans", holder_id=ada),
+        Order(user_id=ada, item="peas", packets=2, note="Ring.", ordered_at=now),
+    )
     return ada
 
 
@@ -41,8 +39,7 @@ def test_what_remains_of_a_member_is_a_row_that_names_nobody(garden, ada, browse
     garden.close(ada)
 
     row = garden.row(ada)
-    with garden.sessions() as session:
-        (left_at,) = users.list_closed(session)
+    (left_at,) = garden.ask("list_closed")
     assert left_at == garden.clock()
     assert left_at.tzinfo is UTC
     assert row["email"].endswith("@users.invalid")

@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-from garden.mail import Mailbox
 from garden.models import Invoice, Order
 from tests.gardening import PASSWORD
 
@@ -13,29 +12,20 @@ CLOSE = "/users/settings/close"
 CONSENT = {"current_password": PASSWORD, "confirm": "yes"}
 
 
-class Unreachable(Mailbox):
-    """A mail server that quotes the address it could not reach."""
-
-    def deliver(self, to, subject, text):
-        raise OSError(f"550 no route to {to}: {subject} {text}")
-
-
 @pytest.fixture
 def ada(garden):
     ada = garden.member(name="Ada Lovelace")
-    with garden.sessions.begin() as session:
-        order = Order(user_id=ada, item="peas", packets=2, note=None, ordered_at=garden.clock())
-        session.add(order)
-        session.flush()
-        session.add(
-            Invoice(
-                order_id=order.id,
-                billing_name="Ada Lovelace",
-                billing_email=EMAIL,
-                total_cents=480,
-                issued_at=garden.clock(),
-            )
+    now = garden.clock()
+    garden.add(order := Order(user_id=ada, item="peas", packets=2, note=None, ordered_at=now))
+    garden.add(
+        Invoice(
+            order_id=order.id,
+            billing_name="Ada Lovelace",
+            billing_email=EMAIL,
+            total_cents=480,
+            issued_at=now,
         )
+    )
     return ada
 
 
@@ -137,17 +127,19 @@ def test_a_closing_that_fails_sends_none(garden, ada, verb, table):
     assert garden.mailbox.all() == []
 
 
-def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(garden, ada, caplog):
-    garden.app.state.mailer = Unreachable(garden.clock)
-    with caplog.at_level(logging.DEBUG, "efface"):
-        by_form(garden)
-        garden.settled()
+def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(open_garden):
+    garden = open_garden(log_level=logging.DEBUG)
+    ada = garden.member(name="Ada Lovelace")
+    garden.lose_mail_server()
+
+    by_form(garden)
+    garden.settled()
 
     (closing,) = garden.rows("SELECT reference, settled_at FROM efface_closings")
     assert garden.row(ada)["deleted_at"] is not None
     assert closing["settled_at"] is not None
-    assert f"The farewell of {closing['reference']} could not be sent: OSError" in caplog.text
-    assert EMAIL not in caplog.text
+    assert f"The farewell of {closing['reference']} could not be sent: OSError" in garden.log
+    assert EMAIL not in garden.log
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from efface.errors import VetoedError
-from garden.groups import blockers, make_organizer
 from garden.leaving import WORDS
 from garden.models import PlotGroup, PlotGroupMember
 from tests.gardening import PASSWORD
@@ -27,22 +26,14 @@ def grace(garden):
 
 def group(garden, **organizes):
     """A group with members by key, and whether each organizes it."""
-    with garden.sessions.begin() as session:
-        found = PlotGroup(name="Herb spiral")
-        session.add(found)
-        session.flush()
-        for key, is_organizer in organizes.items():
-            session.add(
-                PlotGroupMember(group_id=found.id, user_id=int(key[1:]), is_organizer=is_organizer)
-            )
-        return found.id
-
-
-def leave(garden, user_id):
-    """Close an account as the page does, rules included."""
-    with garden.sessions.begin() as session:
-        eraser = session.info["eraser"]
-        return eraser.close_account(session, user_id, actor="a test", veto=blockers)
+    garden.add(found := PlotGroup(name="Herb spiral"))
+    garden.add(
+        *(
+            PlotGroupMember(group_id=found.id, user_id=int(key[1:]), is_organizer=is_organizer)
+            for key, is_organizer in organizes.items()
+        )
+    )
+    return found.id
 
 
 def test_the_last_organizer_is_led_to_the_group_and_leaves_after_naming_another(garden, ada, grace):
@@ -74,8 +65,8 @@ def members(garden):
 def test_who_is_alone_in_a_group_or_only_a_member_may_go(garden, ada, grace):
     group(garden, **{f"u{ada}": False, f"u{grace}": True})
 
-    leave(garden, ada)
-    leave(garden, grace)
+    garden.leave(ada)
+    garden.leave(grace)
 
     assert members(garden) == []
 
@@ -86,7 +77,7 @@ def test_two_organizers_at_once_do_not_both_go(garden, ada, grace):
 
     def go(user_id):
         try:
-            return leave(garden, user_id)
+            return garden.leave(user_id)
         except VetoedError:
             return None
 
@@ -101,15 +92,15 @@ def test_only_an_organizer_names_another_and_only_a_member(garden, ada, grace):
     stranger = garden.member("stranger@garden.example")
     herbs = group(garden, **{f"u{ada}": True, f"u{grace}": False})
 
-    with garden.sessions.begin() as session:
-        made = [
-            make_organizer(session, herbs, by=grace, member=grace),
-            make_organizer(session, herbs, by=stranger, member=grace),
-            make_organizer(session, herbs, by=ada, member=stranger),
-            make_organizer(session, herbs, by=ada, member=grace),
-        ]
+    def organizers_after(by, member):
+        garden.signed_in(by).submit(f"/groups/{herbs}/organizers", member=member)
+        return [row["user_id"] for row in members(garden) if row["is_organizer"]]
 
-    assert made == [False, False, False, True]
+    assert organizers_after(GRACE, grace) == [ada]
+    assert organizers_after("stranger@garden.example", grace) == [ada]
+    assert organizers_after("ada@garden.example", stranger) == [ada]
+    assert organizers_after("ada@garden.example", grace) == [ada, grace]
+    assert [row["user_id"] for row in members(garden)] == [ada, grace]
 
 
 def test_the_page_of_a_group_is_for_its_members(garden, ada, grace):
@@ -134,8 +125,7 @@ def told(browser, path, **fields):
 def test_without_a_password_a_sign_in_of_twenty_minutes_is_enough(garden, ada, minutes, status):
     browser = garden.signed_in()
     browser.open("/users/settings")
-    with garden.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE users SET hashed_password = NULL")
+    garden.execute("UPDATE users SET hashed_password = NULL")
     garden.clock.advance(minutes=minutes)
 
     answer = browser.submit(CLOSE, confirm="yes")

@@ -14,20 +14,9 @@ LINK = re.compile(r"/users/\S+/([\w-]{43})")
 
 
 @pytest.fixture
-def everything_logged(caplog):
-    """All that any logger says, down to the details."""
-    # Before the engine is made: it asks its logger once.
-    caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.INFO, "sqlalchemy.engine")
-    return caplog
-
-
-def told_by_the_site(caplog):
-    """Everything in the log besides what the test's own browser says of its requests."""
-    formatter = logging.Formatter()
-    clients = {"httpx", "httpcore", "websockets"}
-    records = [record for record in caplog.records if record.name.split(".")[0] not in clients]
-    return "\n".join(formatter.format(record) for record in records)
+def garden(open_garden):
+    """A garden that says all it can say, down to the details."""
+    return open_garden(log_level=logging.DEBUG)
 
 
 def secrets_of(garden, browsers):
@@ -66,11 +55,8 @@ def round_of(garden, browser, other):
 
 
 @pytest.mark.cases("REG-06")
-def test_a_whole_round_of_flows_leaves_no_address_token_or_password_in_the_log(
-    everything_logged, open_garden
-):
+def test_a_whole_round_of_flows_leaves_no_address_token_or_password_in_the_log(garden):
     """tutorial:G41"""
-    garden = open_garden()
     browser, other = garden.browser(), garden.browser()
 
     answer = round_of(garden, browser, other)
@@ -80,50 +66,39 @@ def test_a_whole_round_of_flows_leaves_no_address_token_or_password_in_the_log(
     assert garden.rows("SELECT 1 FROM users WHERE deleted_at IS NOT NULL")
     found = {secret for secret in secrets_of(garden, [browser, other]) if len(secret) > 5}
     assert len(found) >= 9
-    told = told_by_the_site(everything_logged)
-    assert told
+    told = garden.log
+    assert "UPDATE" in told
     assert {secret for secret in found if secret in told} == set()
 
 
-def test_a_failing_database_is_logged_without_what_was_being_written(
-    everything_logged, open_garden
-):
-    garden = open_garden()
+def test_a_failing_database_is_logged_without_what_was_being_written(garden):
     garden.member(name="Ada Lovelace")
     secrets = {EMAIL, NEW_EMAIL, "Lovelace", PASSWORD, NEW}
     fields = {"password": NEW, "password_confirmation": NEW, "current_password": PASSWORD}
-    errors = logging.getLogger("uvicorn.error")
     with garden.served() as browsers:
-        errors.addHandler(everything_logged.handler)
         laptop = browsers()
         laptop.log_in(EMAIL)
         laptop.open("/users/settings")
         garden.refuse("UPDATE", "users")
         answer = laptop.submit("/users/settings", action="update_password", **fields)
-    errors.removeHandler(everything_logged.handler)
 
-    told = told_by_the_site(everything_logged)
+    told = garden.log
     assert answer.status_code == 500
     assert "Traceback" in told
     assert {secret for secret in secrets if secret in told} == set()
 
 
-def test_the_servers_access_log_names_the_page_and_not_the_link(garden, caplog):
+def test_the_servers_access_log_names_the_page_and_not_the_link(garden):
     ada = garden.member()
     link = garden.token(ada, "reset_password")
-    access = logging.getLogger("uvicorn.access")
     with garden.served() as browsers:
-        access.addHandler(caplog.handler)
-        access.setLevel(logging.INFO)
         laptop = browsers()
         laptop.log_in(EMAIL)
         laptop.submit("/users/log_out", _method="delete")
         laptop.open(f"/users/reset_password/{link}")
-    access.removeHandler(caplog.handler)
-    told = [record.getMessage() for record in caplog.records if record.name == access.name]
 
-    assert any("/users/reset_password/·" in line for line in told)
-    assert not any(link in line for line in told)
+    assert "GET /users/reset_password/· HTTP" in garden.log
+    assert link not in garden.log
 
 
 GARBAGE = [

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from garden.accounts import tokens
-from garden.accounts.purge import purge
 from garden.accounts.sessions import REMEMBER_ME
 from tests.gardening import PASSWORD
 
@@ -270,7 +269,7 @@ def test_expired_tokens_are_purged_and_no_others(garden, ada):
     kept = {}
     for advance in ({"minutes": 2}, {"days": 1}, {"days": 6}, {"days": 7}):
         garden.clock.advance(**advance)
-        purge(garden.sessions)
+        garden.purge()
         kept[str(advance)] = [row["context"] for row in log_ins_and_links(garden)]
 
     assert list(kept.values()) == [

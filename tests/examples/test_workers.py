@@ -79,7 +79,7 @@ def is_alive(pid):
 def test_the_documented_command_runs_two_workers_and_stops_them(garden, redis_server, ada, grace):
     command = command_in(ROOT / "examples" / "garden" / "README.md")
     assert command == command_in(ROOT / "docs" / "how-to" / "workers.md")
-    surroundings = environment(garden.app.state.settings.database_url, redis_server.url)
+    surroundings = environment(garden.settings.database_url, redis_server.url)
     surroundings["UVICORN_PORT"] = "0"
     surroundings["PATH"] = f"{Path(sys.executable).parent}:{surroundings['PATH']}"
 
@@ -153,8 +153,7 @@ def test_log_out_ends_the_sockets_of_that_session_on_both_workers_and_no_others(
 @pytest.mark.tutorial("T31a")
 def test_a_plot_that_is_picked_on_one_worker_is_seen_taken_on_the_other(garden, two, ada, grace):
     here, there = two
-    with garden.sessions.begin() as session:
-        session.add(Plot(label="A1", crop="beans"))
+    garden.add(Plot(label="A1", crop="beans"))
     laptop, phone = signed_in(garden, here, ada), signed_in(garden, there, ada)
     other = signed_in(garden, there, grace)
 

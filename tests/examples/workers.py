@@ -1,7 +1,6 @@
 """Workers of the sample site as processes of their own, and many tabs at once."""
 
 import asyncio
-import base64
 import json
 import os
 import re
@@ -12,7 +11,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
-from itsdangerous import TimestampSigner
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -21,7 +19,7 @@ from tests.gardening import SECRET, Browser
 
 ROOT = Path(__file__).parents[2]
 RUNNING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
-COMMAND = [sys.executable, "-m", "uvicorn", "--factory", "garden.app:create_app", "--port", "0"]
+UVICORN = [sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log"]
 # No connection is kept, so that none is left to be closed.
 ONCE = httpx.Limits(max_keepalive_connections=0)
 LOGOUT = {"event": "logout", "payload": {"to": "/"}}
@@ -82,8 +80,8 @@ class Process:
 @contextmanager
 def workers(garden, redis_url, number=2):
     """Run workers over the database of a garden, each at an address of its own."""
-    surroundings = environment(garden.app.state.settings.database_url, redis_url)
-    command = [*COMMAND, "--no-access-log"]
+    surroundings = environment(garden.settings.database_url, redis_url)
+    command = [*UVICORN, *garden.PROGRAM]
     with ExitStack() as running:
         started = [running.enter_context(Process(command, surroundings)) for _ in range(number)]
         yield [one.address() for one in started]
@@ -92,10 +90,9 @@ def workers(garden, redis_url, number=2):
 def signed_in(garden, address, user_id):
     """A browser with a session of its own, as if somebody had logged in there before."""
     secret = garden.token(user_id, tokens.SESSION)
-    session = json.dumps({"user_token": secret, "user_id": user_id}).encode()
-    signed = TimestampSigner(SECRET).sign(base64.b64encode(session)).decode()
+    session = garden.session_cookie(user_token=secret, user_id=user_id)
     browser = Browser(address, limits=ONCE)
-    browser.cookies.set("session", signed, domain="127.0.0.1")
+    browser.cookies.set("session", session, domain="127.0.0.1")
     browser.open("/")
     return browser
 

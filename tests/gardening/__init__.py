@@ -10,6 +10,7 @@ def test_something(garden):
 """
 
 from tests.gardening.browser import PASSWORD, Browser, alike
-from tests.gardening.on_fastapi import SECRET, Clock, InProcess
+from tests.gardening.garden import SECRET, Clock
+from tests.gardening.on_fastapi import InProcess
 
 __all__ = ["PASSWORD", "SECRET", "Browser", "Clock", "InProcess", "alike"]

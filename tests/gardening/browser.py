@@ -40,14 +40,18 @@ class Browser(httpx.Client):
         """Send a form from the page that is open, or from a fresh start page."""
         if not self.token:
             self.open("/")
-        data = {"_csrf_token": self.token, **fields}
-        return self._arrive(self.request(method, path, data=data))
+        data, headers = {"_csrf_token": self.token, **fields}, {"Origin": self.address}
+        return self._arrive(self.request(method, path, data=data, headers=headers))
 
     def script(self, method, path, **options):
         """Send a request as a script of the page does, with the token in the header."""
         if not self.token:
             self.open("/")
-        headers = {"X-CSRF-Token": self.token, "Accept": "application/json"}
+        headers = {
+            "Accept": "application/json",
+            "Origin": self.address,
+            "X-CSRF-Token": self.token,
+        }
         return self.request(method, path, headers=headers, **options)
 
     def log_in(self, email, password=PASSWORD, **fields):

@@ -10,9 +10,27 @@ import pytest
 from garden.database import open_engine
 from garden.demo import upgrade
 from tests import databases
-from tests.gardening.on_fastapi import Garden
+from tests.gardening.on_fastapi import FastAPIGarden
 
-KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+# Where a garden grows: the framework, and the kind of its database.
+PLACES = [
+    pytest.param(("fastapi", "sqlite"), id="fastapi-sqlite"),
+    pytest.param(("fastapi", "postgresql"), id="fastapi-postgresql", marks=pytest.mark.slow),
+]
+GARDENS = {"fastapi": FastAPIGarden}
+
+
+def pytest_generate_tests(metafunc):
+    """Run each test with a garden in every place, but where the test is about some alone."""
+    if "place" not in metafunc.fixturenames:
+        return
+    places = PLACES
+    if metafunc.definition.get_closest_marker("fastapi"):
+        places = [place for place in places if place.values[0][0] == "fastapi"]
+    if metafunc.definition.get_closest_marker("browser"):
+        # What differs between databases shows without a browser, and sooner.
+        places = [place for place in places if place.values[0][1] == "sqlite"]
+    metafunc.parametrize("place", places, indirect=True)
 
 
 def migrate(url):
@@ -46,11 +64,17 @@ def postgresql_template(server_urls):
         yield blank
 
 
-@pytest.fixture(params=KINDS)
-def new_database(request, tmp_path):
+@pytest.fixture
+def place(request):
+    """The framework and the kind of the database."""
+    return request.param
+
+
+@pytest.fixture
+def new_database(place, request, tmp_path):
     """A maker of databases: each call gives the URL of one with all tables and no rows."""
     numbers = count()
-    if request.param == "sqlite":
+    if place[1] == "sqlite":
         blank = request.getfixturevalue("blank_database")
 
         def copy():
@@ -74,21 +98,20 @@ def new_database(request, tmp_path):
 
 
 @pytest.fixture
-def open_garden(new_database, loop):
+def open_garden(place, new_database, loop):
     """A maker of gardens, for tests that change a setting."""
     opened = []
 
     def open_garden(**changes):
-        opened.append(Garden(new_database(), loop, **changes))
+        opened.append(GARDENS[place[0]](new_database(), loop, **changes))
         return opened[-1]
 
     yield open_garden
     for garden in opened:
-        garden.settled()
-        garden.engine.dispose()
+        garden.dispose()
 
 
 @pytest.fixture
-def garden(open_garden):
-    """A garden without members, on a developer's machine."""
-    return open_garden()
+def garden(open_garden, request):
+    """A garden without members, on a developer's machine; a parameter changes its settings."""
+    return open_garden(**getattr(request, "param", {}))

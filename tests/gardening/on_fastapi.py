@@ -1,48 +1,38 @@
 """The garden on FastAPI, in this process."""
 
+import importlib
 import json
-import re
+import logging
+import pkgutil
 from base64 import b64encode
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import chain
 
 import httpx
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from argon2 import PasswordHasher
 from itsdangerous import TimestampSigner
-from sqlalchemy import func, select, text
+from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
+from starlette.routing import Match
 
-from garden.accounts import tokens, users
+import garden.routes
+from efface.sqlalchemy import include_closed
+from efface.store.tables import metadata as efface_tables
+from garden.accounts import purge, tokens, users
+from garden.accounts.forms import FormError
 from garden.accounts.passwords import Passwords
 from garden.app import create_app
+from garden.community import plant
+from garden.groups import blockers
 from garden.mail import Mailbox
-from garden.models import Base
+from garden.models import Base, User
 from garden.server import bind, serving
 from garden.settings import Settings
-from tests import databases
 from tests.gardening.browser import PASSWORD, Browser
-
-SECRET = "a secret for tests and nothing else"
-TABLES = tuple(table.name for table in Base.metadata.sorted_tables)
-
-
-def dangles(key):
-    """Return the condition of rows whose reference leads nowhere."""
-    target = key.column.table.alias()
-    there = select(target.c[key.column.name]).where(target.c[key.column.name] == key.parent)
-    return key.parent.is_not(None) & ~there.exists()
-
-
-class Clock:
-    """The time, which passes when a test says so."""
-
-    def __init__(self):
-        self.now = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, **by):
-        self.now += timedelta(**by)
+from tests.gardening.garden import SECRET, Clock, Garden, Unreachable, at_once, looking_together
+from tests.gardening.log import listening
 
 
 class CountingHasher(PasswordHasher):
@@ -73,23 +63,60 @@ class InProcess(httpx.BaseTransport):
         return httpx.Response(answer.status_code, headers=answer.headers, content=content)
 
 
-class Garden:
-    """The site with its database, mailbox and clock."""
+def plain(found):
+    """Return people as their keys, and everything else as it is."""
+    if isinstance(found, list):
+        return [plain(each) for each in found]
+    return found.id if isinstance(found, User) else found
 
-    def __init__(self, database_url, loop, **changes):
-        self.clock, self.hasher = Clock(), CountingHasher()
-        settings = Settings(database_url, SECRET, **{"dev": True, **changes})
-        self.mailbox = Mailbox(self.clock)
+
+class FastAPIGarden(Garden):
+    """The garden on FastAPI, and what it does itself."""
+
+    NOT_FOUND = NoResultFound
+    # What uvicorn is told to run.
+    PROGRAM = ("--factory", "garden.app:create_app")
+
+    def __init__(self, database_url, loop, *, log_level=logging.WARNING, **changes):
+        self.hasher, self.mailbox = CountingHasher(), Mailbox(clock := Clock())
+        self._log_level, self._opened, self._held = log_level, ExitStack(), {}
+        self._log = self._opened.enter_context(listening(log_level))
         self.app = create_app(
-            settings, mailer=self.mailbox, hasher=Passwords(self.hasher), clock=self.clock
+            Settings(database_url, SECRET, **{"dev": True, **changes}),
+            mailer=self.mailbox,
+            hasher=Passwords(self.hasher),
+            clock=clock,
         )
-        self.engine, self.sessions = self.app.state.engine, self.app.state.sessions
-        self.closing, self._loop = self.app.state.closing, loop
+        state, self._loop = self.app.state, loop
+        self.sessions, self.closing = state.sessions, state.closing
+        transport = InProcess(self.app, loop)
+        super().__init__(state.settings, state.engine, clock=clock, transport=transport)
 
-    def browser(self, address=None):
-        """Return a browser without cookies."""
-        usual = "http://garden.test" if self.app.state.settings.dev else "https://garden.test"
-        return Browser(address or usual, transport=InProcess(self.app, self._loop))
+    def dispose(self):
+        for session, _ in self._held.values():
+            session.close()
+        super().dispose()
+        self._opened.close()
+
+    @property
+    def log(self):
+        """What the site has said in its log, as text."""
+        return self._log.text
+
+    @contextmanager
+    def served(self, port=0):
+        """Serve it for real, and give a maker of browsers."""
+        bound = bind("127.0.0.1", port)
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        with serving(self.app, bound), ExitStack() as windows:
+            self._log.hear_server(self._log_level)
+            yield lambda: windows.enter_context(Browser(address))
+
+    def settled(self):
+        """Wait until what follows a closing is done."""
+        self._loop.call(self.closing.settled)
+
+    # ---------------------------------------------------------------- people
 
     def member(self, email="ada@garden.example", *, confirmed=True, **attributes):
         """Return the key of a new member."""
@@ -98,13 +125,6 @@ class Garden:
             user = users.register_user(session, email=email, **attributes)
             user.confirmed_at = self.clock() if confirmed else None
         return user.id
-
-    def signed_in(self, email="ada@garden.example", **fields):
-        """Return a browser in which a member is logged in."""
-        browser = self.browser()
-        answer = browser.log_in(email, **fields)
-        assert answer.status_code == 303, browser.notice
-        return browser
 
     def token(self, user_id, context, sent_to=None):
         """Return the secret of a new token."""
@@ -115,65 +135,119 @@ class Garden:
                 return tokens.generate_user_session_token(session, user)
             return tokens.generate_token(session, user, context, address)
 
-    def close(self, user_id):
-        """Close an account, past the web."""
-        with self.sessions.begin() as session:
-            return users.anonymize_user(session, user_id, actor="a test")
-
     def session_cookie(self, **session):
         """Return a session cookie as the site signs it."""
         data = b64encode(json.dumps(session).encode())
         return TimestampSigner(SECRET).sign(data).decode()
 
-    def link(self, email="ada@garden.example"):
-        """Return the path in the latest mail to an address."""
-        return re.search(r"http://[^/]+(/\S+)", self.mailbox.to(email)[-1].text)[1]
+    def close(self, user_id):
+        """Close an account, past the web."""
+        with self.sessions.begin() as session:
+            return users.anonymize_user(session, user_id, actor="a test")
 
-    def row(self, user_id):
-        """Return a member's row as the database has it."""
-        (row,) = self.rows("SELECT * FROM users WHERE id = :id", id=user_id)
-        return row
+    def leave(self, user_id):
+        """Close an account by the rules of the page."""
+        with self.sessions.begin() as session:
+            eraser = session.info["eraser"]
+            return eraser.close_account(session, user_id, actor="a test", veto=blockers)
 
-    def rows(self, query, **values):
-        """Return rows past everything that hides some."""
+    def plan(self, user_id):
+        """Return what closing an account would do."""
+        with self.sessions() as session:
+            return session.info["eraser"].plan(session, user_id)
+
+    def ask(self, question, /, *args, **fields):
+        """Call a function of the users context; people come back as their keys."""
+        with self.sessions.begin() as session:
+            return plain(getattr(users, question)(session, *args, **fields))
+
+    def members(self, *, closed=False):
+        """Return the keys that a query of the site finds, also of closed accounts where asked."""
+        with self.sessions() as session, include_closed() if closed else nullcontext():
+            return sorted(session.scalars(select(User.id)))
+
+    def register_at_once(self, email, number):
+        """Let so many register an address that all of them have found free; return the errors."""
+
+        def register():
+            try:
+                with self.sessions.begin() as session:
+                    users.register_user(session, email=email, password=PASSWORD)
+            except FormError as problem:
+                return problem.errors
+            return {}
+
+        with looking_together(users, "get_user_by_email", number):
+            return at_once(number, register)
+
+    def described(self, user_id):
+        """Return what the site's own object of a member holds, and how it shows itself."""
+        with self.sessions() as session:
+            user = users.get_user(session, user_id)
+            return str(vars(user)), repr(user)
+
+    # ---------------------------------------------------------------- writing what was read before
+
+    def hold(self, user_id):
+        """Read a member as a request does that is still under way."""
+        session = self.sessions()
+        self._held[user_id] = session, users.get_user(session, user_id)
+
+    def change_held(self, user_id, **values):
+        """Write into the account that was read; return whether anything was written."""
+        session, user = self._held[user_id]
+        changed = users._update(session, user, **values)
+        session.commit()
+        return changed
+
+    def token_for_held(self, user_id, context, sent_to):
+        """Make a token for the account that was read; return whose log-in its secret is."""
+        session, user = self._held[user_id]
+        secret = tokens.generate_token(session, user, context, sent_to)
+        session.commit()
+        return plain(tokens.get_user_by_session_token(session, secret))
+
+    # ---------------------------------------------------------------- the site as a whole
+
+    def plant(self):
+        """Let the community of the demo move in."""
+        with self.sessions.begin() as session:
+            plant(session, now=self.clock())
+
+    def purge(self):
+        """Delete the expired tokens."""
+        purge.purge(self.sessions)
+
+    def lose_mail_server(self):
+        """Let every mail fail from now on, with an error that quotes it."""
+        self.app.state.mailer = Unreachable(self.clock)
+
+    def problems(self):
+        """Return what is undecided or impossible."""
+        return self.app.state.sessions.kw["info"]["eraser"].check()
+
+    def unmigrated(self):
+        """Return what the models have and the migrations have not made, or the other way round."""
         with self.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(text(query), values).mappings()]
+            context = MigrationContext.configure(connection)
+            return compare_metadata(context, [Base.metadata, efface_tables])
 
-    def count(self, table):
-        """Return the number of rows in a table."""
-        return len(self.rows(f"SELECT 1 FROM {table}"))
+    def paths(self):
+        """Return the paths that can be opened, with names for what varies: `/groups/{group_id}`."""
+        return {path_of(route) for route in self._routes()}
 
-    def everything(self):
-        """Return every row of every table of the site."""
-        return {table: self.rows(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}
+    def path_of(self, path):
+        """Return the paths among those that a path is one of."""
+        scope = {"type": "http", "method": "GET", "path": path}
+        return {path_of(route) for route in self._routes() if route.matches(scope)[0] is Match.FULL}
 
-    def refuse(self, verb, table):
-        """Make the database refuse a verb on a table."""
-        databases.refuse(self.engine, table, verb)
+    def _routes(self):
+        names = [found.name for found in pkgutil.iter_modules(garden.routes.__path__)]
+        parts = [importlib.import_module(f"garden.routes.{name}").router for name in names]
+        everything = chain(self.app.routes, *(part.routes for part in parts))
+        return [each for each in everything if "GET" in (getattr(each, "methods", None) or ())]
 
-    def execute(self, statement, **values):
-        """Change something past the site, as an operator or a restored backup would."""
-        with self.engine.begin() as connection:
-            connection.execute(text(statement), values)
 
-    def broken_references(self):
-        """Return the columns with a reference to a row that is not there."""
-        with self.engine.connect() as connection:
-            return [
-                f"{key.parent.table}.{key.parent.name}"
-                for one in Base.metadata.sorted_tables
-                for key in one.foreign_keys
-                if connection.scalar(select(func.count()).where(dangles(key)))
-            ]
-
-    def settled(self):
-        """Wait until what follows a closing is done."""
-        self._loop.call(self.closing.settled)
-
-    @contextmanager
-    def served(self):
-        """Serve it for real, and give a maker of browsers."""
-        socket = bind("127.0.0.1", 0)
-        address = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        with serving(self.app, socket), ExitStack() as windows:
-            yield lambda: windows.enter_context(Browser(address))
+def path_of(route):
+    """Return the path of a route; some answer with a slash at the end too."""
+    return route.path.rstrip("/") or "/"
