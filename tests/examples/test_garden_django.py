@@ -145,7 +145,7 @@ def test_other_devices_are_signed_out_and_lose_their_cookies(garden):
 
     assert is_signed_out(phone)
     assert "remember" not in phone.cookie
-    assert "users.invalid" not in phone.open("/").text
+    assert "users.invalid" not in phone.open("/members").text
 
 
 @pytest.mark.cases("CLO-10")
