@@ -1,7 +1,13 @@
 """What a server runs: ``uvicorn garden_django.asgi:application``."""
 
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "garden_django.settings")
+
 from django.core.asgi import get_asgi_application
 
-import garden_django.settings  # noqa: F401  # names itself to Django
+django_application = get_asgi_application()
 
-application = get_asgi_application()
+from garden_django.live import live  # noqa: E402  # its models need Django to be set up
+
+application = live.beside(django_application)

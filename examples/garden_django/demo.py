@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from garden.server import USUAL_PORT, bind_as_asked, serving
-from garden.story import StoryError, invite, say
+from garden.story import Story, StoryError, invite, say
 
 
 def main() -> int:
@@ -40,7 +40,6 @@ def run(host: str, port: str | None) -> int:
     # The settings are known now.
     from garden_django.asgi import application  # noqa: PLC0415
     from garden_django.backstage import Backstage, prepare  # noqa: PLC0415
-    from garden_django.story import Story  # noqa: PLC0415
 
     prepare()
     try:

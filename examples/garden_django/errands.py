@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 
+T = TypeVar("T")
 logger = logging.getLogger("garden.errands")
 
 
@@ -31,10 +32,16 @@ class Errands:
             self._under_way -= under_way
 
 
-def _run(work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def apart(work: Callable[..., T], *arguments: Any) -> T:
+    """Return what *work* returns, which opens and closes connections of its own in this thread."""
     try:
-        work(*arguments)
-    except Exception as error:  # noqa: BLE001  (what a database says can quote rows)
-        logger.error("An errand failed: %s", type(error).__name__)  # noqa: TRY400  (as above)
+        return work(*arguments)
     finally:
         connections.close_all()
+
+
+def _run(work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        apart(work, *arguments)
+    except Exception as error:  # noqa: BLE001  (what a database says can quote rows)
+        logger.error("An errand failed: %s", type(error).__name__)  # noqa: TRY400  (as above)

@@ -1,9 +1,29 @@
-"""The live sockets of pages that are open."""
+"""The live socket of pages that are open: closings, plots, and the end of log-ins."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync, sync_to_async
+
+from efface.django.live import Live
+from efface.live.redis import RedisBroker
+from garden.plots import Picked, listen, tell
+from garden_django.errands import apart
+from garden_django.parts import parts
+from garden_django.plots import pick_plot
+
+site = parts.settings
+broker = RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None
+live = Live("/live", broker=broker)
 
 
-def recheck_soon(user_id: int) -> None:
-    pass
+async def pick(user_id: Any, label: str) -> Picked | None:
+    """Pick a plot for a page, in a thread: Django's ORM waits for the database."""
+    return await sync_to_async(apart, thread_sensitive=False)(pick_plot, user_id, label)
 
 
-def tell_soon(user_id: int, picked: object) -> None:
-    pass
+def tell_all(user_id: Any, picked: Picked) -> None:
+    """Tell the open pages, from a view, whose plot it is now."""
+    async_to_sync(tell)(live, user_id, picked)
+
+
+listen(live, pick)

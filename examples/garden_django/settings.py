@@ -1,6 +1,5 @@
 """The settings of the garden on Django, from the environment; README lists what it reads."""
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,8 +24,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.messages",
-    "efface.django",
+    # Before Efface, whose pages it dresses.
     "garden_django",
+    "efface.django",
 ]
 MIDDLEWARE = [
     "garden_django.middleware.security_headers",
@@ -75,6 +75,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_USE_SESSIONS = True
 CSRF_HEADER_NAME = "HTTP_X_CSRF_TOKEN"
+CSRF_FAILURE_VIEW = "efface.django.views.out_of_date"
 
 if _url.get_backend_name() == "sqlite":
     DATABASES = {
@@ -105,8 +106,13 @@ EFFACE = {
     "KEY": GARDEN.efface_key,
     "CLOCK": "garden_django.parts.now",
     "BLOCKERS": "garden_django.groups.blockers",
-    "REAUTHENTICATE": "garden_django.leaving.is_password",
     "WORDS": "garden.leaving.words",
+    "IDENTIFY": "garden_django.leaving.identify",
+    "REAUTHENTICATE": "garden_django.leaving.is_password",
+    "HAS_RECENT_LOG_IN": "garden_django.leaving.has_recent_log_in",
+    "FAREWELL": "garden_django.leaving.farewell",
+    "LIVE": "garden_django.live.live",
+    "LOG_OUT_PATH": "/users/log_out",
     "REDIRECT_URL": "/",
     "CLEAR_COOKIES": [REMEMBER_ME],
 }
@@ -124,4 +130,3 @@ LOGGING = {
         "uvicorn.access": {"filters": ["without_secrets"]},
     },
 }
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "garden_django.settings")

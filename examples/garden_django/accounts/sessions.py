@@ -69,8 +69,18 @@ def log_out(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def current_log_in(request: HttpRequest) -> LogIn | None:
-    """Return the log-in of a browser, as the database says at this moment."""
-    return tokens.find_log_in(_secret(request))
+    """Return the log-in of a browser, as the database says at this moment.
+
+    A socket has the cookie of its handshake for good. When the browser has been given another
+    token since, the socket is still one of its pages.
+    """
+    log_in = tokens.find_log_in(_secret(request))
+    scope = getattr(request, "scope", {})  # of a socket, the same for all its events
+    if log_in is not None:
+        scope["browser_id"] = log_in.browser_id
+    elif browser_id := scope.get("browser_id"):
+        return tokens.find_log_in_of(browser_id)
+    return log_in
 
 
 def log_ins(get_response: Answering) -> Answering:

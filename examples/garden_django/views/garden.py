@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET, require_POST
 from garden import notices
 from garden.board import POSTS_ON_A_PAGE, is_post
 from garden_django.accounts.users import list_users
-from garden_django.live import tell_soon
+from garden_django.live import tell_all
 from garden_django.models import Post
 from garden_django.parts import now
 from garden_django.plots import list_plots, pick_plot
@@ -52,5 +52,5 @@ def pick(request: HttpRequest) -> HttpResponse:
     picked = pick_plot(request.user.pk, plot)
     if picked is None:
         return redirect(request, "/#plots", error=notices.NOT_PICKED)
-    tell_soon(request.user.pk, picked)
+    tell_all(request.user.pk, picked)
     return redirect(request, "/#plots", info=notices.PICKED.format(plot))

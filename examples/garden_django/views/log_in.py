@@ -13,7 +13,7 @@ from garden.accounts.forms import LONGEST_EMAIL
 from garden.accounts.tries import account_of
 from garden_django.accounts import sessions, tokens, users
 from garden_django.accounts.delivery import deliver_log_in_instructions
-from garden_django.live import recheck_soon
+from garden_django.live import live
 from garden_django.parts import parts
 from garden_django.web import after_the_answer, fields, limit, link_to, redirect, render
 
@@ -88,7 +88,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     sessions.log_out(request, response)
     messages.info(request, notices.GOODBYE if is_goodbye else notices.SEE_YOU)
     if user.pk is not None:
-        recheck_soon(user.pk)
+        live.recheck_soon(user.pk)
     return response
 
 
@@ -100,5 +100,5 @@ def _welcome(request: HttpRequest, user: Any) -> HttpResponse:
         request, user, remember_me=remember_me == "true", info=notices.WELCOME_BACK
     )
     for user_id in {user.pk, visitor}:
-        recheck_soon(user_id)
+        live.recheck_soon(user_id)
     return answer

@@ -12,7 +12,7 @@ from garden_django.accounts.delivery import (
     deliver_notice,
     deliver_user_reset_password_instructions,
 )
-from garden_django.live import recheck_soon
+from garden_django.live import live
 from garden_django.web import (
     after_the_answer,
     fields,
@@ -54,6 +54,6 @@ def reset(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "reset_password", status=422, **page)
     if user is None:
         return redirect(request, "/", error=notices.BAD_RESET_LINK)
-    recheck_soon(user.pk)
+    live.recheck_soon(user.pk)
     after_the_answer(request, deliver_notice, user.email, letters.PASSWORD_CHANGED)
     return redirect(request, "/users/log_in", info=notices.PASSWORD_IS_RESET)

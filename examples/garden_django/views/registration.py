@@ -8,7 +8,7 @@ from garden.accounts.forms import FormError
 from garden.accounts.tries import account_of
 from garden_django.accounts import sessions, users
 from garden_django.accounts.delivery import deliver_user_confirmation_instructions
-from garden_django.live import recheck_soon
+from garden_django.live import live
 from garden_django.parts import parts
 from garden_django.views.log_in import send_link
 from garden_django.web import (
@@ -70,7 +70,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     user = request.user if request.user.is_authenticated else None
     confirmed = users.confirm_user(token, logged_in=user)
     if confirmed is not None:
-        recheck_soon(confirmed.pk)
+        live.recheck_soon(confirmed.pk)
         told = notices.CONFIRMED if confirmed.password else notices.CLEARED
         return redirect(request, "/", info=told)
     if user is not None and user.confirmed_at:

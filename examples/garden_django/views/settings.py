@@ -11,7 +11,7 @@ from garden_django.accounts.delivery import (
     deliver_notice,
     deliver_user_update_email_instructions,
 )
-from garden_django.live import recheck_soon
+from garden_django.live import live
 from garden_django.web import (
     RefusedError,
     after_the_answer,
@@ -86,6 +86,6 @@ def _log_in_again(request: HttpRequest) -> HttpResponse:
         to="/users/settings",
         info=notices.PASSWORD_IS_CHANGED,
     )
-    recheck_soon(user.pk)
+    live.recheck_soon(user.pk)
     after_the_answer(request, deliver_notice, user.email, letters.PASSWORD_CHANGED)
     return response
