@@ -101,7 +101,7 @@ class _Hiding:
         # making keys is most of what hiding costs.
         statement: Any = state.statement
         if primary is not None:
-            statement = statement.options(primary.option)
+            statement = self.statements.with_option(statement, primary)
             treatment = self.statements.treatment(statement)
         others = [each.option for each in treatment.people if each is not primary]
         if treatment is not UNCONCERNED:

@@ -11,10 +11,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, and_, exists, inspect, select
-from sqlalchemy.orm import Mapper, registry, with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption, Mapper, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import ReturnsRows
+
+
+class _OnlyOpen(LoaderCriteriaOption):
+    """The option of `with_loader_criteria`, with a key that costs nothing to make and compare.
+
+    SQLAlchemy would go through the whole condition for each statement. There is one option for
+    each class, its condition has no parameters, and so it can stand for itself.
+    """
+
+    __slots__ = ()
+    inherit_cache = True
+
+    def _gen_cache_key(self, _anon_map: Any, _bindparams: Any) -> tuple[Any, ...]:
+        return (_OnlyOpen, self, self.entity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +60,7 @@ class People:
             is_open = column.is_(None)
         else:
             is_open = getattr(mapper.class_, attribute).is_(None)
-        option = with_loader_criteria(
-            top.class_, is_open, include_aliases=True, propagate_to_loaders=False
-        )
+        option = _OnlyOpen(top.class_, is_open, include_aliases=True, propagate_to_loaders=False)
         return cls(mapper, top, tombstone, attribute, option)
 
     def includes(self, mapper: Mapper[Any]) -> bool:

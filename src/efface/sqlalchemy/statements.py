@@ -82,6 +82,12 @@ class Statements:
             return found
         return self._by_mapper.get(mapper)
 
+    def with_option(self, statement: Any, people: People) -> Any:
+        """Return *statement* with the option of *people*, as ``options()`` would, unchecked."""
+        statement = statement._generate()  # noqa: SLF001  # checking costs as much as a key
+        statement._with_options += (people.option,)  # noqa: SLF001  # as above
+        return statement
+
     def without_options(self, statement: Any) -> Any:
         """Return a relationship's *statement* without what it inherited from its parent's."""
         given = statement._with_options  # noqa: SLF001  # no public way to remove an option
