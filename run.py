@@ -31,10 +31,10 @@ EXTRAS = {
     "demo-django": HOSTS | {"demo", "django"},
     "demo-lobsters": {"postgresql"},
     "test": HOSTS | {"demo", "dev"},
-    "test-all": HOSTS | {"demo", "dev", "ecosystem"},
+    "test-all": HOSTS | {"demo", "dev", "ecosystem", "bench"},
     "test-lowest": HOSTS | {"demo", "dev"},
     "lint": HOSTS | {"dev"},
-    "bench": HOSTS | {"demo", "postgresql"},
+    "bench": HOSTS | {"demo", "bench"},
 }
 PYTEST = ("-m", "pytest", "-n", "2")
 # Import-linter has a script, whose first line breaks in a path with spaces, and no `-m`.

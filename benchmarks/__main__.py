@@ -2,8 +2,9 @@
 
 import argparse
 
-from benchmarks import closing, core, django_host, hiding, lobsters, log_in, site, sockets, start
+from benchmarks import closing, core, hiding, lobsters, log_in, site, sockets, start
 from benchmarks.measure import keep, show
+from benchmarks.peers import beside
 
 # The fresh clone comes last, because it loads the machine most.
 MEASURES = {
@@ -13,7 +14,7 @@ MEASURES = {
     "batch": core.many_people,
     "check": core.big_policy,
     "hiding": hiding.beside_hand_written,
-    "django": django_host.against_hand_written,
+    "peers": beside.others,
     "nobody": hiding.beside_no_listener,
     "log-in": log_in.with_and_without,
     "lobsters": lobsters.against_hand_written,
@@ -36,6 +37,7 @@ def main() -> int:
         measures += MEASURES[name]()
     show(measures)
     keep(measures, whole=not named)
+    beside.write_table()
     return 0 if all(each.holds for each in measures) else 1
 
 

@@ -88,7 +88,9 @@ def taken(sides: Sequence[Side]) -> list[float]:
     return [median(each) for each in times]
 
 
-def shown(line: str, ours: float, theirs: float, allowed: float, unit: str = "µs") -> Measure:
+def shown(
+    line: str, ours: float, theirs: float, allowed: float | None, unit: str = "µs"
+) -> Measure:
     """Return the ratio, with the microseconds behind it."""
     return Measure(line, ours / theirs, allowed, f"{ours * 1e6:.0f} to {theirs * 1e6:.0f} {unit}")
 

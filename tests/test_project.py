@@ -29,7 +29,7 @@ TEXTS = {".css", ".html", ".ini", ".js", ".mako", ".md", ".py", ".toml", ".txt",
 WRITTEN = [path for path in TRACKED if path.suffix in TEXTS]
 
 # The extras for whoever uses Efface; the others are for the demo and for those who write it.
-PROMISED = EXTRAS.keys() - {"demo", "dev", "ecosystem"}
+PROMISED = EXTRAS.keys() - {"bench", "demo", "dev", "ecosystem"}
 
 HOSTS = {PACKAGE / name for name in ("alembic.py", "alembic", "asgi", "cli", "django")}
 

@@ -1,0 +1,1 @@
+"""A Django application that sees the people through django-safedelete."""
