@@ -1,4 +1,4 @@
-"""Run the project: demo, demo-django, demo-lobsters, test, test-all, test-lowest, lint, bench.
+"""Run the project: demos, tests, lint, benchmarks; `--help` lists the commands.
 
 Standard library only. Each command sets up what it needs in .venv, at the versions of
 constraints.txt, and then runs; the second time it only runs. This file starts on any
@@ -15,15 +15,23 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
-# The lowest versions that pyproject.toml promises live in a folder of their own.
-LOWEST = sys.argv[1:2] == ["test-lowest"]
-VENV = os.path.join(ROOT, ".venv-lowest" if LOWEST else ".venv")
-CONSTRAINTS = os.path.join(ROOT, "constraints-lowest.txt" if LOWEST else "constraints.txt")
+COMMAND = "".join(sys.argv[1:2])
+PYTHONS = {"test-3.11": (3, 11), "test-3.12": (3, 12), "test-3.13": (3, 13)}
+WANTED = PYTHONS.get(COMMAND)
+# The lowest versions that pyproject.toml promises live in a folder of their own: .venv-lowest.
+# So does each Python that is tested by its name.
+SUFFIX = COMMAND[len("test") :] if COMMAND in ("test-lowest", *PYTHONS) else ""
+VENV = os.path.join(ROOT, ".venv" + SUFFIX)
+CONSTRAINTS = os.path.join(
+    ROOT, "constraints{}.txt".format("-lowest" if SUFFIX == "-lowest" else "")
+)
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "efface-stamp.json")
 OLDEST = (3, 11)
 # The versions that constraints.txt was tried with come first.
 NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
+# CI names here what it must not be without, as in EFFACE_TEST_REQUIRE=python3.12.
+REQUIRED = os.environ.get("EFFACE_TEST_REQUIRE", "").replace(",", " ").split()
 
 HOSTS = {"alembic", "asgi", "cli"}
 EXTRAS = {
@@ -36,16 +44,27 @@ EXTRAS = {
     "lint": HOSTS | {"dev"},
     "bench": HOSTS | {"demo", "bench"},
 }
+EXTRAS.update(dict.fromkeys(PYTHONS, EXTRAS["test"] | {"ecosystem"}))
 PYTEST = ("-m", "pytest", "-n", "2")
+QUICK = (*PYTEST, "-m", "not browser and not slow")
+# The newest Python meets every quick test. The others meet what is another one there: Django, of
+# which constraints.txt has the newest for each, and the closing itself.
+DJANGO_AND_CLOSING = [
+    (*PYTEST, "-m", "not browser", "tests/hosts/django"),
+    (*QUICK, "tests/execute"),
+]
 # Import-linter has a script, whose first line breaks in a path with spaces, and no `-m`.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 RUNS = {
     "demo": [("-m", "garden.demo")],
     "demo-django": [("-m", "garden_django.demo")],
     "demo-lobsters": [("-m", "benchmarks.demo_lobsters")],
-    "test": [(*PYTEST, "-m", "not browser and not slow")],
+    "test": [QUICK],
     "test-all": [PYTEST],
-    "test-lowest": [(*PYTEST, "-m", "not browser and not slow")],
+    "test-lowest": [QUICK],
+    "test-3.11": DJANGO_AND_CLOSING,
+    "test-3.12": DJANGO_AND_CLOSING,
+    "test-3.13": [QUICK, (*PYTEST, "-m", "slow and not browser", "tests/hosts/django")],
     "lint": [
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
@@ -68,11 +87,13 @@ class SetupError(Exception):
 def main():
     """Set up what the command needs, then run it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="run.py")
-    parser.add_argument("command", choices=sorted(RUNS))
+    parser.add_argument("command", choices=sorted([*RUNS, "test-pythons"]))
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="passed on, as in: test -k hide"
     )
     asked = parser.parse_args()
+    if asked.command == "test-pythons":
+        sys.exit(test_pythons(asked.arguments))
     try:
         set_up(EXTRAS[asked.command])
     except SetupError as error:
@@ -95,11 +116,28 @@ def run(steps, arguments):
     for step in steps:
         name = "import-linter" if LINT_IMPORTS in step else " ".join(step[1:])
         say("--- " + name)
-        if subprocess.call([VENV_PYTHON, *step], cwd=ROOT, env=env):
+        if subprocess.call([VENV_PYTHON, *step, *arguments], cwd=ROOT, env=env):
             failed.append(name)
     if failed:
         say("\nNot clean: " + ", ".join(failed))
     return 1 if failed else 0
+
+
+def test_pythons(arguments):
+    """Run the tests of every Python but the one in use, and say at the end which was not here."""
+    status, notes = 0, []
+    for command, version in sorted(PYTHONS.items()):
+        name = "python{}.{}".format(*version)
+        if version == version_of(VENV_PYTHON):
+            notes.append("{} is the one in use; make test-all runs on it.".format(name))
+        elif find_pythons(version):
+            say("--- make " + command)
+            status |= subprocess.call([sys.executable, __file__, command, *arguments])
+        else:
+            notes.append("Not tested: {} is neither on PATH nor with pyenv.".format(name))
+            status |= name in REQUIRED
+    say("\n".join(notes))
+    return status
 
 
 def environment():
@@ -124,7 +162,7 @@ def set_up(extras):
     key = key_of(version_of(VENV_PYTHON))
     if extras <= stamped(key):
         return
-    if not has(VENV_PYTHON, "pip") or version_of(VENV_PYTHON) < OLDEST:
+    if not has(VENV_PYTHON, "pip") or not fits(version_of(VENV_PYTHON), WANTED):
         make_venv()
         key = key_of(version_of(VENV_PYTHON))
     extras = extras | stamped(key)
@@ -160,8 +198,10 @@ def stamped(key):
 
 def install(extras):
     """Install the project, editable, with *extras*."""
-    # The build backend comes first and pinned: pip would fetch any other one, unpinned, each time.
-    pip("the build backend", "hatchling")
+    # Build backends come first and pinned: pip would fetch any other one, unpinned, each time.
+    # Of the packages of the ecosystem, one comes as source alone.
+    foreign = ("setuptools", "setuptools_scm") if "ecosystem" in extras else ()
+    pip("the build backend", "hatchling", *foreign)
     target = "{}[{}]".format(ROOT, ",".join(sorted(extras)))
     pip("Efface with " + ", ".join(sorted(extras)), "--no-build-isolation", "--editable", target)
 
@@ -211,7 +251,9 @@ def show_progress(lines):
 
 def make_venv():
     """Make .venv with the first Python that is new enough, whichever tool can."""
-    pythons = find_pythons()
+    pythons = find_pythons(WANTED)
+    if not pythons and WANTED:
+        raise SetupError("python{}.{} is neither on PATH nor with pyenv.".format(*WANTED))
     if not pythons:
         raise SetupError(
             "Efface needs Python 3.11 or newer, and none of {} on PATH is. "
@@ -221,7 +263,7 @@ def make_venv():
         )
     for python, version in pythons:
         for command in ways_to_make_venv(python):
-            say("Making .venv with Python {}.{} ...".format(*version))
+            say("Making {} with Python {}.{} ...".format(os.path.basename(VENV), *version))
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             shutil.rmtree(VENV, ignore_errors=True)
             made = subprocess.call(command, cwd=ROOT, **quiet) == 0
@@ -236,16 +278,30 @@ def make_venv():
     )
 
 
-def find_pythons():
-    """Return the commands that run a Python new enough, with its version, best first."""
+def find_pythons(wanted=None):
+    """Return the commands that run a Python new enough, or *wanted*, with versions, best first."""
+    names = ["python{}.{}".format(*wanted)] if wanted else [name for name in NAMES if "." in name]
+    paths = [shutil.which(name or "") for name in (sys.executable, *NAMES)]
+    paths += [path for name in names for path in with_pyenv(name)]
     found = {}
-    for name in (sys.executable, *NAMES):
-        path = shutil.which(name or "")
-        version = version_of(path) if path else None
-        if version and version >= OLDEST:
+    for path in filter(None, paths):
+        version = version_of(path)
+        if fits(version, wanted):
             found.setdefault(path, version)
     # A Python that has venv and pip at hand goes before one that needs a tool for it.
     return sorted(found.items(), key=lambda item: not has(item[0], "ensurepip", "venv"))
+
+
+def with_pyenv(name):
+    """Return the paths of the Pythons called *name* that pyenv keeps, if there is a pyenv."""
+    versions = (output(["pyenv", "whence", name]) or "").split()
+    prefixes = [output(["pyenv", "prefix", version]) for version in reversed(versions)]
+    return [os.path.join(prefix.strip(), "bin", name) for prefix in prefixes if prefix]
+
+
+def fits(version, wanted=None):
+    """Tell whether a version of Python, or None, is *wanted*, or else new enough."""
+    return bool(version) and (version == wanted if wanted else version >= OLDEST)
 
 
 def ways_to_make_venv(python):
@@ -275,11 +331,15 @@ def version_of(python):
 
 def answers(python, code):
     """Return what *code* prints, or None: a shim can be on PATH for a Python that is not there."""
+    return output([python, "-I", "-c", code])
+
+
+def output(command):
+    """Return what *command* prints, or None when it fails or is not there."""
     try:
-        output = subprocess.check_output([python, "-I", "-c", code], stderr=subprocess.DEVNULL)
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL).decode()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return output.decode()
 
 
 def say(line):

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import run
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "efface"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -238,9 +240,18 @@ def test_the_commands_start_on_a_python_too_old_for_efface():
 
 def constraints(name="constraints.txt"):
     lines = (ROOT / name).read_text().splitlines()
-    pins = [line.partition("==") for line in lines if not line.startswith("#")]
-    assert all(name and version for name, _, version in pins)
-    return {canonicalize_name(name): version for name, _, version in pins}
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(pin.name): version_of(pin) for pin in pins if applies(pin)}
+
+
+def version_of(pin):
+    ((operator, version),) = [(part.operator, part.version) for part in pin.specifier]
+    assert operator == "=="
+    return version
+
+
+def applies(pin, python=f"{sys.version_info[0]}.{sys.version_info[1]}"):
+    return pin.marker is None or pin.marker.evaluate({"python_version": python})
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "constraints-lowest.txt"])
@@ -250,7 +261,25 @@ def test_constraints_are_exact_versions_by_name(name):
     pins = [line for line in lines if not line.startswith("#")]
 
     assert pins == sorted(pins, key=str.lower)
-    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+    marker = r'; python_version (<|==|>=) "3[.]\d+"'
+    assert [pin for pin in pins if not re.fullmatch(rf"[\w.-]+==[\w.]+({marker})?", pin)] == []
+
+
+def test_each_python_that_is_promised_is_tested_with_a_django_that_is_promised():
+    """A command for each, in a folder of its own: `make test-3.12`."""
+    classifiers = [line.split(" :: ") for line in PROJECT["classifiers"]]
+    pythons = [words[-1] for words in classifiers if words[-1].startswith("3.")]
+    djangos = [words[-1] for words in classifiers if words[:2] == ["Framework", "Django"]]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line.startswith("Django==")]
+
+    tested = {
+        python: [version_of(pin) for pin in pins if applies(pin, python)] for python in pythons
+    }
+
+    assert list(run.PYTHONS) == [f"test-{python}" for python in pythons]
+    assert [len(found) for found in tested.values()] == [1] * len(pythons)
+    assert [found[0].rpartition(".")[0] for found in tested.values()] == djangos
 
 
 def needed(requirement, seen):

@@ -65,6 +65,54 @@ def test_where_nothing_can_make_the_folder_there_is_no_way(only_path):
     assert run.ways_to_make_venv(bare) == []
 
 
+@pytest.fixture
+def pyenv(only_path):
+    """A pyenv that keeps Python 1.2.10, which says that it is this one, and nothing else."""
+    prefix = only_path.parent / "1.2.10"
+    (prefix / "bin").mkdir(parents=True)
+    version = "{}.{}".format(*sys.version_info)
+    python = executable(prefix / "bin" / f"python{version}", f'exec {sys.executable} "$@"')
+    executable(
+        only_path / "pyenv",
+        f'case "$*" in "whence python{version}") echo 1.2.10;; "prefix 1.2.10") echo {prefix};; '
+        "*) exit 1;; esac",
+    )
+    return python
+
+
+def test_a_python_that_pyenv_keeps_is_found_though_its_shim_does_not_run(only_path, pyenv):
+    shim = executable(only_path / Path(pyenv).name, "exit 127")
+
+    found = dict(run.find_pythons(sys.version_info[:2]))
+
+    assert pyenv in found
+    assert shim not in found
+
+
+def test_where_one_version_is_asked_for_no_other_one_will_do(pyenv):
+    assert run.find_pythons((3, 99)) == []
+    assert pyenv in dict(run.find_pythons())
+
+
+@pytest.mark.parametrize(("required", "status"), [([], 0), (["python3.99"], 1)])
+def test_a_python_that_is_not_here_is_a_sentence_or_a_failure_where_it_is_required(
+    only_path, monkeypatch, capsys, required, status
+):
+    monkeypatch.setattr(run, "PYTHONS", {"test-3.99": (3, 99)})
+    monkeypatch.setattr(run, "REQUIRED", required)
+
+    assert run.test_pythons([]) == status
+    assert capsys.readouterr().out == "Not tested: python3.99 is neither on PATH nor with pyenv.\n"
+
+
+def test_the_python_in_use_is_left_to_the_tests_that_run_on_it(monkeypatch, capsys):
+    version = run.version_of(run.VENV_PYTHON)
+    monkeypatch.setattr(run, "PYTHONS", {"test-here": version})
+
+    assert run.test_pythons([]) == 0
+    assert "is the one in use" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("stamped", "asked", "installs"),
     [

@@ -20,7 +20,7 @@ from django.db.models.sql.where import AND, WhereNode
 
 from efface.django.asking import ask, asking, is_asked_for
 from efface.django.held import cover
-from efface.django.people import People, people
+from efface.django.people import People, Quote, people
 from efface.django.relations import show_forward
 from efface.errors import UnfilteredStatementError
 
@@ -71,7 +71,7 @@ class _IsOpen:
 
     def as_sql(self, compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
         condition = self._people.conditions[self._table]
-        return condition.sql(self._alias, compiler.quote_name_unless_alias), []
+        return condition.sql(self._alias, _quoting(compiler)), []
 
     def relabeled_clone(self, change_map: dict[str, str]) -> _IsOpen:
         alias = change_map.get(self._alias, self._alias)
@@ -109,7 +109,7 @@ class _Hiding:
             def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
                 sql, parameters = super().as_sql(compiler, connection)
                 condition = people_of.conditions[self.table_name]
-                here = condition.sql(self.table_alias, compiler.quote_name_unless_alias)
+                here = condition.sql(self.table_alias, _quoting(compiler))
                 return f"{sql.removesuffix(')')} AND {here})", parameters
 
             @property
@@ -191,6 +191,12 @@ class _Hiding:
                 "bulk_create(update_conflicts=True) may find one of them by its key, "
                 "and write into it",
             )
+
+
+def _quoting(compiler: Any) -> Quote:
+    """Return how *compiler* quotes names; before Django 6.1 it leaves its own aliases bare."""
+    quote: Quote | None = getattr(compiler, "quote_name", None)
+    return quote or compiler.quote_name_unless_alias
 
 
 def _parts(where: Any) -> list[Any]:
