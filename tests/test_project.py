@@ -6,16 +6,15 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import run
+from tests.installed import brought_along, built, required_by
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "efface"
@@ -282,36 +281,14 @@ def test_each_python_that_is_promised_is_tested_with_a_django_that_is_promised()
     assert [found[0].rpartition(".")[0] for found in tested.values()] == djangos
 
 
-def needed(requirement, seen):
-    """Add the name of everything *requirement* brings along here, itself included."""
-    name = canonicalize_name(requirement.name)
-    wanted = {(name, extra) for extra in ("", *requirement.extras)} - seen
-    if not wanted:
-        return
-    seen |= wanted
-    lines = PROJECT["dependencies"] if name == "efface" else requires(name)
-    if name == "efface":
-        lines = [*lines, *(line for extra in requirement.extras for line in EXTRAS[extra])]
-    for line in lines:
-        inner = Requirement(line)
-        extras = ("", *requirement.extras)
-        if not inner.marker or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
-            needed(inner, seen)
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("wheel"))
 
 
-def requires(name):
-    try:
-        return metadata.requires(name) or []
-    except metadata.PackageNotFoundError:  # an extra this environment was not asked for
-        return []
-
-
-def test_constraints_name_everything_that_is_installed():
+def test_constraints_name_everything_that_is_installed(wheel):
     """What is not named here can change between two runs of the same commit."""
-    seen = set()
-    needed(Requirement(f"efface[{','.join(EXTRAS)}]"), seen)
-
-    names = {name for name, _ in seen} - {"efface"}
+    names = brought_along(Requirement(f"efface[{','.join(EXTRAS)}]"), required_by(wheel))
 
     assert names >= {"sqlalchemy", "greenlet", "markupsafe"}
     assert names - constraints().keys() == set()
@@ -330,13 +307,18 @@ def test_what_is_promised_as_the_lowest_version_is_what_is_tested():
     assert {name: Version(pins[name]) for name in promised} == promised
 
 
-def test_the_wheel_holds_every_file_of_the_package(tmp_path):
+def test_django_brings_along_no_other_web_framework(wheel):
+    names = brought_along(Requirement("efface[django]"), required_by(wheel))
+
+    assert names >= {"django", "sqlalchemy", "sqlparse"}
+    assert names & {"alembic", "fastapi", "itsdangerous", "jinja2", "starlette"} == set()
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
     """Templates, the page's script and py.typed are no modules, and easily left behind."""
     files = {
         path.relative_to(PACKAGE.parent).as_posix() for path in TRACKED if PACKAGE in path.parents
     }
-
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
 
     assert "efface/py.typed" in files
     assert files - set(zipfile.ZipFile(wheel).namelist()) == set()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.installed import built, python_with
+
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```python\n(?:# (\S+\.py)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 START = """
@@ -18,6 +20,18 @@ django.setup()
 call_command("check")
 call_command("makemigrations", verbosity=0)
 call_command("migrate", verbosity=0)
+"""
+
+WITHOUT = """
+from importlib.util import find_spec
+
+assert find_spec("django")
+assert not any(map(find_spec, ("alembic", "jinja2", "itsdangerous", "redis", "starlette")))
+"""
+WHERE = """
+import efface
+
+print(efface.__file__)
 """
 
 
@@ -95,22 +109,41 @@ def test_the_lines_of_readme_close_an_account_and_sign_it_out(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
-def test_the_project_of_the_page_closes_an_account(tmp_path):
+@pytest.fixture(scope="module")
+def page():
+    """The files of the project on the page, and the code that runs in it."""
     code, files = START, {}
     for name, block in BLOCK.findall((ROOT / "docs" / "how-to" / "django.md").read_text()):
         if name:
             files[name] = block
         else:
             code += block
+    return files, code
 
-    done = run(tmp_path, files, code)
+
+@pytest.mark.slow
+def test_the_project_of_the_page_closes_an_account(page, tmp_path):
+    done = run(tmp_path, *page)
 
     assert done.returncode == 0, done.stderr
     assert "town_post" in done.stdout
 
 
-def run(folder, files, code):
+@pytest.mark.slow
+def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(page, tmp_path):
+    """What the tests import besides, such as Starlette, would hide an import of it."""
+    (tmp_path / "installed").mkdir()
+    python, environment = python_with(built(tmp_path), "django", tmp_path / "installed")
+    files, code = page
+
+    done = run(tmp_path, files, WITHOUT + code + WHERE, python=python, **environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "town_post" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "installed" / "efface" / "__init__.py")
+
+
+def run(folder, files, code, *, python=(sys.executable,), **environment):
     """Run *code* beside a project of these files."""
     (folder / "town" / "migrations").mkdir(parents=True)
     for package in ("town", "town/migrations"):
@@ -118,13 +151,14 @@ def run(folder, files, code):
     for name, text in {**files, "page.py": code}.items():
         (folder / name).write_text(text)
     return subprocess.run(
-        [sys.executable, "page.py"],
+        [*python, "page.py"],
         cwd=folder,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "town.settings",
             "SECRET_KEY": "a key of the project, for tests alone",
             "EFFACE_KEY": "a key for the tests alone",
+            **environment,
         },
         capture_output=True,
         text=True,
