@@ -1,8 +1,7 @@
 # By name what run.py does. PORT, HOST, KEEP and ONCE reach the demo: make demo PORT=8123 ONCE=1
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c "" 2>/dev/null && echo $$python && break; done)
-COMMANDS = demo demo-django demo-lobsters lint bench \
-	test test-all test-lowest test-pythons test-3.11 test-3.12 test-3.13
+COMMANDS = demo demo-django demo-lobsters test test-all test-lowest test-pythons lint bench
 
 export PORT HOST KEEP ONCE LOBSTERS_DATABASE_URL LOBSTERS_SIZE
 .PHONY: $(COMMANDS)

@@ -131,7 +131,7 @@ def test_pythons(arguments):
         if version == version_of(VENV_PYTHON):
             notes.append("{} is the one in use; make test-all runs on it.".format(name))
         elif find_pythons(version):
-            say("--- make " + command)
+            say("--- " + command)
             status |= subprocess.call([sys.executable, __file__, command, *arguments])
         else:
             notes.append("Not tested: {} is neither on PATH nor with pyenv.".format(name))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,13 @@ def test_half_a_stamp_counts_as_none(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "STAMP", str(stamp))
 
     assert run.stamped("any") == set()
+
+
+def test_make_has_every_command_by_its_name():
+    """A single Python is for run.py: `python3 run.py test-3.12`."""
+    (line,) = re.findall(r"^COMMANDS = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert set(line.split()) == run.RUNS.keys() - run.PYTHONS.keys() | {"test-pythons"}
 
 
 @pytest.mark.slow
