@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 
@@ -31,9 +32,19 @@ def is_recent(request: HttpRequest) -> bool:
     own: Any = settings.page().has_recent_log_in
     if own is not None:
         return own(request) is True
-    session = getattr(request, "session", {})
-    noted = session.get(LOGGED_IN_AT)
-    if not isinstance(noted, float):
-        return False
-    age = settings.found().clock().timestamp() - noted
-    return 0 <= age <= settings.page().recent_login.total_seconds()
+    now = settings.found().clock().timestamp()
+    longest = settings.page().recent_login.total_seconds()
+    noted = [getattr(request, "session", {}).get(LOGGED_IN_AT), *_confirmed(request)]
+    return any(isinstance(at, float) and 0 <= now - at <= longest for at in noted)
+
+
+def _confirmed(request: HttpRequest) -> list[Any]:
+    """Return when whoever is logged in has confirmed to allauth, in this session, who they are."""
+    if not apps.is_installed("allauth.account"):
+        return []
+    from allauth.account.authentication import (  # noqa: PLC0415  # only where it is installed
+        get_authentication_records,
+    )
+
+    records = get_authentication_records(request, request.user)
+    return [record.get("at") for record in records if record.get("reauthenticated")]

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
-from efface.django.rules import Rules, rules_of
+from efface.django.rules import Rules, TableMark, rules_of
 from efface.django.tombstone import STOCK
 from efface.policy.actions import (
     Clear,
@@ -28,6 +28,7 @@ from efface.policy.actions import (
 )
 from efface.policy.markers import (
     LeavingMark,
+    Marker,
     SubjectMark,
     data_subject,
     on_leaving,
@@ -97,7 +98,7 @@ def preset(model: type[Model], *, people: SubjectMark | None) -> Rules | None:
     owner = model._meta.auto_created
     if owner and owner._meta.label == settings.AUTH_USER_MODEL:
         return _of_person(model, owner)
-    return SIMPLE.get(label) or _history(model)
+    return SIMPLE.get(label) or _history(model, people_go=people_go)
 
 
 def _log_entries(*, people_go: bool) -> Rules:
@@ -139,7 +140,7 @@ def _of_person(model: type[Model], owner: type[Model]) -> Rules | None:
     return Rules(on_leaving(Delete(), via=owner._meta.model_name))
 
 
-def _history(model: type[Model]) -> Rules | None:
+def _history(model: type[Model], *, people_go: bool) -> Rules | None:
     """Return the rules for a table in which django-simple-history keeps former rows.
 
     A former row is found as the row was, and goes with it; what is retained keeps its history.
@@ -148,21 +149,29 @@ def _history(model: type[Model]) -> Rules | None:
     if tracked is None or not hasattr(model, "history_date"):
         return None
     rules = rules_of(tracked)
-    if rules is None:
+    if rules is None or any(isinstance(getattr(mark, "via", None), Owned) for mark in rules.marks):
         return None
-    markers = []
-    for mark in rules.marks:
-        if isinstance(mark, SubjectMark):
-            key = tracked._meta.pk.name
-            same = Match(key, equals=f"{tracked._meta.label}.{key}")
-            markers.append(on_leaving(Delete(), via=same))
-        elif isinstance(mark, LeavingMark):
-            if isinstance(mark.via, Owned):
-                return None
-            action = mark.action if isinstance(mark.action, Retain) else Delete()
-            markers.append(on_leaving(action, via=mark.via))
-        else:
-            markers.append(unrelated(because=mark.because))
-    # Who changed a row of somebody else's: the reference leads to what remains of that person.
-    by = ["history_user"] if any(f.name == "history_user" for f in model._meta.fields) else []
-    return Rules(*markers, not_personal=by)
+    markers = [marker for mark in rules.marks if (marker := _of_former(mark, tracked))]
+    fields = [field.name for field in model._meta.local_concrete_fields if not field.primary_key]
+    if "history_user" not in fields:
+        return Rules(*markers or [unrelated(because="former rows that are about nobody")])
+    # Who changed a row of somebody else's.
+    if people_go:
+        fields.remove("history_user")
+        by = personal(Unlink(), via="history_user")
+        markers.append(on_leaving(Redact(), via="history_user"))
+        return Rules(*markers, personal={"history_user": by}, not_personal=fields)
+    # The reference leads to what remains of that person.
+    markers = markers or [unrelated(because="former rows that are about nobody")]
+    return Rules(*markers, not_personal=["history_user"])
+
+
+def _of_former(mark: TableMark, tracked: Any) -> Marker | None:
+    """Return what happens to former rows of the *tracked* model; None where it is about nobody."""
+    if isinstance(mark, SubjectMark):
+        key = tracked._meta.pk.name
+        return on_leaving(Delete(), via=Match(key, equals=f"{tracked._meta.label}.{key}"))
+    if isinstance(mark, LeavingMark):
+        action = mark.action if isinstance(mark.action, Retain) else Delete()
+        return on_leaving(action, via=mark.via)
+    return None

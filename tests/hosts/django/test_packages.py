@@ -1,6 +1,7 @@
 """Presets against the packages themselves, in a process with settings of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,9 +12,9 @@ PACKAGES = ("allauth", "rest_framework", "rest_framework_simplejwt", "simple_his
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def left():
-    """What is left of Ada, and of Grace, after Ada has left."""
+@pytest.fixture(scope="module", params=["stay", "go"])
+def left(request):
+    """What is left of Ada, and of Grace, after Ada has left; her own row stays or goes."""
     if not all(map(find_spec, PACKAGES)):
         pytest.skip("Not all packages of the extra `ecosystem` are installed.")
     done = subprocess.run(
@@ -21,9 +22,10 @@ def left():
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "PEOPLE": request.param},
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return {**json.loads(done.stdout), "people": request.param}
 
 
 def test_every_table_of_the_packages_is_decided(left):
@@ -37,11 +39,27 @@ def test_addresses_accounts_and_credentials_go_and_those_of_others_stay(left):
 
 def test_a_refresh_token_that_was_refused_stays_refused(left):
     assert left["refused"] == [True, False]
-    assert len(left["tokens"]) == 2
+    assert len(left["tokens"]) == 3
 
 
 def test_former_rows_go_with_the_rows_they_are_of(left):
     assert left["history"] == [0, 0, True, True]
+
+
+def test_who_changed_a_row_of_somebody_else_is_referred_to_only_while_there_is_a_row(left):
+    """Of whoever stays, the reference leads to a former member; a row that goes has none."""
+    kept = {"stay": [left["ada_is"], "None"], "go": ["None"]}
+
+    assert left["by"] == kept[left["people"]]
+    assert left["notices"] == 2
+
+
+def test_refreshing_a_token_of_whoever_has_left_is_refused_and_no_failure(left):
+    assert left["refreshed"] == [401, 200]
+
+
+def test_who_has_confirmed_to_allauth_who_they_are_has_just_logged_in(left):
+    assert left["recent"] == {"never": False, "logged in": False, "confirmed": True}
 
 
 def test_nothing_is_found_of_the_person(left):

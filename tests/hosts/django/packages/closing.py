@@ -10,20 +10,26 @@ import django
 
 django.setup()
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
+from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
+from rest_framework.test import APIRequestFactory
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.views import TokenRefreshView
 
 from efface.django import close_account
 from efface.django.closing import problems
-from tests.hosts.django.packages.models import Person, Post
+from efface.django.logins import is_recent
+from tests.hosts.django.packages.models import Notice, Person, Post
 
 
 def person(name):
@@ -44,7 +50,30 @@ def person(name):
     post = Post.objects.create(author=made, body=f"by {name}")
     post.body = f"again by {name}"
     post.save()
+    put_up(Notice(text="quiet hours"), made)
     return made, RefreshToken.for_user(made)
+
+
+def put_up(thing, by):
+    """Save it as simple-history has it done by somebody."""
+    thing._history_user = by
+    thing.save()
+
+
+def refreshed(token):
+    """What the view of simplejwt answers."""
+    request = APIRequestFactory().post("/refresh", {"refresh": str(token)})
+    return TokenRefreshView.as_view()(request).status_code
+
+
+def has_recent_log_in(user, **confirmed):
+    """Whether the page takes what allauth has noted in a session as a proof."""
+    request = RequestFactory().get("/account/close")
+    request.user, request.session = user, SessionStore()
+    if confirmed:
+        record_authentication(request, user, method="mfa", **confirmed)
+    # In somebody else's session the record would say nothing.
+    return is_recent(request)
 
 
 def is_refused(token):
@@ -61,8 +90,16 @@ def owned(models, one):
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 (ada, blacklisted), (grace, hers) = person("adalovelace"), person("gracehopper")
+another = RefreshToken.for_user(ada)
+put_up(Post.objects.get(author=grace), ada)
 blacklisted.blacklist()
+recent = {
+    "never": has_recent_log_in(ada),
+    "logged in": has_recent_log_in(ada, reauthenticated=False),
+    "confirmed": has_recent_log_in(ada, reauthenticated=True),
+}
 undecided = [str(problem) for problem in problems("default")]
+ada_was = ada.pk
 receipt = close_account(ada, actor="test")
 MODELS = [EmailAddress, SocialAccount, Authenticator, UserSession, Token]
 print(
@@ -72,6 +109,13 @@ print(
             "ada": owned(MODELS, ada),
             "grace": owned(MODELS, grace),
             "tokens": list(OutstandingToken.objects.order_by("pk").values_list("user", flat=True)),
+            "refreshed": [refreshed(another), refreshed(hers)],
+            "recent": recent,
+            "by": sorted(
+                {str(made.history_user_id) for made in Post.history.filter(author_id=grace.pk)}
+            ),
+            "notices": Notice.history.count(),
+            "ada_is": str(ada_was),
             "refused": [is_refused(blacklisted), is_refused(hers)],
             "history": [
                 Person.history.filter(id=ada.pk).count(),

@@ -1,24 +1,31 @@
+import os
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from simple_history.models import HistoricalRecords
 
 from efface import (
     Clear,
+    Delete,
     Placeholder,
     Redact,
     Replace,
     ReplaceMentions,
     data_subject,
     on_leaving,
+    unrelated,
 )
 from efface.django import Rules
+
+PEOPLE_GO = os.environ.get("PEOPLE") == "go"
 
 
 class Person(AbstractUser):
     deleted_at = models.DateTimeField(null=True)
     history = HistoricalRecords()
 
-    efface = Rules(
+    goes = Rules(data_subject(Delete(), identifiers=["email", "username", "last_name"]))
+    stays = Rules(
         data_subject(identifiers=["email", "username", "first_name", "last_name"]),
         personal={
             "email": Placeholder.email(),
@@ -31,6 +38,7 @@ class Person(AbstractUser):
         },
         not_personal=["is_staff", "is_superuser", "date_joined"],
     )
+    efface = goes if PEOPLE_GO else stays
 
 
 class Post(models.Model):
@@ -38,6 +46,17 @@ class Post(models.Model):
     body = models.TextField()
     history = HistoricalRecords()
 
-    efface = Rules(
+    goes = Rules(on_leaving(Delete(), via="author"))
+    stays = Rules(
         on_leaving(Redact(), via="author"), personal={"body": ReplaceMentions("a former member")}
     )
+    efface = goes if PEOPLE_GO else stays
+
+
+class Notice(models.Model):
+    """About nobody, but somebody puts it up."""
+
+    text = models.TextField()
+    history = HistoricalRecords()
+
+    efface = Rules(unrelated(because="notices of the house"))

@@ -1,0 +1,32 @@
+"""Refresh tokens of simplejwt: of somebody who has left, one is refused like a wrong one.
+
+SIMPLE_JWT = {"TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts"}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+
+
+class RefreshOpenAccounts(TokenRefreshSerializer):
+    """Answers 401 for an account that is closed, or whose row is gone.
+
+    simplejwt's own raises what its view does not expect: an answer of 500.
+    """
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return new tokens.
+
+        Raises:
+            AuthenticationFailed: there is no such open account.
+        """
+        try:
+            found: dict[str, Any] = super().validate(attrs)
+        except get_user_model().DoesNotExist:
+            text = self.error_messages["no_active_account"]
+            raise AuthenticationFailed(text, "no_active_account") from None
+        return found
