@@ -22,6 +22,7 @@ from efface.django.asking import ask, asking, is_asked_for
 from efface.django.held import cover
 from efface.django.people import People, Quote, people
 from efface.django.relations import show_forward
+from efface.django.untouched import keep_untouched
 from efface.errors import UnfilteredStatementError
 
 _get_compiler, _as_sql = Query.get_compiler, Query.as_sql
@@ -58,6 +59,7 @@ def install() -> None:
     BaseManager.include_closed = lambda manager: asking(manager.get_queryset())
     show_forward(found)
     cover(found)
+    keep_untouched(found)
 
 
 class _IsOpen:

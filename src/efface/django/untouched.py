@@ -1,0 +1,95 @@
+"""References that nobody touches: an object stays valid, and a form keeps its author who has left.
+
+Whoever has left can be referred to no more, except by a row that does so already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import wraps
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Field, ForeignKey, Model, Q
+from django.forms import ModelChoiceField
+from django.forms.models import BaseModelForm
+
+from efface.django.asking import asking
+from efface.django.people import People
+from efface.visibility import include_closed
+
+
+def keep_untouched(people: People) -> None:
+    """Let references to people be valid as they stand in the database, and no others."""
+    for field in references(people):
+        field.validate = _as_saved(field, field.validate)
+    BaseModelForm.__init__ = _with_current(people, BaseModelForm.__init__)
+
+
+def references(people: People) -> Iterator[Any]:
+    """Yield every foreign key that leads to a person's row."""
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields:
+            if isinstance(field, ForeignKey) and people.is_here(field.related_model):
+                yield field
+
+
+def _as_saved(field: Any, original: Any) -> Any:
+    @wraps(original)
+    def validate(value: Any, instance: Any) -> None:
+        try:
+            original(value, instance)
+        except ValidationError:
+            if not _stands_there(field, value, instance):
+                raise
+            with include_closed():
+                original(value, instance)
+
+    return validate
+
+
+def _stands_there(field: Any, value: Any, instance: Any) -> bool:
+    """Tell whether the row of *instance* has this *value* in the database."""
+    if not isinstance(instance, Model) or instance._state.adding:
+        return False
+    rows = asking(field.model._base_manager.using(instance._state.db))
+    return bool(rows.filter(pk=instance.pk, **{field.attname: value}).exists())
+
+
+def _with_current(people: People, original: Any) -> Any:
+    @wraps(original)
+    def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807  (wraps it)
+        original(self, *arguments, **options)
+        for name, field in self.fields.items():
+            if isinstance(field, ModelChoiceField) and _can_be_widened(people, field.queryset):
+                current = _current(self.instance, name)
+                if current is not None:
+                    field.queryset = _open_or(people, field.queryset, current)
+
+    return __init__
+
+
+def _can_be_widened(people: People, queryset: Any) -> bool:
+    """Tell whether *queryset* is one of people, and can take one more condition."""
+    if queryset is None or not people.is_here(queryset.model):
+        return False
+    knows = any(field.name == people.tombstone.name for field in queryset.model._meta.fields)
+    return knows and not (queryset.query.is_sliced or queryset.query.combinator)
+
+
+def _current(instance: Any, name: str) -> Q | None:
+    """Return the condition that tells whom *instance* refers to by the field *name*, if anybody."""
+    try:
+        field: Field[Any, Any] = instance._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    value = getattr(instance, getattr(field, "attname", name), None)
+    if instance._state.adding or value is None or not isinstance(field, ForeignKey):
+        return None
+    return Q(**{field.target_field.name: value})
+
+
+def _open_or(people: People, queryset: Any, current: Q) -> Any:
+    tombstone = people.tombstone.name
+    return asking(queryset).filter(Q(**{f"{tombstone}__isnull": True}) | current)

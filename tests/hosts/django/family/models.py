@@ -1,0 +1,66 @@
+import os
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+
+from efface import Clear, Owned, Placeholder, Redact, Replace, data_subject, on_leaving
+from efface.django import Rules
+
+CHILD_IS_PERSON = os.environ.get("FAMILY") == "child"
+PERSONAL = {
+    "email": Placeholder.email(),
+    "name": Replace(""),
+    "password": Replace(""),
+    "last_login": Clear(),
+}
+
+
+class Account(AbstractBaseUser):
+    """What all users have; other children than `Member` may come."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=40, default="")
+    left_at = models.DateTimeField(null=True)
+
+    USERNAME_FIELD = "email"
+    person = Rules(
+        data_subject(identifiers=["email", "name"], tombstone="left_at"), personal=PERSONAL
+    )
+    ancestor = Rules(
+        on_leaving(
+            Redact(), via=Owned(by="family.Member.account_ptr"), identifiers=["email", "name"]
+        ),
+        personal=PERSONAL,
+        not_personal=["left_at"],
+    )
+    efface = ancestor if CHILD_IS_PERSON else person
+
+
+class Member(Account):
+    """A user of this site, with a row in both tables."""
+
+    nick = models.CharField(max_length=40, default="")
+    deleted_at = models.DateTimeField(null=True)
+
+    person = Rules(data_subject(identifiers=["nick"]), personal={"nick": Replace("")})
+    descendant = Rules(
+        on_leaving(Redact(), via="account_ptr"),
+        personal={"nick": Replace("")},
+        not_personal=["deleted_at"],
+    )
+    efface = person if CHILD_IS_PERSON else descendant
+
+
+class Staff(Account):
+    """Another child of the same table."""
+
+    desk = models.CharField(max_length=40, default="")
+
+    efface = Rules(on_leaving(Redact(), via="account_ptr"), personal={"desk": Replace("")})
+
+
+class Post(models.Model):
+    author = models.ForeignKey(Member, models.PROTECT)
+    body = models.TextField()
+
+    efface = Rules(on_leaving(Redact(), via="author"), personal={"body": Replace("")})

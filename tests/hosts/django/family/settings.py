@@ -1,0 +1,22 @@
+"""A project whose users are spread over two tables; FAMILY says which of them is the person."""
+
+import os
+
+SECRET_KEY = "a key of the project, for tests alone"
+USE_TZ = True
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "efface.django",
+    "tests.hosts.django.family",
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "family.Member"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+if os.environ.get("FAMILY_DATABASE"):
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ["FAMILY_DATABASE"],
+    }
+EFFACE = {"KEY": "a key for the tests alone"}
