@@ -199,8 +199,8 @@ def stamped(key):
 def install(extras):
     """Install the project, editable, with *extras*."""
     # Build backends come first and pinned: pip would fetch any other one, unpinned, each time.
-    # Of the packages of the ecosystem, one comes as source alone.
-    foreign = ("setuptools", "setuptools_scm") if "ecosystem" in extras else ()
+    # Two of the packages that others wrote for Django come as source alone.
+    foreign = ("setuptools", "setuptools_scm") if extras & {"bench", "ecosystem"} else ()
     pip("the build backend", "hatchling", *foreign)
     target = "{}[{}]".format(ROOT, ",".join(sorted(extras)))
     pip("Efface with " + ", ".join(sorted(extras)), "--no-build-isolation", "--editable", target)
