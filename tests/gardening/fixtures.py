@@ -22,7 +22,8 @@ GARDENS = {"fastapi": FastAPIGarden}
 
 def pytest_generate_tests(metafunc):
     """Run each test with a garden in every place, but where the test is about some alone."""
-    if "place" not in metafunc.fixturenames:
+    # Not "place": other tests have parameters of that name, and no garden.
+    if "new_database" not in metafunc.fixturenames:
         return
     places = PLACES
     if metafunc.definition.get_closest_marker("fastapi"):
