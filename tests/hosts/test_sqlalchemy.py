@@ -391,6 +391,20 @@ def test_threads_do_not_mix_hidden_and_shown(engine):
     assert asked == [[[ADA, GRACE]] * 20, [[GRACE]] * 20] * 4
 
 
+def test_sql_is_compiled_once_for_a_session_that_hides_and_once_for_one_that_does_not(engine):
+    maker, cache = sessionmaker(), {}
+    hide_closed(maker, POLICY)
+
+    with engine.connect().execution_options(compiled_cache=cache) as connection:
+        found = [
+            [sessions(bind=connection).get(User, key) is not None for key in (ADA, GRACE)]
+            for sessions in (maker, Session, maker, Session)
+        ]
+
+    assert found == [[False, True], [True, True]] * 2
+    assert len(cache) == 2
+
+
 @pytest.mark.parametrize(
     "statement",
     [
