@@ -1,5 +1,6 @@
 """One closing against hand-written SQL, and how many statements it takes."""
 
+import random
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ ROUNDS = 300
 WARM_UP = 20
 TABLES = 6
 ALLOWED = 2.0
+LONGEST_BEAT = 0.008
 
 # What of a closed account must be equal, whoever closed it.
 EFFECT = (
@@ -75,12 +77,24 @@ def interleaved(keys: list[int], *sides: Callable[[int], None]) -> tuple[list[fl
         order = list(enumerate(sides))
         for which, side in order if number % 2 else reversed(order):
             key = next(waiting)
+            _wait_at_random()
             start = perf_counter()
             side(key)
             taken = perf_counter() - start
             if number >= WARM_UP:
                 times[which].append(taken)
     return times
+
+
+def _wait_at_random() -> None:
+    """Come at no particular moment, as people do.
+
+    Some disks end a write on a beat, as of 4 ms. A closing that began when the last one ended
+    would take one beat or two, and ratios would say 1.0 or 2.0, whatever had been done in between.
+    """
+    ends = perf_counter() + random.uniform(0, LONGEST_BEAT)
+    while perf_counter() < ends:
+        pass
 
 
 def effect(connection: sqlite3.Connection, key: int) -> list[list[tuple]]:

@@ -32,6 +32,6 @@ class Size:
     queries: int
 
 
-WHOLE = Size(closings=300, people=10_000, batch=1000, sample=100, rounds=2, queries=3000)
+WHOLE = Size(closings=300, people=10_000, batch=1000, sample=100, rounds=2, queries=2000)
 SMALL = Size(closings=5, people=40, batch=20, sample=4, rounds=1, queries=10)
 """Enough to see that everything runs."""
