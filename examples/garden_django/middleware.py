@@ -48,8 +48,12 @@ def forms(get_response: Answering) -> Answering:
         if request.method != "POST" and request.content_type == FORM:
             request.form = QueryDict(request.body, encoding=request.encoding)
         token = request.form.get("_csrf_token")
-        if token and "HTTP_X_CSRF_TOKEN" not in request.META:
-            request.META["HTTP_X_CSRF_TOKEN"] = token
+        if token and request.method == "POST":
+            request.form = request.POST = request.POST.copy()
+            request.POST["csrfmiddlewaretoken"] = token
+        elif token:
+            # Of other methods Django reads the header alone.
+            request.META.setdefault("HTTP_X_CSRF_TOKEN", token)
         return get_response(request)
 
     return middleware

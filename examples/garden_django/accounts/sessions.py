@@ -160,4 +160,4 @@ def _forget(response: HttpResponse) -> None:
 
 
 def _attributes() -> dict[str, Any]:
-    return {"httponly": True, "samesite": "Lax", "secure": not parts.settings.dev}
+    return {"httponly": True, "samesite": "lax", "secure": not parts.settings.dev}
