@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
@@ -20,6 +20,10 @@ from garden.models import User
 from garden.settings import Limit
 
 HERE = Path(__file__).parent
+
+
+# What a form says; no database stores a NUL.
+Text = Annotated[str, Form(pattern=r"^[^\x00]*$")]
 
 
 class RedirectError(Exception):

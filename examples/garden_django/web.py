@@ -40,11 +40,12 @@ def fields(request: HttpRequest, *names: str) -> list[str]:
     """Return the named fields of a form; what was not sent is empty.
 
     Raises:
-        RefusedError: a file was sent where a text belongs.
+        RefusedError: a file was sent where a text belongs, or a NUL, which no database stores.
     """
-    if any(name in request.FILES for name in names):
+    said = [request.form.get(name, "") for name in names]
+    if any(name in request.FILES for name in names) or "\0" in "".join(said):
         raise RefusedError(422)
-    return [request.form.get(name, "") for name in names]
+    return said
 
 
 def limit(request: HttpRequest, what: str, *, account: str = "") -> None:

@@ -58,6 +58,15 @@ def test_a_file_where_a_text_belongs_is_a_page_too(garden):
     assert "could not read" in answer.text
 
 
+def test_a_text_that_no_database_stores_is_a_page_too(garden):
+    browser = garden.browser()
+
+    answer = browser.submit("/users/log_in", email="ada\0@garden.example", password=PASSWORD)
+
+    assert answer.status_code == 422
+    assert "could not read" in answer.text
+
+
 def test_a_failure_is_a_page_that_quotes_nothing(garden):
     garden.member()
     browser = garden.signed_in()

@@ -1,8 +1,6 @@
 """The garden itself: the notice board, the plots, the members."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, BackgroundTasks, Form, Request
+from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 
@@ -13,7 +11,7 @@ from garden.board import POSTS_ON_A_PAGE, is_post
 from garden.models import Post
 from garden.plots import tell
 from garden.routes import dev
-from garden.web import HERE, Database, Member, Visitor, redirect, render
+from garden.web import HERE, Database, Member, Text, Visitor, redirect, render
 
 router = APIRouter()
 
@@ -48,8 +46,8 @@ def write(
     request: Request,
     db: Database,
     user: Member,
-    title: Annotated[str, Form()] = "",
-    body: Annotated[str, Form()] = "",
+    title: Text = "",
+    body: Text = "",
 ) -> Response:
     """Pin a post to the notice board."""
     title, body = title.strip(), body.strip()
@@ -67,7 +65,7 @@ def pick(
     db: Database,
     user: Member,
     tasks: BackgroundTasks,
-    plot: Annotated[str, Form()] = "",
+    plot: Text = "",
 ) -> Response:
     """Pick a plot without the live socket."""
     picked = pick_plot(db, user.id, plot)

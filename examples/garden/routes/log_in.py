@@ -12,7 +12,7 @@ from garden.accounts.delivery import deliver_log_in_instructions
 from garden.accounts.forms import LONGEST_EMAIL
 from garden.accounts.tries import account_of
 from garden.models import User
-from garden.web import Database, Visitor, limit, link_to, redirect, render
+from garden.web import Database, Text, Visitor, limit, link_to, redirect, render
 
 router = APIRouter()
 
@@ -36,10 +36,10 @@ def create(
     tasks: BackgroundTasks,
     visitor: Visitor,
     *,
-    email: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
-    remember_me: Annotated[str, Form()] = "",
-    action: Annotated[str, Form()] = "",
+    email: Text = "",
+    password: Text = "",
+    remember_me: Text = "",
+    action: Text = "",
     token: Annotated[str, Form()] = "",
 ) -> Response:
     """Log in by password or by link; there is one answer for all that can be wrong."""

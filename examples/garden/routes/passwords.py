@@ -10,7 +10,7 @@ from garden.accounts import letters, tokens, users
 from garden.accounts.delivery import deliver_user_reset_password_instructions
 from garden.accounts.forms import FormError
 from garden.accounts.tries import account_of
-from garden.web import Database, ForOthers, limit, link_to, redirect, render
+from garden.web import Database, ForOthers, Text, limit, link_to, redirect, render
 
 router = APIRouter(dependencies=[ForOthers])
 
@@ -22,9 +22,7 @@ def new(request: Request) -> Response:
 
 
 @router.post("/users/reset_password")
-def create(
-    request: Request, tasks: BackgroundTasks, email: Annotated[str, Form()] = ""
-) -> Response:
+def create(request: Request, tasks: BackgroundTasks, email: Text = "") -> Response:
     """Send the mail; the answer is the same for every address."""
     limit(request, "mail", account=account_of(email))
     state = request.app.state
@@ -53,7 +51,7 @@ def update(
     tasks: BackgroundTasks,
     token: str,
     *,
-    password: Annotated[str, Form()] = "",
+    password: Text = "",
     password_confirmation: Annotated[str | None, Form()] = None,
 ) -> Response:
     """Set the password and log out everywhere; the link is looked at once more."""

@@ -11,11 +11,9 @@ from garden.accounts.delivery import deliver_user_confirmation_instructions
 from garden.accounts.forms import FormError
 from garden.accounts.tries import account_of
 from garden.routes.log_in import send_link
-from garden.web import Database, ForOthers, Visitor, limit, link_to, redirect, render
+from garden.web import Database, ForOthers, Text, Visitor, limit, link_to, redirect, render
 
 router = APIRouter()
-
-Text = Annotated[str, Form()]
 
 
 @router.get("/users/register", dependencies=[ForOthers])

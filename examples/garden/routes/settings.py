@@ -10,7 +10,7 @@ from garden.accounts import letters, sessions, users
 from garden.accounts.delivery import deliver_user_update_email_instructions
 from garden.accounts.forms import FormError
 from garden.models import User
-from garden.web import Database, Member, SudoMember, limit, link_to, redirect, render
+from garden.web import Database, Member, SudoMember, Text, limit, link_to, redirect, render
 
 router = APIRouter()
 
@@ -28,11 +28,11 @@ def update(
     user: SudoMember,
     tasks: BackgroundTasks,
     *,
-    action: Annotated[str, Form()] = "",
-    email: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
+    action: Text = "",
+    email: Text = "",
+    password: Text = "",
     password_confirmation: Annotated[str | None, Form()] = None,
-    current_password: Annotated[str, Form()] = "",
+    current_password: Text = "",
 ) -> Response:
     """Change what one of the two forms on the page is about."""
     limit(request, "password", account=str(user.id))

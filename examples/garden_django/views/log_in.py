@@ -34,7 +34,8 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 def _create(request: HttpRequest) -> HttpResponse:
     """Log in by password or by link; there is one answer for all that can be wrong."""
-    email, password, action, token = fields(request, "email", "password", "action", "token")
+    email, password, action = fields(request, "email", "password", "action")
+    token = request.form.get("token", "")
     is_magic = parts.settings.profile == "magic"
     if is_magic and action == "send_link":
         limit(request, "mail", account=account_of(email))
