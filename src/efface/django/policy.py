@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from django.apps import apps
 from django.db.models import Model
 
 from efface.django.presets import preset
@@ -12,6 +13,7 @@ from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
 from efface.policy import file
+from efface.policy.actions import Generic
 from efface.policy.file import Decisions
 from efface.policy.markers import SubjectMark
 from efface.policy.rules import Policy
@@ -56,10 +58,40 @@ def policy_of(
         policy = Policy.from_metadata(schema.metadata)
     else:
         policy = Policy.from_file(settings.policy, schema.metadata)
+    if problems := tuple(_misled(policy, schema)):
+        raise RulesError(problems)
     if without:
         schema = read(alias, find, without=without)
         policy = policy.over(schema.metadata)
     return policy, schema
+
+
+def _misled(policy: Policy, schema: Schema) -> Iterator[Problem]:
+    """Yield the generic pairs whose key is not a person's: it would be taken for one."""
+    people = [schema.models[name] for name, rule in policy.tables.items() if rule.subjects]
+    labels = {model._meta.label_lower: model for model in apps.get_models()}
+    for name, rule in policy.tables.items():
+        fields = {f.column: f for f in schema.models[name]._meta.local_concrete_fields}
+        for via in (mark.via for mark in rule.leavings):
+            if not isinstance(via, Generic) or not fields[via.kind].is_relation:
+                continue
+            named = labels.get(via.name)
+            if named is None or not people or _first(named) is _first(people[0]):
+                continue
+            text = (
+                f"A generic pair leads to people alone, and {named._meta.label} is about other "
+                f"rows: their keys would be taken for those of {people[0]._meta.label}. Give the "
+                "model a foreign key, and name it in via."
+            )
+            yield Problem("E606", name, fields[via.kind].name, text)
+
+
+def _first(model: type[Model]) -> type[Model]:
+    """Return the ancestor that the primary key of *model* comes from."""
+    model = model._meta.concrete_model
+    while getattr(model._meta.pk.remote_field, "parent_link", False):
+        model = model._meta.pk.related_model
+    return model
 
 
 def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Decisions]:

@@ -152,3 +152,141 @@ def test_without_django_one_sentence_says_what_to_install():
     )
 
     assert 'pip install "efface[django]"' in done.stdout
+
+
+@pytest.fixture
+def log_about(django, settings_of):
+    """What the checks say of a log whose generic pair names this model."""
+    from efface import Generic, Redact, Replace, on_leaving, personal
+    from efface.django import Rules
+    from efface.django.checks import check_policy
+
+    def problems(name):
+        about = Generic("content_type", "object_id", name=name)
+        rules = Rules(
+            on_leaving(Redact(), via="user"),
+            on_leaving(Redact(), via=about),
+            personal={
+                "object_repr": personal(Replace(""), via=about),
+                "change_message": personal(Replace(""), via=about),
+            },
+            not_personal=["action_time", "action_flag"],
+        )
+        with settings_of(RULES={"admin.LogEntry": rules}):
+            return check_policy()
+
+    return problems
+
+
+def test_a_generic_pair_about_rows_that_are_no_people_is_refused(log_about):
+    """The key of a post would be taken for that of a person, whoever it is."""
+    (found,) = log_about("town.Tag")
+
+    assert (found.id, found.obj) == ("efface.E606", "django_admin_log.content_type")
+    assert "town.Tag is about other rows" in found.msg
+
+
+@pytest.mark.parametrize("name", ["town.Person", "person", "town.Neighbor", "town.Trader"])
+def test_a_generic_pair_about_any_model_with_a_persons_key_is_followed(log_about, name):
+    assert log_about(name) == []
+
+
+def test_a_model_that_is_undecided_stops_the_closing_of_everybody(town, settings_of):
+    from efface.errors import IncompletePolicyError
+    from tests.hosts.django.town.models import Badge
+
+    ada, kept = town.ada(), Badge.efface
+    del Badge.efface
+    try:
+        with settings_of(), pytest.raises(IncompletePolicyError, match=r"town\.Badge"):
+            town.close(ada)
+    finally:
+        Badge.efface = kept
+
+    assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+    assert town.receipts() == []
+
+
+def test_a_table_of_the_persons_that_is_missing_is_named_and_nothing_is_changed(town):
+    """Not managed by Django, and not made by anybody: its rows would be left unread."""
+    from django.db import connections
+
+    from efface.errors import SchemaMismatchError
+
+    ada = town.ada()
+    with connections[town.alias].cursor() as cursor:
+        cursor.execute("ALTER TABLE old_register RENAME TO elsewhere")
+    try:
+        with pytest.raises(SchemaMismatchError, match="old_register"):
+            town.close(ada)
+    finally:
+        with connections[town.alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO old_register")
+
+    assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+    assert town.receipts() == []
+
+
+def test_a_bind_outside_of_a_transaction_is_refused(town):
+    """Each statement would be committed by itself."""
+    from efface.django import eraser, joined
+    from efface.errors import AtomicBlockError
+
+    ada = town.ada()
+    with pytest.raises(AtomicBlockError), joined(town.alias) as bind:
+        eraser(town.alias).close_account(bind, ada.pk, actor="test")
+
+    assert town.receipts() == []
+
+
+def test_an_inner_block_that_is_undone_takes_its_closing_with_it_and_no_other(town):
+    from django.db import transaction
+
+    from efface.django import account_closed
+
+    ada, grace = town.ada(), town.person()
+    told = []
+
+    def hear(receipt, **_):
+        told.append(receipt.reference)
+
+    account_closed.connect(hear)
+    try:
+        with transaction.atomic(using=town.alias):
+            kept = town.close(grace)
+            with transaction.atomic(using=town.alias):
+                town.close(ada)
+                transaction.set_rollback(True, using=town.alias)
+    finally:
+        account_closed.disconnect(hear)
+
+    assert [receipt.reference for receipt in town.receipts()] == [kept.reference] == told
+    assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+    assert town.Person.get(pk=grace.pk).deleted_at is not None
+
+
+def test_a_user_read_from_a_replica_is_closed_where_users_are_written(town):
+    """What the object was read from does not decide."""
+    from django.test import override_settings
+
+    from efface.django import close_account
+
+    ada = town.ada()
+    ada._state.db = "a replica that has gone"
+    with override_settings(DATABASE_ROUTERS=[WrittenTo(town.alias)]):
+        receipt = close_account(ada, actor="test")
+
+    assert [each.reference for each in town.receipts()] == [receipt.reference]
+
+
+class WrittenTo:
+    """Reads go to a replica that nobody can reach, writes to one database."""
+
+    def __init__(self, alias):
+        self.alias = alias
+
+    def db_for_read(self, *_, **__):
+        return "a replica that has gone"
+
+    def db_for_write(self, *_, **__):
+        return self.alias
