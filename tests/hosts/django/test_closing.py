@@ -273,7 +273,7 @@ def test_what_a_crash_left_is_settled_once_and_said_after_the_commit(town, lived
 
     for person in lived_in:
         town.close(person, settle=False)
-    town.Badge.create(holder=lived_in[0], title="of a writer who had waited")
+    town.Badge.create(holder=lived_in[0], title="late")
     heard = []
     account_erased.connect(lambda receipt, **_: heard.append(receipt), weak=False, dispatch_uid="t")
     later = town.receipts()[0].closed_at + timedelta(hours=1)

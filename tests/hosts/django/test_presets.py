@@ -77,7 +77,7 @@ def test_a_policy_file_decides_instead_of_a_preset(django, settings_of, tmp_path
 
 
 def sessions_of(*people, expired=False):
-    """A session in the database for each of these primary keys; their keys."""
+    """Keep a session for each of these primary keys in the database, and no other; their keys."""
     from datetime import timedelta
 
     from django.contrib.sessions.backends.db import SessionStore
@@ -90,6 +90,7 @@ def sessions_of(*people, expired=False):
         Session(session_key=f"{i:032}", session_data=each, expire_date=timezone.now() + days)
         for i, each in enumerate(data)
     ]
+    Session.objects.all().delete()
     Session.objects.bulk_create(made)
     return [session.session_key for session in made]
 
