@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "efface.django",
 ]
 MIDDLEWARE = [
+    # In place of SecurityMiddleware and XFrameOptionsMiddleware: what those say, and more.
     "garden_django.middleware.security_headers",
     "garden_django.middleware.errands_after_the_answer",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,6 +1,8 @@
 """What a form must say before we believe it: one sentence per field that is wrong."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from garden.accounts.passwords import LONGEST, SHORTEST
 
@@ -45,7 +47,7 @@ def password_error(password: str) -> str | None:
     return None
 
 
-def confirmation_error(password: str, confirmation: str | None) -> str | None:
+def confirmation_error(password: str | None, confirmation: str | None) -> str | None:
     """Return what is wrong with the repeated password, where a form asks for it."""
     return None if confirmation in (None, password) else "does not match password"
 
@@ -55,3 +57,63 @@ def name_error(name: str) -> str | None:
     if len(name) > LONGEST_NAME:
         return f"should be at most {LONGEST_NAME} characters"
     return None
+
+
+def check_registration(
+    *,
+    email: str,
+    name: str,
+    password: str | None,
+    password_confirmation: str | None,
+    find: Callable[[str], Any],
+) -> None:
+    """Refuse what a new member may not say; *find* returns whoever has an address.
+
+    Raises:
+        FormError: a field is wrong, or the address is taken.
+    """
+    problem = FormError(
+        email=email_error(email),
+        name=name_error(name),
+        password=None if password is None else password_error(password),
+        password_confirmation=confirmation_error(password, password_confirmation),
+    )
+    if "email" not in problem.errors and find(email):
+        problem.errors["email"] = TAKEN
+    if problem.errors:
+        raise problem
+
+
+def check_new_email(
+    email: str, user: Any, *, find: Callable[[str], Any], is_password_wrong: bool
+) -> None:
+    """Refuse what may not become the address of *user*; *find* returns whoever has one.
+
+    Raises:
+        FormError: a field is wrong, or the address is taken.
+    """
+    error = email_error(email)
+    if error is None and email == user.email:
+        error = "did not change"
+    owner = None if error else find(email)
+    if owner and owner.id != user.id:
+        error = TAKEN
+    if error or is_password_wrong:
+        raise FormError(email=error, current_password="is not valid" if is_password_wrong else None)
+
+
+def check_new_password(
+    password: str, confirmation: str | None, *, is_password_wrong: bool = False
+) -> None:
+    """Refuse what may not become a password, or where the current one is wrong.
+
+    Raises:
+        FormError: a field is wrong.
+    """
+    problem = FormError(
+        password=password_error(password),
+        password_confirmation=confirmation_error(password, confirmation),
+        current_password="is not valid" if is_password_wrong else None,
+    )
+    if problem.errors:
+        raise problem

@@ -17,10 +17,9 @@ from garden.accounts import tokens
 from garden.accounts.forms import (
     TAKEN,
     FormError,
-    confirmation_error,
-    email_error,
-    name_error,
-    password_error,
+    check_new_email,
+    check_new_password,
+    check_registration,
 )
 from garden.accounts.passwords import Passwords
 from garden.models import User
@@ -127,16 +126,13 @@ def register_user(
             one who came second has been rolled back.
     """
     email, name = email.strip(), name.strip()
-    errors = FormError(
-        email=email_error(email),
-        name=name_error(name),
-        password=None if password is None else password_error(password),
-        password_confirmation=confirmation_error(password, password_confirmation),
+    check_registration(
+        email=email,
+        name=name,
+        password=password,
+        password_confirmation=password_confirmation,
+        find=lambda address: get_user_by_email(session, address),
     )
-    if "email" not in errors.errors and get_user_by_email(session, email):
-        errors.errors["email"] = TAKEN
-    if errors.errors:
-        raise errors
     now = _now(session)
     hashed = None if password is None else session.info["passwords"].hash(password)
     user = User(
@@ -197,15 +193,12 @@ def apply_user_email(session: Session, user: User, *, email: str, current_passwo
         FormError: a field is wrong, or the address is taken.
     """
     email = email.strip()
-    error = email_error(email)
-    if error is None and email == user.email:
-        error = "did not change"
-    owner = None if error else get_user_by_email(session, email)
-    if owner and owner.id != user.id:
-        error = TAKEN
-    wrong = _is_wrong(session, user, current_password)
-    if error or wrong:
-        raise FormError(email=error, current_password="is not valid" if wrong else None)
+    check_new_email(
+        email,
+        user,
+        find=lambda address: get_user_by_email(session, address),
+        is_password_wrong=_is_wrong(session, user, current_password),
+    )
     return email
 
 
@@ -236,14 +229,9 @@ def update_user_password(
     Raises:
         FormError: a field is wrong; nothing was changed.
     """
-    wrong = _is_wrong(session, user, current_password)
-    _set_password(
-        session,
-        user,
-        password,
-        password_confirmation,
-        current_password="is not valid" if wrong else None,
-    )
+    is_wrong = _is_wrong(session, user, current_password)
+    check_new_password(password, password_confirmation, is_password_wrong=is_wrong)
+    _set_password(session, user, password)
 
 
 def reset_user_password(
@@ -258,7 +246,8 @@ def reset_user_password(
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.RESET_PASSWORD)
     if user is not None:
-        _set_password(session, user, password, password_confirmation)
+        check_new_password(password, password_confirmation)
+        _set_password(session, user, password)
         if not user.confirmed_at:
             _update(session, user, confirmed_at=_now(session))
     return user
@@ -269,16 +258,7 @@ def _is_wrong(session: Session, user: User, current_password: str) -> bool:
     return bool(user.hashed_password) and not check_password(session, user, current_password)
 
 
-def _set_password(
-    session: Session, user: User, password: str, confirmation: str | None, **errors: str | None
-) -> None:
-    problem = FormError(
-        password=password_error(password),
-        password_confirmation=confirmation_error(password, confirmation),
-        **errors,
-    )
-    if problem.errors:
-        raise problem
+def _set_password(session: Session, user: User, password: str) -> None:
     hashed = session.info["passwords"].hash(password)
     if not _update(session, user, hashed_password=hashed):
         raise FormError(password="cannot be changed any more")

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 
@@ -40,14 +41,15 @@ def log_in(
     remember_me = remember_me or session.get("user_remember_me", False)
     is_proof, authenticated_at = authenticated_at is None, authenticated_at or now()
     secret = None
-    if before is not None and before.user.pk == user.pk:
-        to = to or "/users/settings"
-        secret = tokens.replace_session_token(before, _secret(request), authenticated_at)
-    elif before is not None:
-        tokens.delete_user_session_token(_secret(request))
-    if secret is None:
-        secret = tokens.generate_user_session_token(user, authenticated_at)
-        _renew(request)
+    with transaction.atomic():
+        if before is not None and before.user.pk == user.pk:
+            to = to or "/users/settings"
+            secret = tokens.replace_session_token(before, _secret(request), authenticated_at)
+        elif before is not None:
+            tokens.delete_user_session_token(_secret(request))
+        if secret is None:
+            secret = tokens.generate_user_session_token(user, authenticated_at)
+            _renew(request)
     _fill(request, secret, user.pk)
     if is_proof:
         user_logged_in.send(sender=User, request=request, user=user)

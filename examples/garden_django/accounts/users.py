@@ -17,10 +17,9 @@ from efface.django import close_account, include_closed
 from garden.accounts.forms import (
     TAKEN,
     FormError,
-    confirmation_error,
-    email_error,
-    name_error,
-    password_error,
+    check_new_email,
+    check_new_password,
+    check_registration,
 )
 from garden.accounts.passwords import LONGEST
 from garden_django.accounts import tokens
@@ -79,11 +78,6 @@ def check_password(user: User | None, password: str) -> bool:
     return is_behind(password, hashed)
 
 
-def has_password(user_id: int) -> bool:
-    """Return whether a member has a password."""
-    return User.objects.filter(pk=user_id).exclude(password=None).exists()
-
-
 def list_closed(since: datetime | None = None) -> list[datetime]:
     """Return when people left, the latest first."""
     left = User.objects.exclude(deleted_at=None).order_by("-deleted_at")
@@ -129,16 +123,13 @@ def register_user(
         FormError: a field is wrong, or the address is taken.
     """
     email, name = email.strip(), name.strip()
-    errors = FormError(
-        email=email_error(email),
-        name=name_error(name),
-        password=None if password is None else password_error(password),
-        password_confirmation=confirmation_error(password, password_confirmation),
+    check_registration(
+        email=email,
+        name=name,
+        password=password,
+        password_confirmation=password_confirmation,
+        find=get_user_by_email,
     )
-    if "email" not in errors.errors and get_user_by_email(email):
-        errors.errors["email"] = TAKEN
-    if errors.errors:
-        raise errors
     hashed = None if password is None else make_password(password)
     user = User(
         email=email, name=name or None, password=hashed, inserted_at=_now(), updated_at=_now()
@@ -203,15 +194,12 @@ def apply_user_email(user: User, *, email: str, current_password: str) -> str:
         FormError: a field is wrong, or the address is taken.
     """
     email = email.strip()
-    error = email_error(email)
-    if error is None and email == user.email:
-        error = "did not change"
-    owner = None if error else get_user_by_email(email)
-    if owner and owner.pk != user.pk:
-        error = TAKEN
-    wrong = _is_wrong(user, current_password)
-    if error or wrong:
-        raise FormError(email=error, current_password="is not valid" if wrong else None)
+    check_new_email(
+        email,
+        user,
+        find=get_user_by_email,
+        is_password_wrong=_is_wrong(user, current_password),
+    )
     return email
 
 
@@ -241,9 +229,9 @@ def update_user_password(
     Raises:
         FormError: a field is wrong; nothing was changed.
     """
-    wrong = _is_wrong(user, current_password)
-    error = "is not valid" if wrong else None
-    _set_password(user, password, password_confirmation, current_password=error)
+    is_wrong = _is_wrong(user, current_password)
+    check_new_password(password, password_confirmation, is_password_wrong=is_wrong)
+    _set_password(user, password)
 
 
 @transaction.atomic
@@ -259,7 +247,8 @@ def reset_user_password(
     """
     user = tokens.get_user_by_email_token(secret, tokens.RESET_PASSWORD)
     if user is not None:
-        _set_password(user, password, password_confirmation)
+        check_new_password(password, password_confirmation)
+        _set_password(user, password)
         if not user.confirmed_at:
             _update(user, confirmed_at=_now())
     return user
@@ -270,16 +259,7 @@ def _is_wrong(user: User, current_password: str) -> bool:
     return bool(user.password) and not check_password(user, current_password)
 
 
-def _set_password(
-    user: User, password: str, confirmation: str | None, **errors: str | None
-) -> None:
-    problem = FormError(
-        password=password_error(password),
-        password_confirmation=confirmation_error(password, confirmation),
-        **errors,
-    )
-    if problem.errors:
-        raise problem
+def _set_password(user: User, password: str) -> None:
     hashed = make_password(password)
     with transaction.atomic():
         if not _update(user, password=hashed):
