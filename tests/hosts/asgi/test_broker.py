@@ -153,6 +153,20 @@ async def test_all_workers_of_the_site_hear_in_order_and_nobody_else(redis_serve
         assert other_site.heard.empty()
 
 
+async def test_a_command_without_a_loop_is_heard_by_all(redis_server):
+    one, command = Worker(redis_server.url), RedisBroker(redis_server.url, key=KEY)
+    async with one.broker.running():
+        await asyncio.to_thread(command.announce, SIGNALS[0])
+
+        assert await one.hears() == SIGNALS[0]
+
+
+def test_a_command_is_not_kept_by_a_broker_that_is_away(caplog):
+    RedisBroker("redis://127.0.0.1:1/0", key=KEY).announce(SIGNALS[0])
+
+    assert "out of reach" in caplog.text
+
+
 async def test_what_is_unreadable_is_passed_over_and_said_without_its_words(redis_server, caplog):
     one, two = Worker(redis_server.url), Worker(redis_server.url)
     async with (

@@ -10,33 +10,8 @@ from django.urls import include, path
 from efface.django import Blocker, TooManyTriesError
 from efface.django.admin import ClosesAccounts, ClosingAdmin
 from efface.django.models import Closing
+from tests.hosts.django.page_settings import MIDDLEWARE, templates
 from tests.hosts.django.town.models import Person
-
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-PROCESSORS = [
-    "django.template.context_processors.request",
-    "django.contrib.auth.context_processors.auth",
-    "django.contrib.messages.context_processors.messages",
-]
-
-
-def templates(*folders):
-    return [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "DIRS": [str(folder) for folder in folders],
-            "APP_DIRS": True,
-            "OPTIONS": {"context_processors": PROCESSORS},
-        }
-    ]
-
 
 SETTINGS = {
     "ROOT_URLCONF": __name__,

@@ -1,0 +1,33 @@
+"""The town in a process of its own, with a live socket; the environment says where and how."""
+
+import json
+import os
+
+from tests.hosts.django import page_settings
+from tests.hosts.django.town.settings import *  # noqa: F403
+
+INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.messages"]  # noqa: F405
+ROOT_URLCONF = "tests.hosts.django.live_site"
+MIDDLEWARE = page_settings.MIDDLEWARE
+TEMPLATES = page_settings.templates()
+LOGIN_URL = "/log-in"
+ALLOWED_HOSTS = ["127.0.0.1"]
+CSRF_FAILURE_VIEW = "efface.django.views.out_of_date"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["TOWN_DATABASE"],
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }
+}
+EFFACE = {
+    "KEY": "a key for the tests alone",
+    "LIVE": "tests.hosts.django.live_site.live",
+    "LOG_OUT_PATH": "/users/log_out",
+}
+globals().update(json.loads(os.environ.get("TOWN_SETTINGS", "{}")))
+EFFACE |= json.loads(os.environ.get("TOWN_EFFACE", "{}"))

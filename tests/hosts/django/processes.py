@@ -1,0 +1,82 @@
+"""The live site in processes of its own: Django is set up in the test's process already."""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+class Town:
+    """One database of the town, with servers and commands over it."""
+
+    def __init__(self, folder, *, redis="", efface=None, **settings):
+        self.path, self.log = folder / "town.db", folder / "server.log"
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.hosts.django.live_settings",
+            "TOWN_DATABASE": str(self.path),
+            "TOWN_REDIS": redis,
+            "TOWN_SETTINGS": json.dumps(settings),
+            "TOWN_EFFACE": json.dumps(efface or {}),
+        }
+        self.manage("migrate", "--run-syncdb", "--skip-checks", "--verbosity", "0")
+        self.execute(
+            "CREATE TABLE old_register "
+            "(id integer PRIMARY KEY, who_id bigint NOT NULL, remark text)"
+        )
+
+    def manage(self, *arguments):
+        """Run a command of Django's, in a process of its own."""
+        command = [sys.executable, "-m", "django", *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def served(self):
+        """Serve the site until the block ends, and give its address."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
+        command = [sys.executable, "-m", "tests.hosts.django.live_server", str(listener.fileno())]
+        with listener, self.log.open("a") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                pass_fds=[listener.fileno()],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            try:
+                assert process.stdout.readline() == "ready\n", self.log.read_text()
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                process.terminate()
+                process.wait(20)
+                process.stdout.close()
+
+    def execute(self, statement, *values):
+        """Do something to the database behind the site's back."""
+        connection = sqlite3.connect(self.path, timeout=20)
+        try:
+            with connection:
+                return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def is_open(self, key):
+        (found,) = self.execute("SELECT deleted_at FROM town_person WHERE id = ?", key)
+        return found == (None,)
+
+    def receipts(self):
+        """The recorded receipts, oldest first."""
+        return [json.loads(text) for (text,) in self.execute("SELECT receipt FROM efface_closings")]
