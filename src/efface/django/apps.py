@@ -27,7 +27,6 @@ class EffaceConfig(AppConfig):
 
     def ready(self) -> None:
         """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""
-        from efface.django import live  # noqa: PLC0415  # models are loaded now
         from efface.django.checks import check_policy  # noqa: PLC0415  # models are loaded now
         from efface.django.hiding import install  # noqa: PLC0415  # as above
         from efface.django.logins import follow_logins  # noqa: PLC0415  # as above
@@ -35,7 +34,6 @@ class EffaceConfig(AppConfig):
         register(check_policy, "efface")
         install()
         follow_logins()
-        live.follow_closings()
         if getattr(settings, "CHANNEL_LAYERS", None):
             from efface.django.sockets import follow_closings  # noqa: PLC0415  # needs Channels
 

@@ -281,9 +281,16 @@ def _what_follows(
     yield lambda: account_closed.send_robust(
         here.model, subject=key, receipt=latest[0], using=alias
     )
+    yield lambda: _end_live_sockets(key)
     yield lambda: end_sessions(key, here.eraser.policy)
     if settle:
         yield lambda: latest.append(_settled(latest[0], alias))
+
+
+def _end_live_sockets(key: Any) -> None:
+    live = settings.page().live
+    if live is not None:
+        live.end_soon(key)
 
 
 def _asking(

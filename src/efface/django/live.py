@@ -28,7 +28,6 @@ from efface.django.handshake import Handshake
 from efface.django.identity import recognized
 from efface.django.language import language
 from efface.django.paths import paths_of
-from efface.django.signals import account_closed
 from efface.errors import SettingsError
 from efface.live import event
 from efface.live.broker import Broker, Signal
@@ -211,17 +210,6 @@ class Live(Sockets):
         finally:
             _asking.reset(before)
         conclude(event, answer, message, to=to)
-
-
-def follow_closings() -> None:
-    """End the open sockets of a person whenever the closing of an account is committed."""
-    account_closed.connect(_after_closing, dispatch_uid="efface.django.live")
-
-
-def _after_closing(subject: Any, **_: Any) -> None:
-    live = settings.page().live
-    if live is not None:
-        live.end_soon(subject)
 
 
 def _closed(

@@ -140,15 +140,17 @@ def page() -> Page:
 
 def _live(said: Mapping[str, Any]) -> Live | None:
     """Return the live socket that the settings name."""
+    value = said.get("LIVE")
+    if value is None:
+        return None
     from efface.django.live import Live  # noqa: PLC0415  # it reads the settings itself
 
-    value = said.get("LIVE")
     if isinstance(value, str):
         try:
             value = import_string(value)
         except ImportError:
             raise SettingsError(f"EFFACE names in LIVE {value}: it is not there.") from None
-    if value is not None and not isinstance(value, Live):
+    if not isinstance(value, Live):
         raise SettingsError(
             'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
         )

@@ -34,6 +34,19 @@ import efface
 print(efface.__file__)
 """
 
+OPEN_PAGES = """
+from django.conf import settings
+
+settings.EFFACE |= {"LIVE": "town.live.live", "LOG_OUT_PATH": "/log_out"}
+from town import asgi, live, log_out
+
+joan = Member.objects.create_user("joan", "joan@example.org", "a password")
+browser.force_login(joan)
+assert 'data-live-path="/live"' in browser.get("/account/close").text
+assert callable(asgi.application) and callable(log_out.log_out)
+assert live.live.count(joan.pk) == 0
+"""
+
 
 # What the reader of README has already: Django's own users, and a table.
 PROJECT = {
@@ -118,7 +131,7 @@ def page():
             files[name] = block
         else:
             code += block
-    return files, code
+    return files, code + OPEN_PAGES
 
 
 @pytest.mark.slow
