@@ -101,11 +101,15 @@ def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Deci
     return file.read(settings.policy, read(alias, find).metadata)
 
 
-def _people(alias: str, find: Finding, in_file: Mapping[str, Decisions]) -> SubjectMark | None:
-    """Return what models, settings or the file say of the people."""
-    marks = [mark for decisions in in_file.values() for mark in decisions.table]
-    marks += [mark for model in models_in(alias) for mark in (find(model) or Rules()).marks]
-    return next((mark for mark in marks if isinstance(mark, SubjectMark)), None)
+def _people(
+    alias: str, find: Finding, in_file: Mapping[str, Decisions]
+) -> tuple[type[Model], SubjectMark] | None:
+    """Return the model of the people, and what the file, models or settings say of them."""
+    models = {table_name(model): model for model in models_in(alias)}
+    said = [(models[name], mark) for name, each in in_file.items() for mark in each.table]
+    said += [(each, mark) for each in models.values() for mark in (find(each) or Rules()).marks]
+    found = ((model, mark) for model, mark in said if isinstance(mark, SubjectMark))
+    return next(found, None)
 
 
 def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:

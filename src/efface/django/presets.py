@@ -79,20 +79,22 @@ def stock_user(model: type[Model]) -> Rules | None:
     return STOCK_USER if is_stock else None
 
 
-def preset(model: type[Model], *, people: SubjectMark | None) -> Rules | None:
+def preset(model: type[Model], *, people: tuple[type[Model], SubjectMark] | None) -> Rules | None:
     """Return what is decided about *model* where nobody else has.
 
     Args:
         model: The model of a table.
-        people: What the project says of its people; None where it says nothing.
+        people: Their model and what the project says of them; None where it says nothing.
     """
     # A row that goes must not be referred to.
-    people_go = people is not None and isinstance(people.action, Delete)
+    people_go = people is not None and isinstance(people[1].action, Delete)
     label = model._meta.label_lower
     if people is None and (stock := stock_user(model)):
         return stock
     if label == "admin.logentry":
-        return _log_entries(people_go=people_go)
+        # They may be others than those who log in.
+        name = people[0]._meta.label if people else settings.AUTH_USER_MODEL
+        return _log_entries(name, people_go=people_go)
     if label == "token_blacklist.outstandingtoken":
         return _tokens(people_go=people_go)
     owner = model._meta.auto_created
@@ -101,12 +103,12 @@ def preset(model: type[Model], *, people: SubjectMark | None) -> Rules | None:
     return SIMPLE.get(label) or _history(model, people_go=people_go)
 
 
-def _log_entries(*, people_go: bool) -> Rules:
+def _log_entries(people: str, *, people_go: bool) -> Rules:
     """Return the rules for the admin's log: who did something, and with whom.
 
     Who did it may not be missing there: entries of somebody whose row is deleted go as well.
     """
-    about = Generic("content_type", "object_id", name=settings.AUTH_USER_MODEL)
+    about = Generic("content_type", "object_id", name=people)
     gone = {"object_id": personal(Clear(), via=about)} if people_go else {}
     return Rules(
         on_leaving(Delete() if people_go else Redact(), via="user"),
