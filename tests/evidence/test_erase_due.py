@@ -203,6 +203,7 @@ def test_people_of_one_moment_are_looked_for_once(tmp_path):
     with engine.begin() as connection:
         connection.connection.driver_connection.set_trace_callback(asked.append)
         settlement = forum.eraser(clock=lambda: LATER).erase_due(connection)
+    engine.dispose()
 
     assert len(settlement.receipts) == 2
     assert sum("users.deleted_at = '2026-05-04 12:30:15" in sql for sql in asked) == 1

@@ -228,7 +228,9 @@ def test_a_transaction_that_may_only_read(database, caplog):
 
 def test_a_file_that_may_only_be_read(tmp_path, caplog):
     path = tmp_path / "test.db"
-    forum.create(sqlite_engine(path))
+    writable = sqlite_engine(path)
+    forum.create(writable)
+    writable.dispose()
     engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
 
     with engine.connect() as connection, refused(ReadOnlyError, engine, caplog):
@@ -279,6 +281,7 @@ def test_an_application_that_forgot_to_begin(tmp_path, caplog):
 
     with refused(AutocommitError, engine, caplog), engine.connect() as connection:
         forum.eraser().close_account(connection, 1, actor="test")
+    engine.dispose()
 
 
 def test_an_open_write_of_the_caller_is_rolled_back_with_the_closing(engine, wire):

@@ -3,6 +3,7 @@
 import json
 import pickle
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -128,7 +129,7 @@ def test_the_database_lets_through_whatever_names_the_person(name, before, after
     if not needles.found_in(text) or "\x00" in text:
         return
 
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         query = "SELECT lower(?) LIKE lower(?) ESCAPE '\\'"
         hits = [connection.execute(query, (text, p)).fetchone()[0] for p in needles.patterns]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import weakref
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -77,6 +78,8 @@ class Site:
 
     def __init__(self, path, **settings):
         self.engine = create_engine(f"sqlite:///{path}")
+        # Also of a site that was refused while it was made, or was never served.
+        weakref.finalize(self, self.engine.dispose)
         event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode=WAL"))
         self.sessions = sessionmaker(self.engine)
         self.eraser = Eraser(Policy.from_metadata(Base.metadata), key=b"k" * 32)
