@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+PROGRESS = "closing_progress"
 LOGOUT = {"event": "logout", "payload": {"to": "/"}}
 
 
@@ -22,8 +23,18 @@ class Socket:
         message = {"id": id, "event": event, "payload": payload or {}}
         await self.websocket.send(json.dumps(message))
 
-    async def receive(self):
+    async def hear(self):
+        """Return the next message, whatever it is."""
         return json.loads(await asyncio.wait_for(self.websocket.recv(), 10))
+
+    async def receive(self):
+        """Return the next message that says more than how far a closing is.
+
+        A machine that is busy may take so long for one that it says so.
+        """
+        while (message := await self.hear()).get("event") == PROGRESS:
+            pass
+        return message
 
     async def ask(self, event, payload=None, id=1):  # noqa: A002
         await self.send(event, payload, id)

@@ -265,7 +265,7 @@ async def test_a_long_closing_says_how_far_it_is_before_it_says_that_it_is_done(
     heard = []
     async with live(browser) as socket:
         await socket.send("anonymize", {"current_password": PASSWORD, "confirm": "yes"})
-        while "ack" not in (message := await socket.receive()):
+        while "ack" not in (message := await socket.hear()):
             heard.append((message, site.is_open(ada)))
 
     assert {"event": "closing_progress", "payload": {"done": 1, "of": 3}} in [m for m, _ in heard]

@@ -292,7 +292,7 @@ async def test_a_long_closing_says_how_far_it_is_before_it_says_that_it_is_done(
     heard = []
     async with live(laptop) as socket:
         await socket.send("anonymize", RIGHT)
-        while "ack" not in (message := await socket.receive()):
+        while "ack" not in (message := await socket.hear()):
             heard.append((message, town.is_open(laptop.key)))
 
     assert heard[0][0]["event"] == "closing_progress"
