@@ -50,7 +50,11 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Any) -> None:
         """Prepare to serve *app*."""
-        super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="warning", server_header=False, timeout_graceful_shutdown=2
+            )
+        )
         self.ready = Event()
         self.thread: Thread
         self.loop: asyncio.AbstractEventLoop

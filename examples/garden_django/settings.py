@@ -100,6 +100,7 @@ else:
             "PASSWORD": _url.password or "",
             "HOST": _url.host or "",
             "PORT": str(_url.port or ""),
+            "OPTIONS": dict(_url.query),
         }
     }
 

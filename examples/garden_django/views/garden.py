@@ -1,5 +1,6 @@
 """The garden itself: the notice board, the plots, the members."""
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -7,7 +8,7 @@ from garden import notices
 from garden.board import POSTS_ON_A_PAGE, is_post
 from garden_django.accounts.users import list_users
 from garden_django.live import tell_all
-from garden_django.models import Post
+from garden_django.models import Post, User
 from garden_django.parts import now
 from garden_django.plots import list_plots, pick_plot
 from garden_django.views import dev
@@ -40,7 +41,12 @@ def write(request: HttpRequest) -> HttpResponse:
     title, body = (text.strip() for text in fields(request, "title", "body"))
     if not is_post(title, body):
         return redirect(request, "/", error=notices.NOT_POSTED)
-    Post.objects.create(author=request.user, title=title, body=body, inserted_at=now())
+    with transaction.atomic():
+        # Locked, so that nobody writes who is just leaving.
+        author = User.objects.select_for_update().filter(pk=request.user.pk).first()
+        if author is None:
+            return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
+        Post.objects.create(author=author, title=title, body=body, inserted_at=now())
     return redirect(request, "/#board", info=notices.POSTED)
 
 
