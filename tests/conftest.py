@@ -12,25 +12,27 @@ from playwright.sync_api import sync_playwright
 
 from tests import databases, redises
 from tests.gardening.fixtures import (
-    blank_database,
+    blank_files,
+    children,
     garden,
     loop,
     new_database,
     open_garden,
     place,
-    postgresql_template,
     pytest_generate_tests,
+    templates,
 )
 
 __all__ = [
-    "blank_database",
+    "blank_files",
+    "children",
     "garden",
     "loop",
     "new_database",
     "open_garden",
     "place",
-    "postgresql_template",
     "pytest_generate_tests",
+    "templates",
 ]
 
 # CI names here what it must not be without, as in EFFACE_TEST_REQUIRE=chromium.

@@ -64,6 +64,7 @@ class Inspector:
 
     def look(self, state, schemes=SCHEMES):
         """Look at the page, which is in this *state*."""
+        self.page.wait_for_load_state()
         self.visited |= self.garden.path_of(urlsplit(self.page.url).path)
         for name, width in WIDTHS.items():
             self.page.set_viewport_size({"width": width, "height": 800})

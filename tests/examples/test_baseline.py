@@ -30,6 +30,8 @@ REFUSED = [
     ("OPTIONS", "/users/settings/close", 405),
 ]
 BANNERS = ("server", "x-powered-by", "via", "x-aspnet-version")
+# The garden's own name of the field, and Django's.
+TOKENS = ("_csrf_token", "csrfmiddlewaretoken")
 RELATIVE = ("action", "href", "src")
 
 
@@ -146,7 +148,7 @@ def test_every_form_that_changes_something_carries_a_token_and_stays_here(site, 
             usable = any("disabled" not in button for button in buttons)
             if form.get("method", "get").lower() == "post" and usable:
                 seen += 1
-                assert any(f.get("name") == "_csrf_token" and f.get("value") for f in fields), where
+                assert any(f.get("name") in TOKENS and f.get("value") for f in fields), where
             for field in fields:
                 if field.get("type") in ("password", "email"):
                     assert field.get("autocomplete"), (where, field.get("name"))

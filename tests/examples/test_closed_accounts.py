@@ -269,7 +269,7 @@ def test_an_event_from_a_page_that_was_open_before_ends_the_page(garden, ada):
         laptop = browsers()
         laptop.log_in(EMAIL)
         with laptop.socket() as socket:
-            garden.close(ada)
+            garden.close_elsewhere(ada)
             before = garden.everything()
 
             assert socket.push("pick_plot", plot="A1")["event"] == "logout"

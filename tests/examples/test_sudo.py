@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from garden.accounts import tokens
-from garden.accounts.sessions import REMEMBER_ME
+from garden.accounts.secret import REMEMBER_ME
 from tests.gardening import PASSWORD
 
 EMAIL = "ada@garden.example"
@@ -280,6 +280,7 @@ def test_expired_tokens_are_purged_and_no_others(garden, ada):
     ]
 
 
+@pytest.mark.fastapi("on Django a command does it, which cron starts")
 def test_the_application_purges_when_it_starts(garden, ada):
     garden.token(ada, tokens.RESET_PASSWORD)
     garden.clock.advance(hours=1)

@@ -9,8 +9,7 @@ def test_something(garden):
     answer = browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
 """
 
-from tests.gardening.browser import PASSWORD, Browser, alike
+from tests.gardening.browser import PASSWORD, Browser, InProcess, alike
 from tests.gardening.garden import SECRET, Clock
-from tests.gardening.on_fastapi import InProcess
 
 __all__ = ["PASSWORD", "SECRET", "Browser", "Clock", "InProcess", "alike"]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from websockets.sync.client import connect
 
-from garden.accounts.sessions import REMEMBER_ME
+from garden.accounts.secret import REMEMBER_ME
 
 PASSWORD = "runner beans and peas"
 META = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
@@ -22,6 +22,18 @@ def alike(answer):
     volatile = {"set-cookie", "date"}
     headers = {name: value for name, value in answer.headers.items() if name not in volatile}
     return answer.status_code, headers, len(answer.content)
+
+
+class InProcess(httpx.BaseTransport):
+    """Hands requests to an application in an event loop beside the test."""
+
+    def __init__(self, app, loop):
+        self._inner, self._loop = httpx.ASGITransport(app, raise_app_exceptions=False), loop
+
+    def handle_request(self, request):
+        answer = self._loop.call(self._inner.handle_async_request, request)
+        content = self._loop.call(answer.aread)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
 
 
 class Browser(httpx.Client):

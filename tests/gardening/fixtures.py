@@ -1,23 +1,33 @@
 """Databases without rows, and gardens over them."""
 
 import shutil
+import subprocess
+import sys
 from contextlib import ExitStack
+from functools import cache
 from itertools import count
 
 import anyio.from_thread
 import pytest
+from sqlalchemy import make_url
 
 from garden.database import open_engine
 from garden.demo import upgrade
 from tests import databases
+from tests.gardening.child import Child, environment
+from tests.gardening.garden import SECRET
+from tests.gardening.on_django import DjangoGarden
 from tests.gardening.on_fastapi import FastAPIGarden
 
 # Where a garden grows: the framework, and the kind of its database.
 PLACES = [
     pytest.param(("fastapi", "sqlite"), id="fastapi-sqlite"),
     pytest.param(("fastapi", "postgresql"), id="fastapi-postgresql", marks=pytest.mark.slow),
+    pytest.param(("django", "sqlite"), id="django-sqlite", marks=pytest.mark.slow),
+    pytest.param(("django", "postgresql"), id="django-postgresql", marks=pytest.mark.slow),
 ]
-GARDENS = {"fastapi": FastAPIGarden}
+# Each kind of garden, and the fixture it lives in.
+GARDENS = {"fastapi": (FastAPIGarden, "loop"), "django": (DjangoGarden, "children")}
 
 
 def pytest_generate_tests(metafunc):
@@ -34,11 +44,15 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("place", places, indirect=True)
 
 
-def migrate(url):
+def migrate(framework, url):
     """Make the tables."""
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    if framework == "fastapi":
+        engine = open_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        return
+    command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+    subprocess.run(command, env=environment(url, secret=SECRET, dev=True), check=True)
 
 
 @pytest.fixture(scope="session")
@@ -49,20 +63,61 @@ def loop():
 
 
 @pytest.fixture(scope="session")
-def blank_database(tmp_path_factory):
-    """A database with the tables the migrations make, and nothing in them."""
-    path = tmp_path_factory.mktemp("garden") / "blank.db"
-    migrate(f"sqlite:///{path}")
-    return path
+def blank_files(tmp_path_factory):
+    """By framework, a database with the tables the migrations make, and nothing in them."""
+
+    @cache
+    def blank(framework):
+        path = tmp_path_factory.mktemp("garden") / f"{framework}.db"
+        migrate(framework, f"sqlite:///{path}")
+        return path
+
+    return blank
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(server_urls):
+def templates(server_urls):
     """The same on PostgreSQL; a copy of it is made faster than tables are."""
-    url = server_urls["postgresql"]
-    with databases.database_on(url, f"{url.database}_blank") as blank:
-        migrate(blank.render_as_string(hide_password=False))
-        yield blank
+    with ExitStack() as made:
+
+        @cache
+        def template(framework):
+            url = server_urls["postgresql"]
+            name = f"{url.database}_{framework}"
+            blank = made.enter_context(databases.database_on(url, name))
+            migrate(framework, blank.render_as_string(hide_password=False))
+            return blank
+
+        yield template
+
+
+class Children:
+    """The processes with a garden on Django: one for each kind of database, developers or not."""
+
+    def __init__(self, folder):
+        self._folder, self._running = folder, {}
+
+    def of(self, site):
+        """Return one that can be a garden with these settings."""
+        kind = make_url(site.database_url).get_backend_name(), site.dev
+        if kind not in self._running:
+            surroundings = environment(site.database_url, secret=SECRET, dev=site.dev)
+            complaints = self._folder / f"{len(self._running)}.txt"
+            self._running[kind] = Child(surroundings, complaints)
+        return self._running[kind]
+
+    def end(self):
+        """End all of them."""
+        for child in self._running.values():
+            child.end()
+
+
+@pytest.fixture(scope="session")
+def children(tmp_path_factory):
+    """The processes of this worker, which end with it."""
+    children = Children(tmp_path_factory.mktemp("children"))
+    yield children
+    children.end()
 
 
 @pytest.fixture
@@ -74,9 +129,9 @@ def place(request):
 @pytest.fixture
 def new_database(place, request, tmp_path):
     """A maker of databases: each call gives the URL of one with all tables and no rows."""
-    numbers = count()
-    if place[1] == "sqlite":
-        blank = request.getfixturevalue("blank_database")
+    (framework, kind), numbers = place, count()
+    if kind == "sqlite":
+        blank = request.getfixturevalue("blank_files")(framework)
 
         def copy():
             path = tmp_path / f"garden-{next(numbers)}.db"
@@ -85,7 +140,7 @@ def new_database(place, request, tmp_path):
 
         yield copy
         return
-    template = request.getfixturevalue("postgresql_template")
+    template = request.getfixturevalue("templates")(framework)
     with ExitStack() as opened:
 
         def copy_template():
@@ -99,12 +154,13 @@ def new_database(place, request, tmp_path):
 
 
 @pytest.fixture
-def open_garden(place, new_database, loop):
+def open_garden(place, new_database, request):
     """A maker of gardens, for tests that change a setting."""
     opened = []
+    kind, beside = GARDENS[place[0]]
 
     def open_garden(**changes):
-        opened.append(GARDENS[place[0]](new_database(), loop, **changes))
+        opened.append(kind(new_database(), request.getfixturevalue(beside), **changes))
         return opened[-1]
 
     yield open_garden

@@ -10,8 +10,9 @@ from unittest.mock import patch
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from efface import Eraser
 from garden.mail import Mailbox
-from garden.models import Base
+from garden.models import Base, policy
 from tests import databases
 from tests.gardening.browser import Browser
 
@@ -130,6 +131,12 @@ class Garden:
         """Change something, as an operator or a restored backup would."""
         with self.engine.begin() as connection:
             connection.execute(text(statement), values)
+
+    def close_elsewhere(self, user_id):
+        """Close an account as another program does, which tells the site nothing."""
+        eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
+        with self.engine.begin() as connection:
+            return eraser.close_account(connection, user_id, actor="another program")
 
     def refuse(self, verb, table):
         """Make the database refuse a verb on a table."""

@@ -8,7 +8,6 @@ from base64 import b64encode
 from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import chain
 
-import httpx
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argon2 import PasswordHasher
@@ -30,7 +29,7 @@ from garden.mail import Mailbox
 from garden.models import Base, User
 from garden.server import bind, serving
 from garden.settings import Settings
-from tests.gardening.browser import PASSWORD, Browser
+from tests.gardening.browser import PASSWORD, Browser, InProcess
 from tests.gardening.garden import SECRET, Clock, Garden, Unreachable, at_once, looking_together
 from tests.gardening.log import listening
 
@@ -51,18 +50,6 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-class InProcess(httpx.BaseTransport):
-    """Hands requests to an application in an event loop beside the test."""
-
-    def __init__(self, app, loop):
-        self._inner, self._loop = httpx.ASGITransport(app, raise_app_exceptions=False), loop
-
-    def handle_request(self, request):
-        answer = self._loop.call(self._inner.handle_async_request, request)
-        content = self._loop.call(answer.aread)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
-
-
 def plain(found):
     """Return people as their keys, and everything else as it is."""
     if isinstance(found, list):
@@ -74,7 +61,8 @@ class FastAPIGarden(Garden):
     """The garden on FastAPI, and what it does itself."""
 
     NOT_FOUND = NoResultFound
-    # What uvicorn is told to run.
+    # Under `examples`, and what uvicorn is told to run.
+    FOLDER = "garden"
     PROGRAM = ("--factory", "garden.app:create_app")
 
     def __init__(self, database_url, loop, *, log_level=logging.WARNING, **changes):
