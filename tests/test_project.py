@@ -179,6 +179,7 @@ CASES = {
     "CLO": (1, 2, 3, 5, 7, 8, 9, 10, 12, 13, 15),
     "XCL": (1, 2, 3, 5, 6, 8, 10),
 }
+CASE_IDS = {f"{name}-{number:02}" for name, numbers in CASES.items() for number in numbers}
 
 
 def cases_named_by(path):
@@ -193,7 +194,34 @@ def test_every_behavior_case_has_a_test_that_names_it_and_no_test_names_another(
 
     named = set().union(*(cases_named_by(path) for path in tests if path != here))
 
-    assert named == {f"{name}-{number:02}" for name, numbers in CASES.items() for number in numbers}
+    assert named == CASE_IDS
+
+
+# Collected as pytest does it, since many a test has its garden by way of other fixtures.
+COLLECTED = """
+import pytest
+
+class Proven:
+    def pytest_collection_finish(self, session):
+        for item in session.items:
+            place = getattr(item, "callspec", None) and item.callspec.params.get("place")
+            for mark in item.iter_markers("cases"):
+                print("proven", place[0] if place else "alone", *mark.args)
+
+pytest.main(["--collect-only", "-q", "tests/examples", "tests/browser"], plugins=[Proven()])
+"""
+
+
+@pytest.mark.slow
+def test_every_behavior_case_is_proven_on_both_gardens():
+    told = subprocess.check_output([sys.executable, "-c", COLLECTED], cwd=ROOT, text=True)
+
+    proven = {"fastapi": set(), "django": set(), "alone": set()}
+    for line in told.splitlines():
+        if line.startswith("proven "):
+            _, framework, *names = line.split()
+            proven[framework] |= set(names)
+    assert (CASE_IDS - proven["fastapi"], CASE_IDS - proven["django"]) == (set(), set())
 
 
 # ---------------------------------------------------------------- what we say

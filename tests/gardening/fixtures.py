@@ -35,9 +35,8 @@ def pytest_generate_tests(metafunc):
     # Not "place": other tests have parameters of that name, and no garden.
     if "new_database" not in metafunc.fixturenames:
         return
-    places = PLACES
-    if metafunc.definition.get_closest_marker("fastapi"):
-        places = [place for place in places if place.values[0][0] == "fastapi"]
+    alone = [name for name in GARDENS if metafunc.definition.get_closest_marker(name)]
+    places = [place for place in PLACES if not alone or place.values[0][0] in alone]
     if metafunc.definition.get_closest_marker("browser"):
         # What differs between databases shows without a browser, and sooner.
         places = [place for place in places if place.values[0][1] == "sqlite"]
