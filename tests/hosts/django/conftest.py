@@ -73,8 +73,11 @@ def alias(request, migrated):
     """A database of the town, empty again after the test."""
     from django.core.management import call_command
     from django.db import connections
+    from django.utils import translation
 
     alias = migrated(request.param)
+    # A page in German leaves its language to whatever runs next in this thread.
+    translation.deactivate()
     yield alias
     call_command("flush", database=alias, verbosity=0, interactive=False)
     with connections[alias].cursor() as cursor:
