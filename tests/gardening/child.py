@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -67,7 +68,8 @@ class Child:
 
     def end(self):
         """Let it end, and wait until it has."""
-        with self._writing:
+        # One that has died already hears nothing.
+        with self._writing, suppress(BrokenPipeError):
             self._wire.send(None)
         try:
             self._process.wait(PATIENCE)
