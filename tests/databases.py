@@ -81,6 +81,19 @@ def emptied(url):
     return engine
 
 
+def in_django(url):
+    """Return what Django's setting DATABASES says of the PostgreSQL at *url*."""
+    url = make_url(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.database,
+        "USER": url.username or "",
+        "PASSWORD": url.password or "",
+        "HOST": url.host or url.query.get("host", ""),
+        "PORT": str(url.port or ""),
+    }
+
+
 def refuse(engine, table, verb, when=""):
     """Make the database refuse a verb on a table, with personal data in what it says."""
     with engine.begin() as connection:

@@ -51,13 +51,7 @@ def _migrated(kind, server_urls, kept):
         # Of its own: its tables stay, and other tests empty the database of the worker.
         shared = make_url(server_urls[kind])
         url = kept.enter_context(databases.database_on(shared, f"{shared.database}_town"))
-        connections[alias].settings_dict.update(
-            NAME=url.database,
-            USER=url.username or "",
-            PASSWORD=url.password or "",
-            HOST=url.host or url.query.get("host", ""),
-            PORT=str(url.port or ""),
-        )
+        connections[alias].settings_dict.update(databases.in_django(url))
     call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
     with connections[alias].cursor() as cursor:
         number = "bigserial" if alias == "postgresql" else "integer"

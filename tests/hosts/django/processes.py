@@ -12,6 +12,25 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 
+def told(module, *, database=None, **environment):
+    """Return what *module* prints, as data: a project with settings and models of its own.
+
+    *database* is a setting of Django's; without one the project takes its own.
+    """
+    if database is not None:
+        environment["DATABASE"] = json.dumps(database)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", f"tests.hosts.django.{module}"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 class Town:
     """One database of the town, with servers and commands over it."""
 

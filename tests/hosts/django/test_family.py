@@ -1,14 +1,9 @@
 """Users spread over two tables, closed from either end, in processes of their own."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
-from sqlalchemy import make_url
 
 from tests import databases
+from tests.hosts.django.processes import told
 
 pytestmark = pytest.mark.slow
 
@@ -22,26 +17,11 @@ def person(request):
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def left(request, person, server_urls):
     """What is left of Ada, who had rows in both tables and in that of another child."""
-    environment = {**os.environ, "FAMILY": person}
-    if request.param == "postgresql":
-        databases.emptied(server_urls["postgresql"]).dispose()
-        url = make_url(server_urls["postgresql"])
-        environment |= {
-            "FAMILY_DATABASE": url.database,
-            "PGHOST": url.host or url.query.get("host", ""),
-            "PGUSER": url.username or "",
-            "PGPASSWORD": url.password or "",
-            "PGPORT": str(url.port or ""),
-        }
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.hosts.django.family.closing"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    if request.param == "sqlite":
+        return told("family.closing", FAMILY=person)
+    url = server_urls["postgresql"]
+    databases.emptied(url).dispose()
+    return told("family.closing", database=databases.in_django(url), FAMILY=person)
 
 
 def test_the_rows_of_ancestors_and_children_are_redacted(left, person):

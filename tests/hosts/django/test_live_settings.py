@@ -64,7 +64,7 @@ def test_the_section_says_where_the_socket_is(ada, site):
     for part in ("open", "plain", "dialog", "form", "message", "cancel", "submit", "progress"):
         assert page.count(f'data-efface="{part}"') == 1
     assert script["Content-Type"] == "text/javascript"
-    assert b"export const live" in b"".join(script.streaming_content)
+    assert b"export const live" in script.content
 
 
 def test_nobody_is_shown_a_dialog_who_has_to_log_in_again(ada, site):

@@ -1,12 +1,10 @@
 """Presets against the packages themselves, in a process with settings of its own."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
+
+from tests.hosts.django.processes import told
 
 PACKAGES = ("allauth", "rest_framework", "rest_framework_simplejwt", "simple_history")
 pytestmark = pytest.mark.slow
@@ -17,15 +15,7 @@ def left(request):
     """What is left of Ada, and of Grace, after Ada has left; her own row stays or goes."""
     if not all(map(find_spec, PACKAGES)):
         pytest.skip("Not all packages of the extra `ecosystem` are installed.")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.hosts.django.packages.closing"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PEOPLE": request.param},
-    )
-    assert done.returncode == 0, done.stderr
-    return {**json.loads(done.stdout), "people": request.param}
+    return {**told("packages.closing", PEOPLE=request.param), "people": request.param}
 
 
 def test_every_table_of_the_packages_is_decided(left):

@@ -1,15 +1,11 @@
 """A shop of ninety tables that nobody wrote for this package, in a process of its own."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
-from sqlalchemy import make_url
 
 from tests import databases
+from tests.hosts.django.processes import told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 TABLES = 93
@@ -20,26 +16,11 @@ def left(request, server_urls):
     """What is left of a customer who ordered, reviewed, and had lists, addresses and mail."""
     if not find_spec("oscar"):
         pytest.skip("django-oscar of the extra `ecosystem` is not installed.")
-    environment = dict(os.environ)
-    if request.param == "postgresql":
-        databases.emptied(server_urls["postgresql"]).dispose()
-        url = make_url(server_urls["postgresql"])
-        environment |= {
-            "SHOP_DATABASE": url.database,
-            "PGHOST": url.host or url.query.get("host", ""),
-            "PGUSER": url.username or "",
-            "PGPASSWORD": url.password or "",
-            "PGPORT": str(url.port or ""),
-        }
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.hosts.django.shop.closing"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    if request.param == "sqlite":
+        return told("shop.closing")
+    url = server_urls["postgresql"]
+    databases.emptied(url).dispose()
+    return told("shop.closing", database=databases.in_django(url))
 
 
 def test_every_table_of_the_shop_is_decided(left):

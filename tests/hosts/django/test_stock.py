@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import make_url
 
 from tests import databases
 
@@ -160,15 +159,7 @@ def place(request, server_urls, tmp_path):
     if request.param == "sqlite":
         return sqlite(tmp_path)
     databases.emptied(server_urls["postgresql"]).dispose()
-    url = make_url(server_urls["postgresql"])
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": url.database,
-        "USER": url.username or "",
-        "PASSWORD": url.password or "",
-        "HOST": url.host or url.query.get("host", ""),
-        "PORT": str(url.port or ""),
-    }
+    return databases.in_django(server_urls["postgresql"])
 
 
 def sqlite(folder):

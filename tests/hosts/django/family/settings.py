@@ -1,5 +1,6 @@
 """A project whose users are spread over two tables; FAMILY says which of them is the person."""
 
+import json
 import os
 
 SECRET_KEY = "a key of the project, for tests alone"
@@ -14,9 +15,6 @@ INSTALLED_APPS = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "family.Member"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-if os.environ.get("FAMILY_DATABASE"):
-    DATABASES["default"] = {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": os.environ["FAMILY_DATABASE"],
-    }
+if "DATABASE" in os.environ:
+    DATABASES["default"] = json.loads(os.environ["DATABASE"])
 EFFACE = {"KEY": "a key for the tests alone"}

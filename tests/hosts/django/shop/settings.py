@@ -1,5 +1,6 @@
 """A shop made with django-oscar and nothing else, with Django's stock users."""
 
+import json
 import os
 from pathlib import Path
 
@@ -40,9 +41,6 @@ INSTALLED_APPS = [
     "efface.django",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-if "SHOP_DATABASE" in os.environ:
-    DATABASES["default"] = {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": os.environ["SHOP_DATABASE"],
-    }
+if "DATABASE" in os.environ:
+    DATABASES["default"] = json.loads(os.environ["DATABASE"])
 EFFACE = {"KEY": "a key for the tests alone", "POLICY": Path(__file__).with_name("policy.toml")}
