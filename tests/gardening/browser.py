@@ -111,7 +111,10 @@ class Browser(httpx.Client):
         token = quote(changes.get("token", self.token))
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         address = f"{self.address.replace('http', 'ws', 1)}/live?_csrf_token={token}"
-        with connect(address, origin=origin, additional_headers={"Cookie": cookies}) as wire:
+        headers = {"Cookie": cookies}
+        # As in a browser, what nobody has looked at yet keeps the socket from nothing: with a
+        # queue that ends, it would wait ten seconds for its own close.
+        with connect(address, origin=origin, additional_headers=headers, max_queue=None) as wire:
             yield Socket(wire)
 
     def _arrive(self, answer):
