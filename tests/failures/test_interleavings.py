@@ -13,7 +13,7 @@ from tests.failures.lanes import Lanes, orders, run
 from tests.schemas import forum
 from tests.schemas.forum import Newsletter, Post, Token, User
 
-pytestmark = pytest.mark.laws("P11")
+pytestmark = [pytest.mark.laws("P11"), pytest.mark.slow]
 
 NEW = "ada.new@example.org"
 SESSION = insert(Token).values(user_id=1, token=b"late", sent_to="ada@example.org")

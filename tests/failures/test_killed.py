@@ -17,7 +17,7 @@ from tests.failures.conftest import named
 from tests.schemas import forum
 from tests.schemas.forum import Token
 
-pytestmark = pytest.mark.laws("P10")
+pytestmark = [pytest.mark.laws("P10"), pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 
 
@@ -110,7 +110,6 @@ def test_killed_after_the_commit_whoever_comes_by_settles(database):
     assert named(database) == set()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["closing", "settling"])
 def test_killed_at_every_statement(database, stage):
     statement, before = 1, everything(database)

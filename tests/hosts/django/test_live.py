@@ -12,7 +12,7 @@ from tests.browserless.browser import Browser as Page
 from tests.hosts.asgi.sockets import LOGOUT, live
 from tests.hosts.django.processes import Town
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CLOSE = "/account/close"
 PASSWORD = "runner beans and peas"
@@ -379,7 +379,6 @@ async def test_the_end_of_a_ticket_is_the_end_of_its_socket(own_ways):
     assert told == {"event": "logout", "payload": {"to": "/goodbye"}}
 
 
-@pytest.mark.slow
 async def test_workers_and_commands_end_the_sockets_of_all_workers(tmp_path, redis_server):
     town = Town(tmp_path, redis=redis_server.url)
     with town.served() as one, town.served() as two:
