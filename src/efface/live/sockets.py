@@ -77,7 +77,8 @@ class Sockets(ABC):
 
     def count(self, subject: Hashable) -> int:
         """Return the number of open sockets of a person in this process."""
-        return len(self._lines.get(subject, ()))
+        # One that has been closed is forgotten only when its conversation is over.
+        return sum(not line.ended for line in self._lines.get(subject, ()))
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Connect with the other workers for as long as the context lasts.
