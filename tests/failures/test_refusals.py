@@ -110,6 +110,7 @@ def test_a_schema_that_has_drifted_from_the_policy(engine, caplog, use, what):
         assert connection.execute(text(whole)).all() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["close", "batch", "settle"])
 def test_a_database_that_goes_in_the_middle(server, wire, caplog, use):
     """At every statement: the server ends the connection, and the pool forgets it."""

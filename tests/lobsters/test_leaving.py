@@ -14,6 +14,7 @@ from tests.schemas.lobsters.schema import TABLES, lobsters
 from tests.schemas.lobsters.tables import undeclared
 from tests.schemas.lobsters.world import World
 
+pytestmark = pytest.mark.slow
 KEY = "a key for tests, long enough"
 EVERY_TEXT_EDITED = leaving(UNNAMED, UNNAMED, UNNAMED)
 
@@ -168,7 +169,6 @@ def test_the_demo_fails_and_names_what_is_left(monkeypatch, capsys):
     assert "still found in messages.body" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_demo_at_its_full_size(monkeypatch, capsys):
     monkeypatch.delenv("LOBSTERS_SIZE", raising=False)

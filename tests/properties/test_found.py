@@ -89,6 +89,7 @@ FOUND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_what_was_broken_once_holds(database, name, seed):
@@ -109,6 +110,7 @@ def test_what_was_broken_once_holds(database, name, seed):
         assert place.seen() == comparable(model.state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_what_was_broken_once_holds_in_a_batch(database, name):
     world = World(FOUND[name], (1, 2, 3), 1)
