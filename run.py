@@ -70,7 +70,8 @@ RUNS = {
         ("-m", "ruff", "format", "--check", "."),
         ("-m", "mypy"),
         ("-c", LINT_IMPORTS, "--no-logo"),
-        ("-m", "pytest", "-q", "--noconftest", "tests/test_project.py"),
+        # The slow one collects the tests of the gardens, which needs more than lint installs.
+        ("-m", "pytest", "-q", "--noconftest", "-m", "not slow", "tests/test_project.py"),
     ],
     "bench": [("-m", "benchmarks")],
 }

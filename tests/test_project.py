@@ -199,6 +199,8 @@ def test_every_behavior_case_has_a_test_that_names_it_and_no_test_names_another(
 
 # Collected as pytest does it, since many a test has its garden by way of other fixtures.
 COLLECTED = """
+import sys
+
 import pytest
 
 class Proven:
@@ -208,7 +210,8 @@ class Proven:
             for mark in item.iter_markers("cases"):
                 print("proven", place[0] if place else "alone", *mark.args)
 
-pytest.main(["--collect-only", "-q", "tests/examples", "tests/browser"], plugins=[Proven()])
+folders = ("tests/examples", "tests/browser")
+sys.exit(pytest.main(["--collect-only", "-q", *folders], plugins=[Proven()]))
 """
 
 
