@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    delete,
     insert,
     select,
     text,
@@ -30,12 +31,17 @@ from efface import (
     on_leaving,
     personal,
 )
-from efface.errors import ForeignClosingError, StatementError, UnsettledError
+from efface.errors import (
+    ForeignClosingError,
+    StatementError,
+    UnrecognizedClosingError,
+    UnsettledError,
+)
 from efface.store.tables import closings
 from tests.databases import allow, emptied, refuse, sqlite_engine
 from tests.failures.lanes import WAITING
 from tests.schemas import forum
-from tests.schemas.forum import Post, Token
+from tests.schemas.forum import Invoice, Order, Post, Token, User
 
 LATER = forum.NOW + timedelta(hours=1)
 
@@ -287,6 +293,70 @@ def test_a_closing_of_other_people_is_not_called_settled(engine):
     assert [type(failure.error) for failure in settlement.failures] == [ForeignClosingError]
     assert stored(engine)[0].settled_at is None
     assert len(erase_due(engine).receipts) == 1
+
+
+def with_another_key(now=LATER):
+    """The eraser of a site whose key has been changed."""
+    policy = Policy.from_metadata(forum.Base.metadata)
+    return Eraser(policy, key="another key of the forum", clock=lambda: now)
+
+
+def test_under_another_key_nothing_is_called_settled(engine):
+    """Every fingerprint is another one then, and rows that are there look as if they were gone."""
+    (receipt,) = close(engine, 1)
+    write_late(engine, 1)
+
+    with engine.begin() as connection:
+        settlement = with_another_key().erase_due(connection)
+
+    (failure,) = settlement.failures
+    assert isinstance(failure.error, UnrecognizedClosingError)
+    assert "1 row is marked in users" in str(failure.error)
+    assert (settlement.receipts, settlement.remaining) == ((), 1)
+    assert stored(engine) == [receipt]
+    assert tokens(engine) == {1, 2}
+    assert [late.late for late in erase_due(engine).receipts] == [1]
+
+
+def test_nor_is_a_receipt_that_was_recorded_under_another_key(engine):
+    close(engine, 1)
+    (recorded,) = stored(engine)
+
+    with engine.begin() as connection, pytest.raises(UnrecognizedClosingError) as refused:
+        with_another_key().settle(connection, recorded)
+
+    assert "the one that the account was closed with" in str(refused.value)
+    assert stored(engine) == [recorded]
+
+
+def test_a_row_that_is_gone_is_settled_beside_others_of_its_moment(engine):
+    first, second = close(engine, 1, 2)
+    with engine.begin() as connection:
+        # By hand, and with what would keep it.
+        connection.execute(delete(Invoice).where(Invoice.order_id.in_((11, 12))))
+        for row in (Order.user_id, Post.author_id, Token.user_id, User.id):
+            connection.execute(delete(row.class_).where(row == 1))
+
+    settlement = erase_due(engine)
+
+    assert [r.reference for r in settlement.receipts] == [first.reference, second.reference]
+    assert settlement.keys == (None, (2,))
+    assert "keys" not in repr(settlement)
+
+
+def test_what_a_worker_counted_stays_counted_when_the_batch_is_settled(engine):
+    with engine.begin() as connection:
+        eraser = forum.eraser(clock=lambda: LATER)
+        batch = eraser.close_accounts(connection, [1, 2], actor="test")
+    write_late(engine, 1)
+    erase_due(engine, LATER + timedelta(hours=1), limit=1)
+    write_late(engine, 2)
+
+    with engine.begin() as connection:
+        settled = eraser.settle(connection, batch)
+
+    assert [receipt.late for receipt in settled.receipts] == [2, 1]
+    assert stored(engine) == list(settled.receipts)
 
 
 def test_a_refusal_of_the_persons_own_row_undoes_their_other_rows(engine):

@@ -211,6 +211,8 @@ def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
     """Settle what a crash or a failed second pass has left, oldest first.
 
     Each closing has a transaction of its own, where none is open; then `account_erased` is sent.
+    What the process did not come to after its commit is done before that, but for the signal
+    `account_closed`: live sockets and sessions of the person are ended, if they have any left.
     Several workers may call this at once. One that fails keeps no other from being settled, and is
     due again the next time.
 
@@ -229,7 +231,11 @@ def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
             with joined(alias) as bind:
                 done = here.eraser.erase_due(bind, limit=1, leaving_out=failed)
             _constraints_wait_again(alias)
-            for receipt in done.receipts:
+            for receipt, key in zip(done.receipts, done.keys, strict=True):
+                if key is not None:
+                    whose = key_of(here, key if len(key) > 1 else key[0])
+                    for end in _what_ends(here, whose):
+                        transaction.on_commit(end, using=alias, robust=True)
                 _announce(here, receipt, alias)
         return done
 
@@ -281,10 +287,14 @@ def _what_follows(
     yield lambda: account_closed.send_robust(
         here.model, subject=key, receipt=latest[0], using=alias
     )
-    yield lambda: _end_live_sockets(key)
-    yield lambda: end_sessions(key, here.eraser.policy)
+    yield from _what_ends(here, key)
     if settle:
         yield lambda: latest.append(_settled(latest[0], alias))
+
+
+def _what_ends(here: Ready, key: Any) -> Iterator[Callable[[], object]]:
+    yield lambda: _end_live_sockets(key)
+    yield lambda: end_sessions(key, here.eraser.policy)
 
 
 def _end_live_sockets(key: Any) -> None:

@@ -16,10 +16,11 @@ from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 
-from efface.eraser.closing import Request, close_many, close_one, settle_batch, settle_one
+from efface.eraser.closing import Request, close_many, close_one
 from efface.eraser.due import PATIENCE, Settlement, settle_due
 from efface.eraser.joined import Bind, expire, join
 from efface.eraser.machine import Machine, check_database
+from efface.eraser.settling import settle_batch, settle_one
 from efface.errors import Problem, SubjectKeyError
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.evidence.residue import Search
@@ -229,6 +230,9 @@ class Eraser:
         a row that the closing has unlinked. `verify` finds both by what they say.
 
         Raises:
+            ForeignClosingError: the receipt is of other people than those of the policy.
+            UnrecognizedClosingError: the eraser's key is not the one that the account was closed
+                with; nothing was changed.
             StatementError: the database refused; the transaction has been rolled back.
         """
         request = self._request(receipt.actor)
@@ -237,7 +241,8 @@ class Eraser:
             if isinstance(receipt, BatchReceipt):
                 settled, steps = settle_batch(driver, machine, receipt, request)
             else:
-                settled, steps = settle_one(driver, machine, receipt, request)
+                done = settle_one(driver, machine, receipt, request)
+                settled, steps = done.receipt, done.steps
         expire(bind, (step.table for step in steps if step.changes_rows))
         return settled
 

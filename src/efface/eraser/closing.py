@@ -1,4 +1,4 @@
-"""Closing and settling, one account or many: the stages in a row, from lock to receipt."""
+"""Closing, one account or many: the stages in a row, from lock to receipt."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from typing import Any
 from efface import execute
 from efface.eraser.machine import Machine
 from efface.errors import (
-    ForeignClosingError,
     ForeignPlanError,
     StalePlanError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
     VetoedError,
 )
-from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
-from efface.evidence.residue import Search
+from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.plan.driver import Driver
-from efface.plan.people import People, capture, is_named, states
-from efface.plan.planner import key_values, make_plan
+from efface.plan.people import capture, states
+from efface.plan.planner import make_plan
 from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
 
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Moment:
+    """The rows whose accounts were closed at one moment."""
+
+    keys: Mapping[str, Key]
+    """Their primary keys, by fingerprint."""
+    strangers: int
+    """How many of them are in no closing on record."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Request:
     now: datetime
     fingerprint: Callable[[Key], str]
     reference: Callable[[], str]
-    keys: dict[datetime, dict[str, Key]] = field(default_factory=dict, repr=False)
-    """Who was closed at a moment, by fingerprint: read once, for all closings of that moment."""
+    moments: dict[datetime, Moment] = field(default_factory=dict, repr=False)
+    """Read once, for all closings of a moment."""
 
 
 def close_one(
@@ -74,7 +82,7 @@ def close_one(
         policy=program.digest,
         actor=request.actor,
         closed_at=now,
-        steps=_with_reached(outcome.steps, known),
+        steps=with_reached(outcome.steps, known),
     )
     machine.closings.add(driver, receipt.record())
     return receipt.remembering(people)
@@ -132,141 +140,6 @@ def _earlier(
     return earlier
 
 
-def settle_one(
-    driver: Driver, machine: Machine, receipt: Receipt, request: Request
-) -> tuple[Receipt, tuple[Step, ...]]:
-    """Do the second pass and the search for one closing; also return what the pass did."""
-    if receipt.table != machine.program.table.fullname:
-        raise ForeignClosingError(receipt.table, machine.program.table.fullname)
-    latest = _latest(receipt, machine.closings.receipt(driver, receipt.reference))
-    if _has_all(latest, receipt):
-        return latest, ()
-    # Searched before anything is locked: reading a whole database takes its time, and on SQLite
-    # nobody could write meanwhile. What the second pass then changes is searched again.
-    search = _search(driver, machine, receipt)
-    steps: tuple[Step, ...] = ()
-    # The closing is locked before the person, by all who settle: so no two wait for each other.
-    # Whoever was here before us may have settled it.
-    latest = _latest(receipt, *machine.closings.lock(driver, [receipt.reference]))
-    if _has_all(latest, receipt):
-        return latest, ()
-    people, rows = _settling(driver, machine.program, receipt, request)
-    if people is not None:
-        steps = _second_pass(driver, machine.program, people, rows, receipt.closed_at)
-    late = sum(step.rows for step in steps)
-    if late:
-        search = _search(driver, machine, receipt)
-    elif search is None:
-        # Not made here, but perhaps by the one who settled it while we waited.
-        search = latest.search
-    settled = replace(
-        latest,
-        steps=latest.steps if latest.together > 1 else _with_reached(latest.steps, steps),
-        late=latest.late + late,
-        settled_at=request.now,
-        search=search,
-    )
-    machine.closings.settle(driver, [settled.record()])
-    return settled, steps
-
-
-def _latest(receipt: Receipt, stored: str | None = None) -> Receipt:
-    return Receipt.from_json(stored) if stored else receipt
-
-
-def _has_all(latest: Receipt, receipt: Receipt) -> bool:
-    """Return whether the *latest* receipt of a closing says all that settling it now could."""
-    return bool(latest.settled_at and (latest.search or receipt.people is None))
-
-
-def _search(driver: Driver, machine: Machine, receipt: Receipt) -> Search | None:
-    people, program = receipt.people, machine.program
-    if people is None:
-        return None
-    rows = driver.rows(program.find, key_values(program, people.only.key))
-    known = people.as_now(program, rows, receipt.closed_at)
-    return machine.residue.search(driver, known.values, known.only.needles)
-
-
-def _second_pass(
-    driver: Driver,
-    program: Program,
-    people: People,
-    rows: Sequence[tuple[Any, ...]],
-    closed_at: datetime,
-) -> tuple[Step, ...]:
-    """Do the steps once more, for what the *people* were and for what their *rows* say now."""
-    steps: tuple[Step, ...] = ()
-    renamed = [row for row in rows if is_named(program, row)]
-    if renamed:
-        # Somebody waited on our lock and then wrote a new name or address for the person.
-        steps = execute.again(
-            driver, program, capture(driver, program, renamed), closed_at.date()
-        ).steps
-    known = people.as_now(program, rows, closed_at)
-    return steps + execute.again(driver, program, known, closed_at.date()).steps
-
-
-def settle_batch(
-    driver: Driver, machine: Machine, batch: BatchReceipt, request: Request
-) -> tuple[BatchReceipt, tuple[Step, ...]]:
-    """Do the second pass and the search for a batch; also return what the pass did.
-
-    Raises:
-        ValueError: this process does not remember the people; settle each receipt by itself.
-    """
-    people, program = batch.people, machine.many
-    if people is None:
-        raise ValueError("Only the process that closed a batch can settle it as one.")
-    name = program.key_names[0]
-    keys = {f"subject_{name}": [person.key[0] for person in people.persons]}
-    search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
-    machine.closings.lock(driver, [each.reference for each in batch.receipts])
-    rows = driver.rows(program.lock, keys)
-    # Keys are given out again: whoever has one now must still be whom we closed.
-    state = states(program, rows)
-    if program.policy.removes_subject or program.tombstone is None:
-        ours = [person for person in people.persons if person.key not in state]
-    else:
-        ours = [person for person in people.persons if state.get(person.key) == batch.closed_at]
-    steps: tuple[Step, ...] = ()
-    if ours:
-        here = {person.key for person in ours}
-        kept = [row for row, key in zip(rows, state, strict=True) if key in here]
-        steps = _second_pass(driver, program, People(program, ours), kept, batch.closed_at)
-    late = sum(step.rows for step in steps)
-    if late:
-        search = _search_batch(driver, machine, batch, driver.rows(program.find, keys))
-    counted = _with_reached(batch.steps, steps)
-    receipts = tuple(
-        receipt
-        if receipt.already_closed
-        else replace(receipt, steps=counted, late=late, settled_at=request.now, search=search)
-        for receipt in batch.receipts
-    )
-    written = steps_json(counted)
-    machine.closings.settle(driver, [r.record(written) for r in receipts if not r.already_closed])
-    settled = replace(
-        batch,
-        steps=counted,
-        receipts=receipts,
-        settled_at=request.now,
-        late=late,
-        search=search,
-    )
-    return settled, steps
-
-
-def _search_batch(
-    driver: Driver, machine: Machine, batch: BatchReceipt, rows: Sequence[tuple[Any, ...]]
-) -> Search | None:
-    people = batch.people
-    if people is None:
-        return None
-    known = people.as_now(machine.many, rows, batch.closed_at)
-    return machine.residue_of_many.search_many(driver, known)
-
-
 def _still_fits(
     driver: Driver, program: Program, key: Key, plan: Plan, request: Request
 ) -> tuple[Step, ...]:
@@ -283,42 +156,7 @@ def _still_fits(
     return fresh.steps
 
 
-def _settling(
-    driver: Driver, program: Program, receipt: Receipt, request: Request
-) -> tuple[People | None, Sequence[tuple[Any, ...]]]:
-    """Return the person of *receipt* and their row; None where the row is not theirs any more.
-
-    Databases give keys out again: the steps must never run on whoever has the key now.
-    """
-    people = receipt.people
-    key = people.only.key if people else _key_by_fingerprint(driver, program, receipt, request)
-    if key is None:
-        return None, ()
-    rows = driver.rows(program.lock, key_values(program, key))
-    if program.tombstone is None or program.policy.removes_subject:
-        return (None if rows else people), ()
-    if not rows:
-        return None, ()
-    (closed_at,) = states(program, rows).values()
-    if closed_at != receipt.closed_at:
-        return None, ()
-    return people or capture(driver, program, rows, with_needles=False), rows
-
-
-def _key_by_fingerprint(
-    driver: Driver, program: Program, receipt: Receipt, request: Request
-) -> Key | None:
-    """Return the key that our records keep only as a fingerprint, by the moment of the closing."""
-    if program.tombstone is None:
-        return None
-    moment = receipt.closed_at
-    if moment not in request.keys:
-        found = [tuple(key) for key in driver.rows(program.closed_at, {"now": moment})]
-        request.keys[moment] = {request.fingerprint(key): key for key in found}
-    return request.keys[moment].get(receipt.subject)
-
-
-def _with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
+def with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return *steps* with the numbers of reached rows that *counted* knows."""
     if not counted:
         return steps

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from efface.eraser.closing import Request, settle_one
+from efface.eraser.closing import Key, Request
 from efface.eraser.machine import Machine
+from efface.eraser.settling import Settled, settle_one
 from efface.errors import ConnectionLostError, EffaceError, UnsettledError
 from efface.evidence.receipt import Receipt
 from efface.plan.driver import Driver
@@ -31,12 +32,15 @@ class Failure:
 class Settlement:
     """What one call has settled, what it could not, and how many closings are still due.
 
-    ``remaining`` counts what failed too, and what others are at.
+    ``keys`` are the primary keys of the people of ``receipts``, None for a row that is gone: a host
+    ends there what hangs on a key, and they are not shown or written anywhere. ``remaining``
+    counts what failed too, and what others are at.
     """
 
     receipts: tuple[Receipt, ...]
     failures: tuple[Failure, ...]
     remaining: int
+    keys: tuple[Key | None, ...] = field(default=(), repr=False)
 
     def to_json(self) -> str:
         """Return it as JSON for programs."""
@@ -54,12 +58,16 @@ def in_turn(settle: Callable[[Collection[str]], Settlement], limit: int) -> Iter
     It is to settle one closing in a transaction of its own, and takes the references of those
     that have failed before.
     """
-    receipts: tuple[Receipt, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    while len(receipts) < limit:
-        done = settle({failure.reference for failure in failures})
-        receipts, failures = receipts + done.receipts, failures + done.failures
-        yield Settlement(receipts, failures, done.remaining)
+    whole = Settlement((), (), 0)
+    while len(whole.receipts) < limit:
+        done = settle({failure.reference for failure in whole.failures})
+        whole = Settlement(
+            whole.receipts + done.receipts,
+            whole.failures + done.failures,
+            done.remaining,
+            whole.keys + done.keys,
+        )
+        yield whole
         if not done.receipts:
             return
 
@@ -74,11 +82,10 @@ def settle_due(
     leaving_out: Collection[str],
 ) -> tuple[Settlement, tuple[Step, ...]]:
     """Settle up to *limit* closings from *before* that moment; also return what was changed."""
-    receipts: list[Receipt] = []
+    settled: list[Settled] = []
     failures: list[Failure] = []
-    changed: list[Step] = []
     number = 0
-    while len(receipts) < limit:
+    while len(settled) < limit:
         claimed = machine.closings.claim(driver, before, number)
         if claimed is None:
             break
@@ -86,22 +93,22 @@ def settle_due(
         if reference in leaving_out:
             continue
         try:
-            settled, steps = _settled(driver, machine, request, stored)
+            settled.append(_settled(driver, machine, request, stored))
         except ConnectionLostError:
             raise
         except EffaceError as error:
             # It does not count: however many fail again and again, the others get their turn.
             failures.append(Failure(reference, error))
-        else:
-            receipts.append(settled)
-            changed += steps
-    remaining = machine.closings.due(driver, before)
-    return Settlement(tuple(receipts), tuple(failures), remaining), tuple(changed)
+    settlement = Settlement(
+        tuple(each.receipt for each in settled),
+        tuple(failures),
+        machine.closings.due(driver, before),
+        tuple(each.key for each in settled),
+    )
+    return settlement, tuple(step for each in settled for step in each.steps)
 
 
-def _settled(
-    driver: Driver, machine: Machine, request: Request, stored: str
-) -> tuple[Receipt, Iterable[Step]]:
+def _settled(driver: Driver, machine: Machine, request: Request, stored: str) -> Settled:
     """Settle one closing in a savepoint of its own."""
     with driver.savepoint(closings.name, Exception):
         try:

@@ -147,6 +147,28 @@ class UnsettledError(EffaceError):
         )
 
 
+class UnrecognizedClosingError(EffaceError):
+    """The row of a closed account may be there, but its key does not lead to this closing."""
+
+    code = "E416"
+
+    def __init__(self, table: str, rows: int) -> None:
+        """Keep the *table*, and how many *rows* of that moment belong to no closing on record."""
+        super().__init__()
+        self.table, self.rows = table, rows
+
+    def message(self) -> str:
+        """Return what was found instead, and what it may come from."""
+        rows = "1 row is" if self.rows == 1 else f"{self.rows} rows are"
+        return (
+            f"Whose closing this is cannot be told: {rows} marked in {self.table} with its moment "
+            f"and on record under this key of the eraser for no closing. {NOTHING_CHANGED} If the "
+            "key has changed, settle with the one that the account was closed with; if rows were "
+            "marked by hand, adopt them first:\n\n"
+            '      eraser.adopt(session, subject, actor="...")'
+        )
+
+
 class MissingTablesError(EffaceError):
     """The tables that Efface owns are not in this database."""
 

@@ -53,6 +53,15 @@ class Closings:
         self._of = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
+        same_moment = _table.c.closed_at == _bind("closed_at")
+        number = func.count(_table.c.subject.distinct(), type_=Integer)
+        self._on_record = compiled(
+            select(number).where(
+                among(dialect, _table.c.subject, "subjects", String()), same_moment
+            ),
+            "read",
+            [number],
+        )
         self._get = compiled(select(*receipt).where(reference), "read", receipt)
         self._settle = compiled(
             update(_table)
@@ -64,20 +73,20 @@ class Closings:
 
     def _queue(self) -> None:
         """Compile what finds and locks closings that are to be settled."""
-        receipt: list[Any] = [_table.c.receipt]
-        claimed: list[Any] = [_table.c.id, _table.c.reference, *receipt]
         untouched = _table.c.settled_at
+        locked: list[Any] = [_table.c.receipt, untouched]
+        claimed: list[Any] = [_table.c.id, _table.c.reference, _table.c.receipt]
         self._lock = self._compiled(
             lock(
                 self._dialect,
                 _table,
                 among(self._dialect, _table.c.reference, "references", String()),
-                columns=receipt,
+                columns=locked,
                 key=[_table.c.id],
                 untouched=untouched,
             ),
             "lock",
-            receipt,
+            locked,
         )
         due = _table.c.settled_at.is_(None) & (_table.c.closed_at <= _bind("closed_at"))
         self._claim = self._compiled(
@@ -141,9 +150,18 @@ class Closings:
         found = driver.rows(self._get, {"reference": reference})
         return found[0][0] if found else None
 
-    def lock(self, driver: Driver, references: Sequence[str]) -> list[str]:
-        """Lock the closings with these *references* and return their receipts."""
-        return [found for (found,) in driver.rows(self._lock, {"references": references})]
+    def on_record(self, driver: Driver, subjects: Sequence[str], closed_at: datetime) -> int:
+        """Return how many of these *subjects* have a closing of that moment."""
+        named = {"subjects": subjects, "closed_at": closed_at}
+        number: int = driver.rows(self._on_record, named)[0][0]
+        return number
+
+    def lock(
+        self, driver: Driver, references: Sequence[str]
+    ) -> Sequence[tuple[str, datetime | None]]:
+        """Lock the closings with these *references*; return receipts and when they were settled."""
+        found: Sequence[Any] = driver.rows(self._lock, {"references": references})
+        return found
 
     def claim(self, driver: Driver, before: datetime, after: int) -> tuple[int, str, str] | None:
         """Lock the first unsettled closing of that time that nobody else is at, or return None.

@@ -76,6 +76,28 @@ def test_sessions_in_the_database_are_removed_and_others_stay(site, ada):
     assert theirs.get("/home").status_code == 302
 
 
+def test_sessions_that_a_crash_left_are_ended_with_what_is_due(site, ada, settings_of):
+    """The process died between the commit and what follows: nothing was sent, nothing ended."""
+    from datetime import timedelta
+
+    from django.contrib.sessions.models import Session
+    from django.db import transaction
+
+    from efface.django import eraser, joined
+    from efface.django.closing import erase_due
+
+    browser(ada)
+    other = browser(site.person())
+    with transaction.atomic(using=site.alias), joined(site.alias) as bind:
+        receipt = eraser(site.alias).close_account(bind, ada.pk, actor="self-service")
+    assert Session.objects.count() == 2
+
+    with settings_of(CLOCK=lambda: receipt.closed_at + timedelta(hours=1)):
+        erase_due(using=site.alias)
+
+    assert [session.pk for session in Session.objects.all()] == [other.session.session_key]
+
+
 def test_nobody_can_log_in_to_a_closed_account(site, ada):
     from django.contrib.auth import authenticate
 
