@@ -87,18 +87,23 @@ def pairs(
     return select(first.c.value, second.c.value).where(first.c.key == second.c.key)
 
 
-def rows_of_json(dialect: Dialect, columns: Sequence[Column[Any]]) -> Select[Any] | None:
+def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any]:
     """Return a query whose rows are the objects in the JSON text bound as ``records``.
 
-    One parameter for any number of rows: PostgreSQL's driver sends many rows one by one, and
-    escapes the elements of arrays slowly. None where many rows of parameters are quick anyway.
+    One parameter for any number of rows: drivers send or convert many rows one by one, and
+    PostgreSQL's escapes the elements of arrays slowly.
     """
-    if dialect.name != "postgresql":
-        return None
-    records = cast(bindparam("records", type_=Text()), JSON())
-    typed = [column(each.name, each.type) for each in columns]
-    rows = func.json_to_recordset(records).table_valued(*typed)
-    return select(*rows.render_derived(with_types=True).c)
+    records = bindparam("records", type_=Text())
+    if dialect.name == "postgresql":
+        typed = [column(each.name, each.type) for each in columns]
+        rows = func.json_to_recordset(cast(records, JSON())).table_valued(*typed)
+        return select(*rows.render_derived(with_types=True).c)
+    record = func.json_each(records).table_valued("value").c.value
+    found: list[ColumnElement[Any]] = [
+        func.json_extract(record, f"$.{each.name}", type_=each.type).label(each.name)
+        for each in columns
+    ]
+    return select(*found)
 
 
 class TID(UserDefinedType[str]):

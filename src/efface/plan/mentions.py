@@ -11,7 +11,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, Protocol
+
+from efface.policy.actions import Placeholder
 
 SHORTEST = 4
 """Identifiers with fewer characters are neither replaced nor searched for: they hit by chance."""
@@ -24,19 +27,15 @@ _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 
 
 class Needles:
-    """The identifiers of one person, ready to be looked for; never shown, saved or pickled."""
+    """The identifiers of one person, ready to be looked for; never shown, saved or pickled.
 
-    __slots__ = ("_patterns", "_regex", "_words", "skipped")
+    Nothing is made of them before it is asked for: most people are mentioned nowhere, and a batch
+    may never be searched for.
+    """
 
-    def __init__(self, values: Iterable[object]) -> None:
-        """Keep the usable *values*, longest first; blank, short and non-text ones are left out."""
-        texts = {unicodedata.normalize("NFC", v).strip() for v in values if isinstance(v, str)}
-        texts.discard("")
-        words = sorted((t for t in texts if len(t) >= SHORTEST), key=lambda t: (-len(t), t))
-        self.skipped = len(texts) - len(words)
-        self._words = tuple(words)
-        self._patterns: tuple[str, ...] | None = None
-        self._regex: re.Pattern[str] | None = None
+    def __init__(self, values: Iterable[object], placeholders: Iterable[Placeholder] = ()) -> None:
+        """Keep the usable ones of *values*: text, of some length, and made by no placeholder."""
+        self._values, self._placeholders = tuple(values), tuple(placeholders)
 
     def __bool__(self) -> bool:
         """Return whether there is anything to look for."""
@@ -50,6 +49,22 @@ class Needles:
         """Leave the values behind: a pickled receipt must not carry them."""
         return (Needles, ((),))
 
+    @cached_property
+    def _named(self) -> set[str]:
+        texts = (value for value in self._values if isinstance(value, str))
+        real = (t for t in texts if not any(each.made(t) for each in self._placeholders))
+        return {unicodedata.normalize("NFC", text).strip() for text in real} - {""}
+
+    @cached_property
+    def _words(self) -> tuple[str, ...]:
+        usable = (text for text in self._named if len(text) >= SHORTEST)
+        return tuple(sorted(usable, key=lambda text: (-len(text), text)))
+
+    @property
+    def skipped(self) -> int:
+        """Return how many identifiers are too short to look for."""
+        return len(self._named) - len(self._words)
+
     def first_words(self) -> set[str]:
         """Return the first word of each identifier, without regard to case."""
         return {
@@ -59,22 +74,17 @@ class Needles:
             if (found := _WORD.findall(form.casefold()))
         }
 
-    @property
+    @cached_property
     def patterns(self) -> tuple[str, ...]:
         """Return LIKE patterns that let through every text with a mention, and some others."""
-        if self._patterns is None:
-            found = (pattern for word in self._words for pattern in _patterns(word))
-            self._patterns = tuple(dict.fromkeys(found))
-        return self._patterns
+        found = (pattern for word in self._words for pattern in _patterns(word))
+        return tuple(dict.fromkeys(found))
 
-    @property
+    @cached_property
     def _mention(self) -> re.Pattern[str]:
-        # Made when it is first needed: most people are mentioned nowhere.
-        if self._regex is None:
-            # Both Unicode forms, because databases keep whichever the person's keyboard sent.
-            forms = [form for word in self._words for form in _forms(word)]
-            self._regex = re.compile("|".join(map(_bordered, forms)), re.IGNORECASE)
-        return self._regex
+        # Both Unicode forms, because databases keep whichever the person's keyboard sent.
+        forms = [form for word in self._words for form in _forms(word)]
+        return re.compile("|".join(map(_bordered, forms)), re.IGNORECASE)
 
     def found_in(self, value: object) -> bool:
         """Return whether *value* (text or JSON data) mentions the person."""

@@ -139,10 +139,7 @@ def is_named(program: Program, row: Sequence[Any]) -> bool:
 def _person(program: Program, read: dict[str, Any], named: Sequence[Any]) -> Person:
     closed_at = read.get(program.tombstone) if program.tombstone else None
     key = tuple([read[name] for name in program.key_names])
-    if not named:
-        return Person(key, read, NOTHING, aware(closed_at))
-    made = program.placeholders
-    needles = Needles([v for v in named if not any(action.made(v) for action in made)])
+    needles = Needles(named, program.placeholders) if named else NOTHING
     return Person(key, read, needles, aware(closed_at))
 
 

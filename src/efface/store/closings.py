@@ -45,11 +45,9 @@ class Closings:
             insert(_table).values({name: _bind(name) for name in _WRITTEN}), "write to"
         )
         rows = rows_of_json(dialect, [closings.c.reference, closings.c.subject])
-        self._add_alike = None
-        if rows is not None:
-            self._add_alike = compiled(
-                insert(_table).from_select(_WRITTEN, _alike(rows.subquery())), "write to"
-            )
+        self._add_alike = compiled(
+            insert(_table).from_select(_WRITTEN, _alike(rows.subquery())), "write to"
+        )
         self._of = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
@@ -116,29 +114,15 @@ class Closings:
     ) -> None:
         """Record closings that differ from *record* in reference and subject only.
 
-        *pairs* has both for each closing, that of *record* first. Where it can, the database
-        writes the receipts: bringing it the text of a thousand takes longer than the rest.
+        *pairs* has both for each closing, that of *record* first. The database writes the
+        receipts: bringing it the text of a thousand takes longer than the rest.
         """
         reference, subject = pairs[0]
         before, rest = record["receipt"].split(reference, 1)
         between, after = rest.split(subject, 1)
-        if self._add_alike is not None:
-            rows = json.dumps([{"reference": of, "subject": whose} for of, whose in pairs])
-            around = {"before": before, "between": between, "after": after}
-            driver.run(self._add_alike, {**record, **around, "records": rows})
-        else:
-            driver.run_many(
-                self._add,
-                [
-                    {
-                        **record,
-                        "reference": of,
-                        "subject": whose,
-                        "receipt": f"{before}{of}{between}{whose}{after}",
-                    }
-                    for of, whose in pairs
-                ],
-            )
+        around = {"before": before, "between": between, "after": after}
+        rows = json.dumps([{"reference": of, "subject": whose} for of, whose in pairs])
+        driver.run(self._add_alike, {**record, **around, "records": rows})
 
     def receipt_of(self, driver: Driver, subject: str, closed_at: datetime) -> str | None:
         """Return the receipt of the closing that set this tombstone, or None."""
