@@ -318,6 +318,7 @@ def alike(cell):
     return re.sub(r"anonymized-[0-9a-f]{32}@", "anonymized-<token>@", cell)
 
 
+@pytest.mark.fastapi("README tells of the demo of this garden")
 def test_before_and_after_are_what_the_demo_gives(community):
     table = re.findall(
         r"^\| `([\w.]+)`[^|]*\| (.+?) \| (.+?) \|$", README.read_text(), re.MULTILINE
@@ -338,6 +339,7 @@ def test_before_and_after_are_what_the_demo_gives(community):
     assert settled.search.is_clean
 
 
+@pytest.mark.fastapi("these are doors of SQLAlchemy")
 @pytest.mark.parametrize(
     ("door", "statement"),
     [
