@@ -101,12 +101,14 @@ class Live(Sockets):
             raise SettingsError('A live socket needs a path of its own on this site: Live("/live")')
         self.path = path.rstrip("/")
         self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop in which this process is connected with the others."""
         self.on(EVENT)(self._on_anonymize)
 
     def beside(self, application: App) -> App:
         """Return *application* with the socket at `path`, connected with the other workers.
 
-        The lifespan is answered here, everything else by *application*.
+        The lifespan is answered here, everything else by *application*. Where the server has
+        none, or another part answers it, the first socket connects this process with the others.
 
         Raises:
             SettingsError: ``LIVE`` in the settings names another object, or none.
@@ -161,8 +163,23 @@ class Live(Sockets):
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
+    async def _connected(self) -> None:
+        """Connect with the other workers for as long as this loop runs, if nothing has yet."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._loop, is_running = loop, asyncio.Event()
+
+        async def run() -> None:
+            async with self.running():
+                is_running.set()
+                await asyncio.Event().wait()
+
+        self._keep(run())
+        await is_running.wait()
+
     async def _endpoint(self, scope: Message, receive: Receive, send: Send) -> None:
-        self._loop = asyncio.get_running_loop()
+        await self._connected()
         set_script_prefix(get_script_prefix(scope))
         handshake = Handshake(scope)
         await receive()  # it opens with websocket.connect

@@ -1,6 +1,9 @@
 """Refresh tokens of simplejwt: of somebody who has left, one is refused like a wrong one.
 
-SIMPLE_JWT = {"TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts"}
+SIMPLE_JWT = {
+    "TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts",
+    "SLIDING_TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenSliding",
+}
 """
 
 from __future__ import annotations
@@ -9,7 +12,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenRefreshSerializer,
+    TokenRefreshSlidingSerializer,
+)
+from rest_framework_simplejwt.settings import api_settings
 
 
 class RefreshOpenAccounts(TokenRefreshSerializer):
@@ -29,4 +36,26 @@ class RefreshOpenAccounts(TokenRefreshSerializer):
         except get_user_model().DoesNotExist:
             text = self.error_messages["no_active_account"]
             raise AuthenticationFailed(text, "no_active_account") from None
+        return found
+
+
+class RefreshOpenSliding(TokenRefreshSlidingSerializer):
+    """Answers 401 for an account that is closed, inactive, or whose row is gone.
+
+    simplejwt's own asks for no account: it gives out tokens that open nothing, again and again.
+    """
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return a new token.
+
+        Raises:
+            AuthenticationFailed: there is no such open account.
+        """
+        found: dict[str, Any] = super().validate(attrs)
+        key = self.token_class(attrs["token"]).payload.get(api_settings.USER_ID_CLAIM)
+        people = get_user_model().objects
+        user = people.filter(**{api_settings.USER_ID_FIELD: key}).first()
+        if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
+            text = TokenRefreshSerializer.default_error_messages["no_active_account"]
+            raise AuthenticationFailed(text, "no_active_account")
         return found

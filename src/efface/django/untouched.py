@@ -1,4 +1,4 @@
-"""References that nobody touches: an object stays valid, and a form keeps its author who has left.
+"""References that nobody touches: an object stays valid, its form or serializer keeps the author.
 
 Whoever has left can be referred to no more, except by a row that does so already.
 """
@@ -25,6 +25,10 @@ def keep_untouched(people: People) -> None:
     for field in references(people):
         field.validate = _as_saved(field, field.validate)
     BaseModelForm.__init__ = _with_current(people, BaseModelForm.__init__)
+    if apps.is_installed("rest_framework"):
+        from rest_framework.relations import RelatedField  # noqa: PLC0415  (not everybody has it)
+
+        RelatedField.get_queryset = _or_current(people, RelatedField.get_queryset)
 
 
 def references(people: People) -> Iterator[Any]:
@@ -68,6 +72,21 @@ def _with_current(people: People, original: Any) -> Any:
                     field.queryset = _open_or(people, field.queryset, current)
 
     return __init__
+
+
+def _or_current(people: People, original: Any) -> Any:
+    @wraps(original)
+    def get_queryset(self: Any) -> Any:
+        found = original(self)
+        instance = getattr(self.parent, "instance", None)
+        # Several rows are serialized to be read: what they refer to is not looked for.
+        if isinstance(instance, Model) and _can_be_widened(people, found):
+            current = _current(instance, self.source)
+            if current is not None:
+                return _open_or(people, found, current)
+        return found
+
+    return get_queryset
 
 
 def _can_be_widened(people: People, queryset: Any) -> bool:

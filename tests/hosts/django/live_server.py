@@ -1,4 +1,4 @@
-"""Serves the live site on a socket that is given: ``python -m …live_server FILENO``."""
+"""Serves the live site on a socket: ``python -m …live_server FILENO LIFESPAN`` (on or off)."""
 
 import logging
 import socket
@@ -22,5 +22,5 @@ if __name__ == "__main__":
     django.setup()
     from tests.hosts.django.live_site import application
 
-    config = uvicorn.Config(application(), log_config=None, lifespan="on")
+    config = uvicorn.Config(application(), log_config=None, lifespan=sys.argv[2])
     Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])

@@ -60,11 +60,12 @@ class Town:
         return done.stdout
 
     @contextmanager
-    def served(self):
+    def served(self, *, lifespan="on"):
         """Serve the site until the block ends, and give its address."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
-        command = [sys.executable, "-m", "tests.hosts.django.live_server", str(listener.fileno())]
+        module = "tests.hosts.django.live_server"
+        command = [sys.executable, "-m", module, str(listener.fileno()), lifespan]
         with listener, self.log.open("a") as log:
             process = subprocess.Popen(
                 command,

@@ -379,9 +379,13 @@ async def test_the_end_of_a_ticket_is_the_end_of_its_socket(own_ways):
     assert told == {"event": "logout", "payload": {"to": "/goodbye"}}
 
 
-async def test_workers_and_commands_end_the_sockets_of_all_workers(tmp_path, redis_server):
+@pytest.mark.parametrize("lifespan", ["on", "off"])
+async def test_workers_and_commands_end_the_sockets_of_all_workers(
+    tmp_path, redis_server, lifespan
+):
+    """Without a lifespan, as behind Daphne, a worker is connected by its first socket."""
     town = Town(tmp_path, redis=redis_server.url)
-    with town.served() as one, town.served() as two:
+    with town.served(lifespan=lifespan) as one, town.served(lifespan=lifespan) as two:
         async with opened(one) as laptop, opened(two) as phone, opened(two) as other:
             await laptop.join()
             await phone.log_in(laptop.key)

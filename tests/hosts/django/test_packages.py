@@ -29,7 +29,7 @@ def test_addresses_accounts_and_credentials_go_and_those_of_others_stay(left):
 
 def test_a_refresh_token_that_was_refused_stays_refused(left):
     assert left["refused"] == [True, False]
-    assert len(left["tokens"]) == 3
+    assert len(left["tokens"]) == 5
 
 
 def test_former_rows_go_with_the_rows_they_are_of(left):
@@ -46,6 +46,18 @@ def test_who_changed_a_row_of_somebody_else_is_referred_to_only_while_there_is_a
 
 def test_refreshing_a_token_of_whoever_has_left_is_refused_and_no_failure(left):
     assert left["refreshed"] == [401, 200]
+
+
+def test_so_is_refreshing_a_sliding_token(left):
+    assert left["sliding"] == [[200, 200], [401, 200]]
+
+
+def test_a_serializer_takes_an_author_who_has_left_for_their_own_post_alone(left):
+    """As a form does: what nobody touches stays valid, and nobody who left is chosen anew."""
+    posts = {"stay": [[True, True], [True, True]], "go": [[True, True]]}
+
+    assert left["taken"] == posts[left["people"]]
+    assert left["taken anew"] == [False, False]
 
 
 def test_who_has_confirmed_to_allauth_who_they_are_has_just_logged_in(left):

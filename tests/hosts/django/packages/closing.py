@@ -20,16 +20,27 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
+from rest_framework.serializers import ModelSerializer, SlugRelatedField
 from rest_framework.test import APIRequestFactory
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
-from rest_framework_simplejwt.views import TokenRefreshView
+from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
+from rest_framework_simplejwt.views import TokenRefreshSlidingView, TokenRefreshView
 
 from efface.django import close_account
 from efface.django.closing import problems
 from efface.django.logins import is_recent
 from tests.hosts.django.packages.models import Notice, Person, Post
+
+
+class Written(ModelSerializer):
+    class Meta:
+        model = Post
+        fields = ("author", "body")
+
+
+class Named(Written):
+    author = SlugRelatedField("username", queryset=Person.objects.all())
 
 
 def person(name):
@@ -66,6 +77,18 @@ def refreshed(token):
     return TokenRefreshView.as_view()(request).status_code
 
 
+def refreshed_sliding(token):
+    request = APIRequestFactory().post("/refresh", {"token": str(token)})
+    return TokenRefreshSlidingView.as_view()(request).status_code
+
+
+def is_taken(post, author):
+    """Whether somebody may send a post back with this author, by key and by name."""
+    by_key = Written(post, data={"author": author.pk, "body": "-"}).is_valid()
+    by_name = Named(post, data={"author": author.username, "body": "-"}).is_valid()
+    return [by_key, by_name]
+
+
 def has_recent_log_in(user, **confirmed):
     """Whether the page takes what allauth has noted in a session as a proof."""
     request = RequestFactory().get("/account/close")
@@ -91,6 +114,8 @@ def owned(models, one):
 call_command("migrate", run_syncdb=True, verbosity=0)
 (ada, blacklisted), (grace, hers) = person("adalovelace"), person("gracehopper")
 another = RefreshToken.for_user(ada)
+sliding = [SlidingToken.for_user(ada), SlidingToken.for_user(grace)]
+sliding_before = [refreshed_sliding(each) for each in sliding]
 put_up(Post.objects.get(author=grace), ada)
 blacklisted.blacklist()
 recent = {
@@ -102,6 +127,9 @@ undecided = [str(problem) for problem in problems("default")]
 ada_was = ada.pk
 receipt = close_account(ada, actor="test")
 MODELS = [EmailAddress, SocialAccount, Authenticator, UserSession, Token]
+# Forward, a post still leads to who has left.
+written = Post.objects.filter(author_id=ada_was).first()
+ada_is = written.author.username if written else "adalovelace"
 print(
     json.dumps(
         {
@@ -110,6 +138,11 @@ print(
             "grace": owned(MODELS, grace),
             "tokens": list(OutstandingToken.objects.order_by("pk").values_list("user", flat=True)),
             "refreshed": [refreshed(another), refreshed(hers)],
+            "sliding": [sliding_before, [refreshed_sliding(each) for each in sliding]],
+            "taken": [is_taken(post, post.author) for post in Post.objects.order_by("pk")],
+            "taken anew": is_taken(
+                Post.objects.get(author=grace), Person(ada_was, username=ada_is)
+            ),
             "recent": recent,
             "by": sorted(
                 {str(made.history_user_id) for made in Post.history.filter(author_id=grace.pk)}

@@ -25,4 +25,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "packages.Person"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 EFFACE = {"KEY": "a key for the tests alone"}
-SIMPLE_JWT = {"TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts"}
+SIMPLE_JWT = {
+    "TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts",
+    "SLIDING_TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenSliding",
+}
