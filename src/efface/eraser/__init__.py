@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, overload
 from weakref import WeakSet
 
@@ -322,18 +322,21 @@ class Eraser:
             self._ready.add(connection.engine)
         return machine
 
+    @cached_property
+    def _key_types(self) -> tuple[str, ...]:
+        columns = self.policy.subject_table.primary_key.columns
+        return tuple(_python_type(column.type) for column in columns)
+
     def _key_of(self, subject: Any) -> tuple[Any, ...]:
-        table = self.policy.subject_table
         key = subject if isinstance(subject, tuple) else (subject,)
-        columns = list(table.primary_key.columns)
-        fits = len(key) == len(columns) and all(
-            _python_type(column.type) in ("object", *(c.__name__ for c in type(part).__mro__))
-            for column, part in zip(columns, key, strict=True)
+        expected = self._key_types
+        fits = len(key) == len(expected) and all(
+            each in ("object", *[c.__name__ for c in type(part).__mro__])
+            for each, part in zip(expected, key, strict=True)
         )
         if not fits or any(isinstance(part, bool) for part in key):
-            expected = ", ".join(_python_type(column.type) for column in columns)
-            got = ", ".join(type(part).__name__ for part in key)
-            raise SubjectKeyError(table.fullname, expected, got)
+            table, got = self.policy.subject_table, [type(part).__name__ for part in key]
+            raise SubjectKeyError(table.fullname, ", ".join(expected), ", ".join(got))
         return key
 
     def _fingerprint(self, key: tuple[Any, ...]) -> str:
