@@ -45,7 +45,11 @@ def words(language: str) -> Mapping[str, str]:
 
 def to_settle(groups: Iterable[Any]) -> list[Blocker]:
     """Return what a member has to settle who is the last organizer of these *groups*."""
-    return [
-        Blocker(f"You are the last organizer of {group.name}.", f"/groups/{group.id}")
-        for group in groups
-    ]
+    return [Blocker(_last_organizer_of(group.name), f"/groups/{group.id}") for group in groups]
+
+
+def _last_organizer_of(name: str) -> Mapping[str, str]:
+    return {
+        "en": f"You are the last organizer of {name}.",
+        "de": f"Sie organisieren {name} als Letzte oder Letzter.",
+    }

@@ -42,6 +42,7 @@ def test_the_last_organizer_is_led_to_the_group_and_leaves_after_naming_another(
     browser.open("/users/settings")
     refused = browser.submit(CLOSE, **CONSENT)
     page = browser.open("/users/settings").text
+    german = browser.get("/users/settings", headers={"Accept-Language": "de"}).text
 
     browser.open(f"/groups/{herbs}")
     browser.submit(f"/groups/{herbs}/organizers", member=grace)
@@ -50,6 +51,7 @@ def test_the_last_organizer_is_led_to_the_group_and_leaves_after_naming_another(
 
     assert refused.status_code == 409
     assert f'<a href="/groups/{herbs}">You are the last organizer of Herb spiral.</a>' in page
+    assert f'<a href="/groups/{herbs}">Sie organisieren Herb spiral als Letzte' in german
     assert "Delete Account" not in page
     assert answer.status_code == 303
     assert garden.row(ada)["deleted_at"]

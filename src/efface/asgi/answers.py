@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from efface.page.answer import (
     Answer,
     Outcome,
 )
+from efface.page.blocker import Blocker
 from efface.page.consequences import Consequences, Wording, Words, plain, plain_line, words_in
 from efface.page.farewell import Farewell
 from efface.page.headers import HEADERS
@@ -45,12 +46,13 @@ class Said:
 
     facts: Facts
     consequences: Consequences
+    blockers: list[dict[str, str]]
 
     def for_template(self) -> dict[str, Any]:
         """Return what the section needs."""
         return {
             "proof": self.facts.proof.value,
-            "blockers": self.facts.blockers,
+            "blockers": self.blockers,
             "consequences": self.consequences,
         }
 
@@ -84,7 +86,8 @@ class Answers:
 
     def said(self, facts: Facts, language: Language) -> Said:
         """Return the facts together with their meaning."""
-        return Said(facts, self._wording(language).consequences(facts.steps))
+        consequences = self._wording(language).consequences(facts.steps)
+        return Said(facts, consequences, _said(facts.blockers, language))
 
     async def facts_of(self, connection: HTTPConnection, subject: Hashable) -> Facts | None:
         """Return the facts about *subject*, or None where they cannot be had just now."""
@@ -257,7 +260,7 @@ class Answers:
         if answer.outcome in (Outcome.SIGNED_OUT, Outcome.STALE):
             problem["log_in"] = self.pages.paths.log_in
         if answer.blockers:
-            problem["blockers"] = [vars(blocker) for blocker in answer.blockers]
+            problem["blockers"] = _said(answer.blockers, self.language_of(request))
         return _waiting(JSONResponse(problem, status, HEADERS), answer)
 
     def _refusal(self, request: Request, status: int, error: str, message: str) -> Response:
@@ -278,11 +281,15 @@ class Answers:
             "stays": [plain_line(line) for line in shown.stays] if shown else None,
             "told": self.recipients,
             "names": shown.names if shown else None,
-            "blockers": [vars(each) for each in said.facts.blockers] if said else [],
+            "blockers": said.blockers if said else [],
             "proof": said.facts.proof.value if said else Proof.PASSWORD.value,
             "log_in": self.pages.paths.log_in,
             "csrf_token": csrf.csrf_token(request) if "session" in request.scope else None,
         }
+
+
+def _said(blockers: Iterable[Blocker], language: Language) -> list[dict[str, str]]:
+    return [blocker.said(language.code) for blocker in blockers]
 
 
 def _waiting(response: Response, answer: Answer) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from efface.django.language import language
 from efface.django.paths import Paths, paths_of, way_back
 from efface.evidence.receipt import Receipt
 from efface.page.answer import SENTENCES, STATUS, UNKNOWN, UNREADABLE, Answer, Outcome
+from efface.page.blocker import Blocker
 from efface.page.consequences import plain, plain_line
 from efface.page.headers import HEADERS, SCRIPT, STYLE
 from efface.page.refusal import STALE, for_people, for_scripts, headers_in, is_script
@@ -133,7 +134,7 @@ def _as_data(request: HttpRequest, facts: Facts) -> dict[str, Any]:
         "stays": [plain_line(line) for line in facts.consequences.stays],
         "told": facts.consequences.told,
         "names": facts.consequences.names,
-        "blockers": [vars(blocker) for blocker in facts.blockers],
+        "blockers": _said(facts.blockers),
         "proof": facts.proof.value,
         "log_in": paths_of(request).log_in,
         "csrf_token": get_token(request),
@@ -219,8 +220,12 @@ def _problem(request: HttpRequest, answer: Answer) -> HttpResponse:
     if answer.outcome in (Outcome.SIGNED_OUT, Outcome.STALE):
         problem["log_in"] = paths_of(request).log_in
     if answer.blockers:
-        problem["blockers"] = [vars(blocker) for blocker in answer.blockers]
+        problem["blockers"] = _said(answer.blockers)
     return _waiting(_json(problem, status), answer)
+
+
+def _said(blockers: Iterable[Blocker]) -> list[dict[str, str]]:
+    return [blocker.said(language().code) for blocker in blockers]
 
 
 def _section(
@@ -230,7 +235,11 @@ def _section(
     if facts is None:
         context |= {"proof": "unknown", "blockers": (), "consequences": None}
     else:
-        context |= {**vars(facts), "proof": facts.proof.value}
+        context |= {
+            **vars(facts),
+            "proof": facts.proof.value,
+            "blockers": _said(facts.blockers),
+        }
     text: str = render_to_string("efface/section.html", context, request)
     return text
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from efface.page.language import SOURCE
 from efface.page.paths import is_local_path
 
 
@@ -12,16 +14,26 @@ class Blocker:
     """Something that has to be settled before the account can be closed.
 
     Args:
-        text: What to do, in a sentence: "You are the last organizer of Herbs."
+        text: What to do, in a sentence: "You are the last organizer of Herbs." Or the sentence in
+            each language, by code, English or the first for every other: {"en": …, "de": …}.
         href: Where it is done: a path on this site, or an https or mailto address.
 
     Raises:
-        ValueError: *href* is none of these.
+        ValueError: *href* is none of these, or no language has a text.
     """
 
-    text: str
+    text: str | Mapping[str, str]
     href: str
 
     def __post_init__(self) -> None:
+        if isinstance(self.text, Mapping) and not self.text:
+            raise ValueError("A blocker says what there is to do, in one language at least.")
         if not is_local_path(self.href) and not self.href.startswith(("https://", "mailto:")):
             raise ValueError("A blocker leads to a path of this site, https://… or mailto:…")
+
+    def said(self, code: str) -> dict[str, str]:
+        """Return text and href for whoever reads the language of this *code*."""
+        text = self.text
+        if isinstance(text, Mapping):
+            text = text.get(code) or text.get(SOURCE) or next(iter(text.values()))
+        return {"text": text, "href": self.href}

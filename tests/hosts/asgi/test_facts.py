@@ -228,6 +228,24 @@ def test_a_blocker_may_lead_to_a_contact(href):
     assert Blocker("text", href).href == href
 
 
+@pytest.mark.parametrize(
+    ("texts", "code", "said"),
+    [
+        ({"en": "Settle it.", "de": "Klären Sie es."}, "de", "Klären Sie es."),
+        ({"en": "Settle it.", "de": "Klären Sie es."}, "fr", "Settle it."),
+        ({"de": "Klären Sie es."}, "en", "Klären Sie es."),
+        ("Settle it.", "de", "Settle it."),
+    ],
+)
+def test_a_blocker_speaks_the_language_of_the_page_as_far_as_it_can(texts, code, said):
+    assert Blocker(texts, "/a").said(code) == {"text": said, "href": "/a"}
+
+
+def test_a_blocker_without_a_text_is_refused():
+    with pytest.raises(ValueError, match="in one language at least"):
+        Blocker({}, "/a")
+
+
 async def test_a_question_that_fails_closes_nothing_and_says_nothing(build, caplog):
     def fail(*_):
         raise LookupError("ada@example.org")

@@ -28,7 +28,8 @@ def unfinished(person):
     from tests.hosts.django.town.models import Post
 
     for post in Post.objects.select_for_update().filter(author=person, body=""):
-        yield Blocker("You have begun a post.", f"/posts/{post.pk}")
+        text = {"en": "You have begun a post.", "de": "Ein Beitrag ist noch unfertig."}
+        yield Blocker(text, f"/posts/{post.pk}")
 
 
 def never(_request, _password):

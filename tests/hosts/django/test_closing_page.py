@@ -290,10 +290,12 @@ def test_blockers_are_named_and_asked_again_under_the_lock(browser, ada, town, s
         free = browser.get(CLOSE).content.decode()
         town.Post.create(author=ada, body="")
         blocked = browser.get(CLOSE).content.decode()
+        german = browser.get(CLOSE, headers={"Accept-Language": "de"}).content.decode()
         answer = browser.post(CLOSE, RIGHT, **JSON)
 
     assert "begun" not in free
     assert "You have begun a post." in blocked
+    assert "Ein Beitrag ist noch unfertig." in german
     assert "current_password" not in blocked
     assert answer.status_code == 409
     assert answer.json()["blockers"][0]["text"] == "You have begun a post."
