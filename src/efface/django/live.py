@@ -171,11 +171,15 @@ class Live(Sockets):
         self._loop, is_running = loop, asyncio.Event()
 
         async def run() -> None:
-            async with self.running():
+            try:
+                async with self.running():
+                    is_running.set()
+                    await asyncio.Event().wait()
+            finally:
+                # Without a broker a socket still asks anew at each event.
                 is_running.set()
-                await asyncio.Event().wait()
 
-        self._keep(run())
+        self._keep(_quietly(run()))
         await is_running.wait()
 
     async def _endpoint(self, scope: Message, receive: Receive, send: Send) -> None:
