@@ -212,7 +212,7 @@ def test_people_of_one_moment_are_looked_for_once(tmp_path):
     engine.dispose()
 
     assert len(settlement.receipts) == 2
-    assert sum("users.deleted_at = '2026-05-04 12:30:15" in sql for sql in asked) == 1
+    assert sum("users.deleted_at BETWEEN '2026-05-04 12:30:14" in sql for sql in asked) == 1
 
 
 def test_rows_that_a_waiting_writer_added_are_caught(engine):
@@ -342,6 +342,25 @@ def test_a_row_that_is_gone_is_settled_beside_others_of_its_moment(engine):
     assert [r.reference for r in settlement.receipts] == [first.reference, second.reference]
     assert settlement.keys == (None, (2,))
     assert "keys" not in repr(settlement)
+
+
+def test_a_closing_is_known_again_however_a_host_has_written_its_moment(tmp_path):
+    """On SQLite a moment is a text, and Django writes a whole second without a fraction."""
+    engine = sqlite_engine(tmp_path / "test.db")
+    forum.create(engine)
+    (receipt,) = close(engine, 1)
+    write_late(engine, 1)
+    with engine.begin() as connection:
+        for table, column in (("users", "deleted_at"), ("efface_closings", "closed_at")):
+            shorter = f"UPDATE {table} SET {column} = replace({column}, '.000000', '')"
+            assert connection.execute(text(shorter)).rowcount
+
+    (again,) = close(engine, 1)
+    settlement = erase_due(engine)
+    engine.dispose()
+
+    assert (again.reference, again.already_closed) == (receipt.reference, True)
+    assert [(late.late, late.reference) for late in settlement.receipts] == [(1, receipt.reference)]
 
 
 def test_what_a_worker_counted_stays_counted_when_the_batch_is_settled(engine):

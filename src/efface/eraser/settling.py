@@ -13,8 +13,9 @@ from efface.eraser.machine import Machine
 from efface.errors import ForeignClosingError, UnrecognizedClosingError
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.evidence.residue import Search
+from efface.plan.dialects import around
 from efface.plan.driver import Driver
-from efface.plan.people import People, capture, is_named, states
+from efface.plan.people import People, aware, capture, is_named, states
 from efface.plan.planner import key_values
 from efface.plan.program import Program
 from efface.plan.steps import Step
@@ -229,7 +230,8 @@ def _key_on_record(
 
 
 def _moment(driver: Driver, machine: Machine, closed_at: datetime, request: Request) -> Moment:
-    found = driver.rows(machine.program.closed_at, {"now": closed_at})
-    keys = {request.fingerprint(tuple(key)): tuple(key) for key in found}
+    found = driver.rows(machine.program.closed_at, around("now", closed_at))
+    ours = [tuple(key) for *key, at in found if aware(at) == closed_at]
+    keys = {request.fingerprint(key): key for key in ours}
     on_record = machine.closings.on_record(driver, list(keys), closed_at) if keys else 0
     return Moment(keys, len(keys) - on_record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -104,6 +105,22 @@ def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any
         for each in columns
     ]
     return select(*found)
+
+
+def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that *column* has the moment that `around` binds as *name*.
+
+    SQLite keeps a moment as text, and hosts write a whole second with and without its fraction:
+    equal moments are not equal there.
+    """
+    first, last = (bindparam(f"{name}_{end}", type_=column.type) for end in ("first", "last"))
+    return column.between(first, last)
+
+
+def around(name: str, moment: datetime) -> dict[str, datetime]:
+    """Return the values for `at_moment`: the smallest steps before and after *moment*."""
+    step = timedelta(microseconds=1)
+    return {f"{name}_first": moment - step, f"{name}_last": moment + step}
 
 
 class TID(UserDefinedType[str]):

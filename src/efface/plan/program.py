@@ -26,7 +26,7 @@ from sqlalchemy.engine import Dialect
 from efface.graph import Graph, Reach
 from efface.graph.hops import Hop
 from efface.plan.compiled import Statement
-from efface.plan.dialects import lock
+from efface.plan.dialects import at_moment, lock
 from efface.plan.statements import Subjects, bare, no_one_else_refers, owner
 from efface.plan.table import TableProgram
 from efface.plan.target import Target
@@ -240,11 +240,10 @@ class Program:
 
     @cached_property
     def closed_at(self) -> Statement:
-        """Return the query for the keys of all subjects closed at one moment."""
+        """Return the query for the keys and tombstones of all subjects closed around a moment."""
         target = self._here.c[self.tombstone or ""]
-        wanted = [self._here.c[name] for name in self.key_names]
-        clause = select(*wanted).where(target == bindparam("now", type_=target.type))
-        return self._compile(clause, "read", wanted)
+        wanted = [*(self._here.c[name] for name in self.key_names), target]
+        return self._compile(select(*wanted).where(at_moment(target, "now")), "read", wanted)
 
     @cached_property
     def early_check(self) -> Statement | None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled import Statement
-from efface.plan.dialects import among, claim, lock, rows_of_json
+from efface.plan.dialects import among, around, at_moment, claim, lock, rows_of_json
 from efface.plan.driver import Driver
 from efface.plan.statements import bare
 from efface.store.tables import closings
@@ -38,7 +38,8 @@ class Closings:
         """Compile for *dialect*."""
         self._dialect = dialect
         reference = _table.c.reference == _bind("reference")
-        mine = (_table.c.subject == _bind("subject"), _table.c.closed_at == _bind("closed_at"))
+        at = at_moment(_table.c.closed_at, "at")
+        mine = (_table.c.subject == _bind("subject"), at)
         receipt = [_table.c.receipt]
         compiled = self._compiled
         self._add = compiled(
@@ -51,12 +52,9 @@ class Closings:
         self._of = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
-        same_moment = _table.c.closed_at == _bind("closed_at")
         number = func.count(_table.c.subject.distinct(), type_=Integer)
         self._on_record = compiled(
-            select(number).where(
-                among(dialect, _table.c.subject, "subjects", String()), same_moment
-            ),
+            select(number).where(among(dialect, _table.c.subject, "subjects", String()), at),
             "read",
             [number],
         )
@@ -126,7 +124,7 @@ class Closings:
 
     def receipt_of(self, driver: Driver, subject: str, closed_at: datetime) -> str | None:
         """Return the receipt of the closing that set this tombstone, or None."""
-        found = driver.rows(self._of, {"subject": subject, "closed_at": closed_at})
+        found = driver.rows(self._of, {"subject": subject, **around("at", closed_at)})
         return found[0][0] if found else None
 
     def receipt(self, driver: Driver, reference: str) -> str | None:
@@ -136,7 +134,7 @@ class Closings:
 
     def on_record(self, driver: Driver, subjects: Sequence[str], closed_at: datetime) -> int:
         """Return how many of these *subjects* have a closing of that moment."""
-        named = {"subjects": subjects, "closed_at": closed_at}
+        named = {"subjects": subjects, **around("at", closed_at)}
         number: int = driver.rows(self._on_record, named)[0][0]
         return number
 
