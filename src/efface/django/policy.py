@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.models import Model
 
 from efface.django.presets import preset
-from efface.django.rules import Rules, rules_of
+from efface.django.rules import Rules, root_of, rules_of
 from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
@@ -75,23 +75,20 @@ def _misled(policy: Policy, schema: Schema) -> Iterator[Problem]:
         for via in (mark.via for mark in rule.leavings):
             if not isinstance(via, Generic) or not fields[via.kind].is_relation:
                 continue
-            named = labels.get(via.name)
-            if named is None or not people or _first(named) is _first(people[0]):
+            strangers = [
+                labels[each]
+                for each in via.names
+                if each in labels and people and root_of(labels[each]) is not root_of(people[0])
+            ]
+            if not strangers:
                 continue
+            (named, *_) = strangers
             text = (
                 f"A generic pair leads to people alone, and {named._meta.label} is about other "
                 f"rows: their keys would be taken for those of {people[0]._meta.label}. Give the "
                 "model a foreign key, and name it in via."
             )
             yield Problem("E606", name, fields[via.kind].name, text)
-
-
-def _first(model: type[Model]) -> type[Model]:
-    """Return the ancestor that the primary key of *model* comes from."""
-    model = model._meta.concrete_model
-    while getattr(model._meta.pk.remote_field, "parent_link", False):
-        model = model._meta.pk.related_model
-    return model
 
 
 def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Decisions]:

@@ -192,20 +192,31 @@ class Names:
             return Owned(by=self._elsewhere(via.by))
         return Generic(self.column(via.kind), self.column(via.key), self._kind(via))
 
-    def _kind(self, via: Generic) -> str:
-        """Return the name of a kind: that of a model, where the field refers to content types."""
+    def _kind(self, via: Generic) -> str | tuple[str, ...]:
+        """Return the name of a kind: that of a model, where the field refers to content types.
+
+        Rows about a person may name a proxy or a model that inherits from theirs: the admin's do.
+        """
         fields = {each.name: each for each in self._model._meta.local_concrete_fields}
         if via.kind not in fields or not fields[via.kind].is_relation:
             return via.name
-        known: list[str] = [model._meta.label_lower for model in apps.get_models()]
-        wanted = via.name.lower()
-        found = [each for each in known if wanted in (each, each.partition(".")[2])]
-        if len(found) != 1:
-            labels = [model._meta.label for model in apps.get_models()]
-            text = f"{via.name} is not the label of a model.{did_you_mean(via.name, labels)}"
-            self.problems.append(Problem("E606", self._table, via.kind, text))
+        named = [each for name in via.names if (each := self._model_called(name, via)) is not None]
+        if len(named) < len(via.names):
             return via.name
-        return found[0]
+        roots = {root_of(model) for model in named}
+        kinds = [each._meta.label_lower for each in apps.get_models() if root_of(each) in roots]
+        return kinds[0] if len(kinds) == 1 else tuple(sorted(kinds))
+
+    def _model_called(self, name: str, via: Generic) -> type[Model] | None:
+        known: dict[str, type[Model]] = {m._meta.label_lower: m for m in apps.get_models()}
+        wanted = name.lower()
+        found = [each for each in known if wanted in (each, each.partition(".")[2])]
+        if len(found) == 1:
+            return known[found[0]]
+        labels = [model._meta.label for model in apps.get_models()]
+        text = f"{name} is not the label of a model.{did_you_mean(name, labels)}"
+        self.problems.append(Problem("E606", self._table, via.kind, text))
+        return None
 
     def _elsewhere(self, place: str) -> str:
         """Return ``app.Model.field`` or ``table.field`` as ``table.column``."""
@@ -232,3 +243,11 @@ def _by_column(rules: Rules, names: Names) -> Iterator[tuple[str, list[ColumnMar
         yield names.column(name), [names.column_mark(mark) for mark in said]
     for name in rules.not_personal:
         yield names.column(name), [ColumnMark(None)]
+
+
+def root_of(model: type[Model]) -> type[Model]:
+    """Return the model that the primary key of *model* comes from."""
+    model = model._meta.concrete_model
+    while getattr(model._meta.pk.remote_field, "parent_link", False):
+        model = model._meta.pk.related_model
+    return model

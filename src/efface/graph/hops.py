@@ -17,13 +17,13 @@ from efface.policy.rules import Policy
 class Kind:
     """What the rows of a generic pair have in common: a text, or a row in a table of kinds.
 
-    ``names`` are the values that ``columns`` have for people, in the pair's own table or in the
-    one that ``column`` refers to by ``refers_to``.
+    ``names`` has the values that ``columns`` have for people, in the pair's own table or in the
+    one that ``column`` refers to by ``refers_to``: one tuple for each kind of people.
     """
 
     column: Column[Any]
     columns: tuple[Column[Any], ...]
-    names: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
     refers_to: Column[Any] | None = None
 
 
@@ -143,18 +143,19 @@ def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
 
 def _kind(column: Column[Any], via: Generic) -> Kind:
     if is_text(column):
-        return Kind(column, (column,), (via.name,))
-    names = tuple(via.name.split("."))
+        return Kind(column, (column,), tuple((name,) for name in via.names))
+    names = tuple(tuple(name.split(".")) for name in via.names)
+    (parts, *others) = {len(name) for name in names} or {0}
     for reference in column.foreign_keys:
         kinds = reference.column.table
         for constraint in kinds.constraints:
             columns = tuple(constraint.columns) if isinstance(constraint, UniqueConstraint) else ()
-            if len(columns) == len(names) and all(map(is_text, columns)):
+            if not others and len(columns) == parts and all(map(is_text, columns)):
                 return Kind(column, columns, names, reference.column)
     raise NoPath(
         "E201",
-        f"{via.kind} is no text and refers to no table with a unique key of {len(names)} texts, "
-        f"so {via.name} is nothing it could hold.",
+        f"{via.kind} is no text and refers to no table with a unique key of {parts} texts, "
+        f"so {' or '.join(via.names)} is nothing it could hold.",
     )
 
 

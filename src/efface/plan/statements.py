@@ -140,13 +140,17 @@ def of_kind(hop: Hop, here: FromClause) -> Condition:
     if hop.kind is None:
         return true()
     column, kind = here.c[hop.kind.column.name], hop.kind
-    if kind.refers_to is None:
-        return column == literal(kind.names[0], column.type)
-    kinds = bare(kind.refers_to.table)
-    named = (
-        kinds.c[c.name] == literal(n, c.type) for c, n in zip(kind.columns, kind.names, strict=True)
+    table = here if kind.refers_to is None else bare(kind.refers_to.table)
+    columns = [table.c[column.name] for column in kind.columns]
+    is_named = or_(
+        *(
+            and_(*(c == literal(name, c.type) for c, name in zip(columns, names, strict=True)))
+            for names in kind.names
+        )
     )
-    return column.in_(select(kinds.c[kind.refers_to.name]).where(*named))
+    if kind.refers_to is None:
+        return is_named
+    return column.in_(select(table.c[kind.refers_to.name]).where(is_named))
 
 
 def _key(hop: Hop, here: FromClause, named: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -270,13 +270,19 @@ class Generic:
     """A link by a pair of columns: ``kind`` says whose key stands in ``key``.
 
     Where ``kind`` is text, ``name`` is what stands there for people. Where it refers to a table
-    of kinds, ``name`` holds the values of that table's unique key, with dots between them.
+    of kinds, ``name`` holds the values of that table's unique key, with dots between them. People
+    who are of several kinds, as subclasses with one key are, have a tuple of names.
     """
 
     kind: str
     key: str
-    name: str
+    name: str | tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every name."""
+        return (self.name,) if isinstance(self.name, str) else self.name
 
     def __str__(self) -> str:
         """Return the link as the plan shows it."""
-        return f"{self.key} where {self.kind} = {self.name}"
+        return f"{self.key} where {self.kind} = {' or '.join(self.names)}"

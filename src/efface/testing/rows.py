@@ -202,7 +202,7 @@ class Rows:
             kind = reach.path.hops[0].kind
             if kind is not None and kind.refers_to is not None:
                 here = bare(kind.refers_to.table)
-                named = dict(zip((c.name for c in kind.columns), kind.names, strict=True))
+                named = dict(zip((c.name for c in kind.columns), kind.names[0], strict=True))
                 is_it = (here.c[name] == value for name, value in named.items())
                 if self._connection.execute(select(here).where(*is_it)).first() is None:
                     self.own(kind.refers_to.table, 0).values.update(named)
@@ -297,10 +297,10 @@ class Rows:
     def _kind_value(self, row: Row, kind: Kind) -> Any:
         """Return what says that a generic pair leads to people, as a text or a row of kinds."""
         if kind.refers_to is None:
-            return kind.names[0]
+            return kind.names[0][0]
         kinds = kind.refers_to.table
         here = bare(kinds)
-        named = zip(kind.columns, kind.names, strict=True)
+        named = zip(kind.columns, kind.names[0], strict=True)
         query = select(here.c[kind.refers_to.name]).where(*(here.c[c.name] == n for c, n in named))
         known = self._connection.execute(query).scalar()
         return self._referred(row, 0, kind.refers_to) if known is None else known

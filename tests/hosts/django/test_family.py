@@ -39,6 +39,14 @@ def test_nothing_of_somebody_else_changes(left):
     assert left["posts"][:2] == ["", "by gracehopper"]
 
 
+def test_rows_about_them_are_found_by_each_name_of_a_kind(left):
+    """The admin writes the name of a proxy or a child, where it was asked for one."""
+    hers, others = left["remarks"][:5], left["remarks"][5:]
+
+    assert hers == ["", "", "", "", "about a post"]
+    assert [text.startswith("gracehopper as") for text in others] == [True] * 4 + [False]
+
+
 def test_whoever_has_left_is_in_neither_table(left):
     assert left["shown"] == [[left["grace"]], [left["grace"]]]
     assert left["again"]

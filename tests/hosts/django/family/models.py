@@ -3,7 +3,7 @@ import os
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 
-from efface import Clear, Owned, Placeholder, Redact, Replace, data_subject, on_leaving
+from efface import Clear, Generic, Owned, Placeholder, Redact, Replace, data_subject, on_leaving
 from efface.django import Rules
 
 CHILD_IS_PERSON = os.environ.get("FAMILY") == "child"
@@ -64,3 +64,24 @@ class Post(models.Model):
     body = models.TextField()
 
     efface = Rules(on_leaving(Redact(), via="author"), personal={"body": Replace("")})
+
+
+class Neighbor(Member):
+    """The same rows under another name."""
+
+    class Meta:
+        proxy = True
+
+
+class Remark(models.Model):
+    """About anything, as the admin's log is."""
+
+    kind = models.ForeignKey("contenttypes.ContentType", models.CASCADE)
+    key = models.TextField()
+    text = models.TextField()
+
+    about = Generic("kind", key="key", name="family.Member")
+    efface = Rules(on_leaving(Redact(), via=about), personal={"text": Replace("")})
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "key"])]
