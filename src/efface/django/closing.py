@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
 from django.db import connections, router, transaction
-from django.db.models import Model
+from django.db.models import Deferrable, Model
 from django.utils import timezone
 from django.utils.functional import LazyObject
 
@@ -211,8 +211,8 @@ def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
     """Settle what a crash or a failed second pass has left, oldest first.
 
     Each closing has a transaction of its own, where none is open; then `account_erased` is sent.
-    What the process did not come to after its commit is done before that, but for the signal
-    `account_closed`: live sockets and sessions of the person are ended, if they have any left.
+    What the lost process did not come to is done in the end, but for the signal `account_closed`:
+    live sockets and sessions of these people are ended, if there are any left.
     Several workers may call this at once. One that fails keeps no other from being settled, and is
     due again the next time.
 
@@ -231,15 +231,20 @@ def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
             with joined(alias) as bind:
                 done = here.eraser.erase_due(bind, limit=1, leaving_out=failed)
             _constraints_wait_again(alias)
-            for receipt, key in zip(done.receipts, done.keys, strict=True):
-                if key is not None:
-                    whose = key_of(here, key if len(key) > 1 else key[0])
-                    for end in _what_ends(here, whose):
-                        transaction.on_commit(end, using=alias, robust=True)
+            for receipt in done.receipts:
                 _announce(here, receipt, alias)
         return done
 
     *_, settlement = in_turn(once, limit)
+    people = [key_of(here, key if len(key) > 1 else key[0]) for key in settlement.keys if key]
+
+    def end() -> None:
+        for key in people:
+            _end_live_sockets(key)
+        # For all at once: it may read every session that there is.
+        end_sessions(people, here.eraser.policy)
+
+    transaction.on_commit(end, using=alias, robust=True)
     return settlement
 
 
@@ -287,14 +292,10 @@ def _what_follows(
     yield lambda: account_closed.send_robust(
         here.model, subject=key, receipt=latest[0], using=alias
     )
-    yield from _what_ends(here, key)
+    yield lambda: _end_live_sockets(key)
+    yield lambda: end_sessions([key], here.eraser.policy)
     if settle:
         yield lambda: latest.append(_settled(latest[0], alias))
-
-
-def _what_ends(here: Ready, key: Any) -> Iterator[Callable[[], object]]:
-    yield lambda: _end_live_sockets(key)
-    yield lambda: end_sessions(key, here.eraser.policy)
 
 
 def _end_live_sockets(key: Any) -> None:
@@ -374,9 +375,23 @@ def _forget(user: Any) -> None:
 def _constraints_wait_again(alias: str) -> None:
     """Let constraints wait for the commit again, as Django leaves them.
 
-    The engine has had them checked at once, so that it is told what is broken.
+    The engine has had them checked at once, so that it is told what is broken. Those that a model
+    wants to be checked at once by themselves go on to be.
     """
     connection = connections[alias]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            if names := ", ".join(map(connection.ops.quote_name, _checked_at_once(alias))):
+                cursor.execute(f"SET CONSTRAINTS {names} IMMEDIATE")
+
+
+@cache
+def _checked_at_once(alias: str) -> tuple[str, ...]:
+    """Return the names of constraints that can wait, and do so only where one says it."""
+    return tuple(
+        constraint.name
+        for model in models_in(alias)
+        for constraint in model._meta.constraints
+        if getattr(constraint, "deferrable", None) is Deferrable.IMMEDIATE
+    )

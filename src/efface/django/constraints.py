@@ -53,6 +53,9 @@ def _unique(
     columns: Mapping[str, Column[Any]],
     connection: BaseDatabaseWrapper,
 ) -> Iterator[Unique | Index]:
+    features = connection.features
+    if constraint.deferrable and not features.supports_deferrable_unique_constraints:
+        return  # Django does not make it there.
     if not columns.keys() >= set(constraint.fields):
         return
     parts: list[Any] = [columns[name] for name in constraint.fields]

@@ -67,7 +67,8 @@ def _with_closed(original: Any) -> Any:
 def _of_open_accounts(people: People, original: property) -> property:
     def is_authenticated(self: Any) -> bool:
         """Return whether somebody is signed in: whoever has left is not, by no token."""
-        left = self.__dict__.get(people.tombstone.attname) is not None
+        # Loaded where it is not yet, as on an object whose account has just been closed.
+        left = getattr(self, people.tombstone.attname) is not None
         return bool(original.__get__(self)) and not left
 
     return property(is_authenticated)

@@ -101,7 +101,8 @@ class Live(Sockets):
             raise SettingsError('A live socket needs a path of its own on this site: Live("/live")')
         self.path = path.rstrip("/")
         self._loop: asyncio.AbstractEventLoop | None = None
-        """The loop in which this process is connected with the others."""
+        self._connected: asyncio.Event | None = None
+        """Set once this process is connected with the others; None while nothing connects it."""
         self.on(EVENT)(self._on_anonymize)
 
     def beside(self, application: App) -> App:
@@ -157,33 +158,34 @@ class Live(Sockets):
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._loop = asyncio.get_running_loop()
+        self._loop, connected = asyncio.get_running_loop(), asyncio.Event()
+        self._connected = connected
         async with self.running():
+            connected.set()
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _connected(self) -> None:
-        """Connect with the other workers for as long as this loop runs, if nothing has yet."""
+    async def _connect(self) -> None:
+        """Connect with the other workers for as long as this loop runs, if nothing does yet."""
         loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
-        self._loop, is_running = loop, asyncio.Event()
+        if self._loop is not loop or self._connected is None:
+            self._loop, self._connected = loop, asyncio.Event()
+            self._keep(_quietly(self._hold(self._connected)))
+        await self._connected.wait()
 
-        async def run() -> None:
-            try:
-                async with self.running():
-                    is_running.set()
-                    await asyncio.Event().wait()
-            finally:
-                # Without a broker a socket still asks anew at each event.
-                is_running.set()
-
-        self._keep(_quietly(run()))
-        await is_running.wait()
+    async def _hold(self, connected: asyncio.Event) -> None:
+        try:
+            async with self.running():
+                connected.set()
+                await asyncio.Event().wait()
+        finally:
+            # The next socket tries again; without a broker one still asks anew at each event.
+            self._connected = None
+            connected.set()
 
     async def _endpoint(self, scope: Message, receive: Receive, send: Send) -> None:
-        await self._connected()
+        await self._connect()
         set_script_prefix(get_script_prefix(scope))
         handshake = Handshake(scope)
         await receive()  # it opens with websocket.connect

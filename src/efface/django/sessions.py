@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -18,14 +18,14 @@ AT_ONCE = 1000
 """How many sessions are in memory at a time."""
 
 
-def end_sessions(key: Any, policy: Policy) -> int:
-    """End the sessions in which the person with this primary *key* is logged in.
+def end_sessions(people: Collection[Any], policy: Policy) -> int:
+    """End the sessions in which somebody of these *people*, primary keys, is logged in.
 
     Reads every session that is kept in the database and has not expired; elsewhere there is no
     list to read. Where the table has links in *policy*, the closing itself has reached the rows,
     and nothing is read. Returns how many have been ended.
     """
-    if not apps.is_installed("django.contrib.sessions"):
+    if not people or not apps.is_installed("django.contrib.sessions"):
         return 0
     store = import_module(settings.SESSION_ENGINE).SessionStore
     if not hasattr(store, "get_model_class"):
@@ -34,9 +34,9 @@ def end_sessions(key: Any, policy: Policy) -> int:
     rule = policy.tables.get(table_name(model))
     if rule is not None and rule.leavings:
         return 0
-    ended = 0
+    ended, keys = 0, {str(key) for key in people}
     for session in _sessions(model):
-        if session.get_decoded().get(USER) == str(key):
+        if session.get_decoded().get(USER) in keys:
             # By the store: it may keep a copy in a cache.
             store(session.session_key).delete()
             ended += 1

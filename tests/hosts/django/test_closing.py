@@ -1,5 +1,7 @@
 """Accounts closed by Django's own means, on SQLite and PostgreSQL."""
 
+from contextlib import nullcontext
+
 import pytest
 
 
@@ -254,6 +256,21 @@ def test_constraints_still_wait_for_the_commit_afterwards(town, lived_in):
         grace.save(using=town.alias)
 
     assert town.Badge.get(pk=badge.pk).holder == grace
+
+
+def test_what_is_checked_at_once_is_still_checked_at_once_afterwards(town, lived_in):
+    from django.db import IntegrityError, connections, transaction
+
+    # On SQLite Django makes no constraint that can wait.
+    is_there = connections[town.alias].features.supports_deferrable_unique_constraints
+    refused = pytest.raises(IntegrityError) if is_there else nullcontext()
+    with transaction.atomic(using=town.alias):
+        town.close(lived_in[0], settle=False)
+        town.Tag.create(slug="pistons", place=1)
+        with refused, transaction.atomic(using=town.alias):
+            town.Tag.create(slug="valves", place=1)
+
+    assert town.Person.filter(pk=lived_in[0].pk, deleted_at=None).count() == 0
 
 
 def test_a_view_that_nobody_made_here_is_not_searched(town):

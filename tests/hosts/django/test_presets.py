@@ -106,7 +106,7 @@ def test_sessions_are_read_some_at_a_time(town, monkeypatch):
     monkeypatch.setattr(sessions, "AT_ONCE", 4)
     keys = sessions_of(7, 1, 1, 7, 1, 1, 1, 7)
     with CaptureQueriesContext(connection) as found:
-        assert sessions.end_sessions(7, policy_of_town()) == 3
+        assert sessions.end_sessions([7], policy_of_town()) == 3
 
     assert {session.pk for session in Session.objects.all()} == {
         key for key, person in zip(keys, "71171117", strict=True) if person == "1"
@@ -124,7 +124,7 @@ def test_an_expired_session_is_not_decoded(town):
 
     sessions_of(7, expired=True)
 
-    assert end_sessions(7, policy_of_town()) == 0
+    assert end_sessions([7], policy_of_town()) == 0
     Session.objects.all().delete()
 
 
@@ -143,10 +143,10 @@ def test_sessions_that_the_policy_reaches_are_not_read(town, settings_of, tmp_pa
     )
     sessions_of(7)
     with settings_of(POLICY=path):
-        assert end_sessions(7, policy_of_town()) == 0
+        assert end_sessions([7], policy_of_town()) == 0
 
     assert Session.objects.count() == 1
-    assert end_sessions(7, policy_of_town()) == 1
+    assert end_sessions([7], policy_of_town()) == 1
 
 
 def policy_of_town():

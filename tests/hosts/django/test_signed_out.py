@@ -153,6 +153,16 @@ def test_a_user_that_is_reached_by_a_token_is_not_signed_in(site, ada):
 
     assert not site.Post.select_related("author").get(pk=post.pk).author.is_authenticated
     assert not site.Post.get(pk=post.pk).author.is_authenticated
+    some = site.Post.select_related("author").only("body", "author__email").get(pk=post.pk)
+    assert not some.author.is_authenticated
+
+
+def test_nor_is_the_user_of_the_request_that_has_closed_the_account(site, ada):
+    assert ada.is_authenticated
+
+    site.close(ada)
+
+    assert not ada.is_authenticated
 
 
 def test_the_name_of_whoever_left_can_be_taken_again(site, ada):

@@ -84,4 +84,4 @@ class Remark(models.Model):
     efface = Rules(on_leaving(Redact(), via=about), personal={"text": Replace("")})
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "key"])]
+        indexes = (models.Index(fields=["kind", "key"]),)

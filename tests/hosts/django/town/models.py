@@ -97,8 +97,16 @@ class Trader(Person):
 
 class Tag(models.Model):
     slug = models.SlugField(unique=True)
+    place = models.IntegerField(null=True)
 
     efface = Rules(unrelated(because="words that everybody shares"))
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["place"], deferrable=models.Deferrable.IMMEDIATE, name="tag_place"
+            ),
+        )
 
 
 class Post(Stamped):
