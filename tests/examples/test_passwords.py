@@ -109,6 +109,17 @@ def test_garbage_leads_home_with_an_error(garden, ada, secret):
 
 
 @pytest.mark.cases("RST-04")
+def test_an_expired_link_leads_home_with_an_error_before_anybody_types(garden, link):
+    garden.clock.advance(hours=1)
+    browser = garden.browser()
+
+    answer = browser.open(link)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "not valid" in browser.notice
+
+
+@pytest.mark.cases("RST-04")
 def test_a_link_that_expires_while_the_form_is_open_is_looked_at_once_more(garden, ada, link):
     """tutorial:P2"""
     browser = garden.browser()
