@@ -3,6 +3,7 @@
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from garden.accounts import tokens
 from tests.gardening import PASSWORD
 
 EMAIL, NEW_EMAIL = "ada@garden.example", "countess@garden.example"
@@ -47,6 +48,23 @@ def test_a_new_address_is_mailed_and_nothing_changes_before_the_link(garden, ada
     assert garden.row(ada)["email"] == EMAIL
     contexts = garden.rows("SELECT context, sent_to FROM users_tokens WHERE sent_to IS NOT NULL")
     assert contexts == [{"context": "change_email", "sent_to": NEW_EMAIL}]
+
+
+@pytest.mark.cases("SET-02")
+def test_without_a_password_a_recent_log_in_is_enough_for_a_new_address(open_garden):
+    garden = open_garden(profile="magic")
+    ada, browser = garden.member(password=None), garden.browser()
+    browser.submit("/users/log_in", token=garden.token(ada, tokens.LOG_IN))
+    browser.open(PATH)
+
+    answer = browser.submit(PATH, action="update_email", email=NEW_EMAIL)
+
+    assert answer.headers["location"] == PATH
+    assert NEW_EMAIL in browser.notice
+    assert [mail.to for mail in garden.mailbox.all()] == [NEW_EMAIL, EMAIL]
+    assert garden.row(ada)["email"] == EMAIL
+    browser.open(garden.link(NEW_EMAIL))
+    assert garden.row(ada)["email"] == NEW_EMAIL
 
 
 @pytest.mark.cases("SET-03")
