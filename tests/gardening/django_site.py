@@ -25,7 +25,6 @@ from sqlalchemy import make_url
 
 from efface.django import close_account, plan
 from efface.django.closing import problems
-from garden.accounts.forms import FormError
 from garden.accounts.tries import Tries
 from garden.mail import Mailbox
 from garden.server import bind, serving
@@ -36,7 +35,7 @@ from garden_django.groups import blockers
 from garden_django.models import User
 from garden_django.parts import now, parts
 from tests.gardening.browser import PASSWORD
-from tests.gardening.garden import Clock, Unreachable, at_once, looking_together
+from tests.gardening.garden import Clock, Unreachable, looking_together
 from tests.gardening.log import listening
 
 
@@ -67,7 +66,7 @@ class Site:
 
     def __init__(self):
         self._connections, self._opened, self._server = WeakSet(), ExitStack(), ExitStack()
-        self._held = {}
+        self._held, self._looking = {}, ExitStack()
         connection_created.connect(self._note)
 
     def answer(self, name, /, *args, **fields):
@@ -173,22 +172,15 @@ class Site:
         found = User.objects.include_closed() if closed else User.objects.all()
         return sorted(found.values_list("pk", flat=True))
 
-    def register_at_once(self, email, number):
-        def register():
-            try:
-                users.register_user(email=email, password=PASSWORD)
-            except FormError as problem:
-                return problem.errors
-            finally:
-                connections.close_all()
-            return {}
+    def look_together(self, number):
+        self._looking.enter_context(looking_together(users, "get_user_by_email", number))
 
-        with looking_together(users, "get_user_by_email", number):
-            return at_once(number, register)
+    def look_alone(self):
+        self._looking.close()
 
-    def described(self, user_id):
-        user = users.get_user(user_id)
-        return str(vars(user)), repr(user)
+    def registered(self, **fields):
+        user = users.register_user(**fields)
+        return user.pk, str(vars(user)), repr(user)
 
     def hold(self, user_id):
         self._held[user_id] = users.get_user(user_id)

@@ -1,9 +1,9 @@
 """What a garden can do, whichever framework serves it: browsers, and its database read directly."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Barrier
 from unittest.mock import patch
 
@@ -42,22 +42,17 @@ class Unreachable(Mailbox):
 
 @contextmanager
 def looking_together(module, name, number):
-    """Let a function of a module return only when so many have called it."""
-    all_have_looked, look = Barrier(number), getattr(module, name)
+    """Let the first so many calls of a function of a module return together."""
+    all_have_looked, look, calls = Barrier(number), getattr(module, name), count()
 
     def wait(*args, **fields):
         found = look(*args, **fields)
-        all_have_looked.wait(10)
+        if next(calls) < number:
+            all_have_looked.wait(10)
         return found
 
     with patch.object(module, name, wait):
         yield
-
-
-def at_once(number, work):
-    """Do *work* in so many threads; return what comes of it."""
-    with ThreadPoolExecutor(number) as together:
-        return list(together.map(lambda _: work(), range(number)))
 
 
 def dangles(key):

@@ -127,6 +127,15 @@ class DjangoGarden(Garden):
         finally:
             self._transport.port = self._child.call("serve", 0)
 
+    @contextmanager
+    def looking_together(self, number):
+        """Let so many look for a member before any of them hears what was found."""
+        self._child.call("look_together", number)
+        try:
+            yield
+        finally:
+            self._child.call("look_alone")
+
     def paths(self):
         """Return the paths that can be opened, with names for what varies: `/groups/{group_id}`."""
         self.member("everywhere@garden.example")
@@ -143,8 +152,7 @@ class DjangoGarden(Garden):
     session_cookie = partialmethod(_call, "session_cookie")
     leave, plan = partialmethod(_call, "leave"), partialmethod(_call, "plan")
     ask, members = partialmethod(_call, "ask"), partialmethod(_call, "members")
-    register_at_once = partialmethod(_call, "register_at_once")
-    described = partialmethod(_call, "described")
+    registered = partialmethod(_call, "registered")
     hold, change_held = partialmethod(_call, "hold"), partialmethod(_call, "change_held")
     token_for_held = partialmethod(_call, "token_for_held")
     plant, purge = partialmethod(_call, "plant"), partialmethod(_call, "purge")

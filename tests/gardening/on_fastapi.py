@@ -20,7 +20,6 @@ import garden.routes
 from efface.sqlalchemy import include_closed
 from efface.store.tables import metadata as efface_tables
 from garden.accounts import purge, tokens, users
-from garden.accounts.forms import FormError
 from garden.accounts.passwords import Passwords
 from garden.app import create_app
 from garden.community import plant
@@ -30,7 +29,7 @@ from garden.models import Base, User
 from garden.server import bind, serving
 from garden.settings import Settings
 from tests.gardening.browser import PASSWORD, Browser, InProcess
-from tests.gardening.garden import SECRET, Clock, Garden, Unreachable, at_once, looking_together
+from tests.gardening.garden import SECRET, Clock, Garden, Unreachable, looking_together
 from tests.gardening.log import listening
 
 
@@ -154,25 +153,15 @@ class FastAPIGarden(Garden):
         with self.sessions() as session, include_closed() if closed else nullcontext():
             return sorted(session.scalars(select(User.id)))
 
-    def register_at_once(self, email, number):
-        """Let so many register an address that all of them have found free; return the errors."""
+    def looking_together(self, number):
+        """Let so many look for a member before any of them hears what was found."""
+        return looking_together(users, "get_user_by_email", number)
 
-        def register():
-            try:
-                with self.sessions.begin() as session:
-                    users.register_user(session, email=email, password=PASSWORD)
-            except FormError as problem:
-                return problem.errors
-            return {}
-
-        with looking_together(users, "get_user_by_email", number):
-            return at_once(number, register)
-
-    def described(self, user_id):
-        """Return what the site's own object of a member holds, and how it shows itself."""
-        with self.sessions() as session:
-            user = users.get_user(session, user_id)
-            return str(vars(user)), repr(user)
+    def registered(self, **fields):
+        """Return the key of a new member, what the object of it holds, and how it shows itself."""
+        with self.sessions.begin() as session:
+            user = users.register_user(session, **fields)
+            return user.id, str(vars(user)), repr(user)
 
     # ---------------------------------------------------------------- writing what was read before
 
