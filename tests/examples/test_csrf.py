@@ -16,7 +16,17 @@ def browser(garden):
 
 
 @pytest.mark.cases("CSR-01")
-@pytest.mark.parametrize("token", [None, "", "garbage", "of another session"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        ("field", None),
+        ("field", ""),
+        ("field", "garbage"),
+        ("field", "of another session"),
+        ("header", "garbage"),
+        ("header", "of another session"),
+    ],
+)
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -28,14 +38,16 @@ def browser(garden):
         ("POST", "/users/settings/close"),
     ],
 )
-def test_without_this_sessions_token_nothing_is_done(garden, browser, token, method, path):
+def test_without_this_sessions_token_nothing_is_done(garden, browser, sent, method, path):
     stranger = garden.browser()
     stranger.open("/users/log_in")
     before = garden.everything()
+    carrier, token = sent
     token = stranger.token if token == "of another session" else token
-    fields = POST if token is None else {"_csrf_token": token, **POST}
+    fields = {"_csrf_token": token} if carrier == "field" and token is not None else {}
+    headers = {"X-CSRF-Token": token} if carrier == "header" else {}
 
-    answer = browser.request(method, path, data=fields)
+    answer = browser.request(method, path, data={**fields, **POST}, headers=headers)
 
     assert answer.status_code == 403
     assert garden.everything() == before
@@ -57,17 +69,40 @@ def test_field_and_header_are_both_good_and_renderings_differ(garden, browser):
 
 
 @pytest.mark.cases("CSR-04")
-def test_a_page_from_before_the_log_out_in_another_tab_gets_a_page_and_a_way_on(garden, browser):
+@pytest.mark.parametrize("logs_in_again", [True, False])
+def test_a_page_from_before_the_log_out_in_another_tab_gets_a_page_and_a_way_on(
+    garden, browser, logs_in_again
+):
     stale = {"_csrf_token": browser.token, **POST}
     browser.submit("/users/log_out", _method="delete")
-    browser.log_in(EMAIL)
+    if logs_in_again:
+        browser.log_in(EMAIL)
 
     answer = browser.post("/posts", data=stale, headers={"Referer": "http://garden.test/members"})
 
     assert answer.status_code == 403
     assert "<h1>" in answer.text
     assert 'href="/members"' in answer.text
-    assert browser.submit("/posts", **POST).status_code == 303
+    assert garden.count("posts") == 0
+    on = "/#board" if logs_in_again else "/users/log_in"
+    assert browser.submit("/posts", **POST).headers["location"] == on
+
+
+@pytest.mark.cases("CSR-04")
+def test_a_strangers_page_from_before_the_log_in_in_another_tab_gets_a_page_and_a_way_on(garden):
+    garden.member()
+    browser, path = garden.browser(), "/users/reset_password"
+    browser.open(path)
+    stale = {"_csrf_token": browser.token, "email": EMAIL}
+    browser.log_in(EMAIL)
+
+    answer = browser.post(path, data=stale, headers={"Referer": f"http://garden.test{path}"})
+
+    assert answer.status_code == 403
+    assert "<h1>" in answer.text
+    assert f'href="{path}"' in answer.text
+    assert garden.mailbox.all() == []
+    assert browser.is_signed_in
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://garden.test"])
