@@ -1,5 +1,6 @@
 """Pressing the button, with and without its script."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 
@@ -7,12 +8,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from efface.errors import UnknownSubjectError
-from garden.models import Order, Plot, Post
+from garden.models import Order, Plot, PlotGroup, PlotGroupMember, Post
 from tests.gardening import PASSWORD
 
 EMAIL = "ada@garden.example"
 CLOSE = "/users/settings/close"
 CONSENT = {"current_password": PASSWORD, "confirm": "yes"}
+ADDRESS = re.compile(r"[a-z\d]+([.+-][a-z\d]+)*@users\.invalid")
 
 
 @pytest.fixture
@@ -23,7 +25,9 @@ def ada(garden):
         Post(author_id=ada, title="Hi", body=signed, inserted_at=now),
         Plot(label="A1", crop="beans", holder_id=ada),
         Order(user_id=ada, item="peas", packets=2, note="Ring.", ordered_at=now),
+        herbs := PlotGroup(name="Herb spiral"),
     )
+    garden.add(PlotGroupMember(group_id=herbs.id, user_id=ada, is_organizer=True))
     return ada
 
 
@@ -42,8 +46,9 @@ def test_what_remains_of_a_member_is_a_row_that_names_nobody(garden, ada, browse
     (left_at,) = garden.ask("list_closed")
     assert left_at == garden.clock()
     assert left_at.tzinfo is UTC
-    assert row["email"].endswith("@users.invalid")
+    assert ADDRESS.fullmatch(row["email"])
     assert len(row["email"]) <= 160
+    assert row["email"].index("@") <= 64
     assert (row["name"], row["hashed_password"], row["confirmed_at"]) == (None, None, None)
     assert garden.count("users_tokens") == 0
     assert garden.rows("SELECT body FROM posts") == [
@@ -92,6 +97,7 @@ def test_an_unknown_key_is_said_to_be_unknown(garden):
         ("UPDATE", "posts"),
         ("UPDATE", "orders"),
         ("UPDATE", "plots"),
+        ("DELETE", "plot_group_members"),
         ("UPDATE", "users"),
         ("INSERT", "efface_closings"),
     ],
@@ -110,6 +116,25 @@ def test_a_failure_in_any_table_changes_nothing_and_the_member_is_told(
     assert garden.everything() == before
     assert browser.is_signed_in
     assert garden.mailbox.all() == []
+
+
+@pytest.mark.cases("CLO-05")
+def test_sockets_stay_open_where_a_closing_fails(garden, ada):
+    garden.refuse("UPDATE", "posts")
+    with garden.served() as browser:
+        laptop, phone = browser(), browser()
+        for device in (laptop, phone):
+            device.log_in(EMAIL)
+            device.open("/users/settings")
+        with laptop.socket() as acting, phone.socket() as staying:
+            failed = laptop.submit(CLOSE, **CONSENT)
+            failed_too = acting.push("anonymize", **CONSENT)
+
+            assert (failed.status_code, failed_too["status"]) == (503, "error")
+            for socket in (acting, staying):
+                assert socket.push("no such event")["status"] == "error"
+        assert garden.row(ada)["deleted_at"] is None
+        assert phone.is_signed_in
 
 
 @pytest.mark.cases("CLO-07")
