@@ -26,6 +26,7 @@ def browser(garden):
         ("header", "garbage"),
         ("header", "of another session"),
     ],
+    ids=str,
 )
 @pytest.mark.parametrize(
     ("method", "path"),
