@@ -5,13 +5,13 @@ Whoever has left can be referred to no more, except by a row that does so alread
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Field, ForeignKey, Model, Q
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
+from django.db.models import Field, ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField
 from django.forms.models import BaseModelForm
 
@@ -78,20 +78,42 @@ def _or_current(people: People, original: Any) -> Any:
     @wraps(original)
     def get_queryset(self: Any) -> Any:
         found = original(self)
-        instance = getattr(self.parent, "instance", None)
+        if self.parent is None or not _can_be_widened(people, found):
+            return found
+        *way, name = self.source.split(".")
+        instance = _at(_row(self.parent), way)
         # Several rows are serialized to be read: what they refer to is not looked for.
-        if isinstance(instance, Model) and _can_be_widened(people, found):
-            current = _current(instance, self.source)
-            if current is not None:
-                return _open_or(people, found, current)
-        return found
+        current = _current(instance, name) if isinstance(instance, Model) else None
+        return found if current is None else _open_or(people, found, current)
 
     return get_queryset
 
 
+def _row(serializer: Any) -> Any:
+    """Return the object that *serializer* writes into, or None where that is not known.
+
+    A nested one is given none: its own is where the one above has it, as when it is read.
+    """
+    instance = getattr(serializer, "instance", None)
+    if instance is not None or serializer.parent is None:
+        return instance
+    return _at(_row(serializer.parent), serializer.source_attrs)
+
+
+def _at(instance: Any, way: Iterable[str]) -> Any:
+    """Return what *instance* has at the end of this *way*, if anything."""
+    try:
+        for name in way:
+            instance = instance[name] if isinstance(instance, Mapping) else getattr(instance, name)
+    except (AttributeError, KeyError, ObjectDoesNotExist):
+        return None
+    return instance
+
+
 def _can_be_widened(people: People, queryset: Any) -> bool:
     """Tell whether *queryset* is one of people, and can take one more condition."""
-    if queryset is None or not people.is_here(queryset.model):
+    # REST framework takes whatever has a method `get`.
+    if not isinstance(queryset, QuerySet) or not people.is_here(queryset.model):
         return False
     knows = any(field.name == people.tombstone.name for field in queryset.model._meta.fields)
     return knows and not (queryset.query.is_sliced or queryset.query.combinator)

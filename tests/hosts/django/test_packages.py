@@ -60,6 +60,18 @@ def test_a_serializer_takes_an_author_who_has_left_for_their_own_post_alone(left
     assert left["taken anew"] == [False, False]
 
 
+def test_so_does_a_serializer_inside_another_that_knows_its_row(left):
+    """Of several posts, or of none, nobody knows which is sent back, unless they are matched."""
+    hers, of_grace = [True, False, False, True], [True, True, True, True]
+
+    assert left["taken inside"] == ([hers, of_grace] if left["people"] == "stay" else [of_grace])
+    assert left["taken anew inside"] == [False, False, False, False]
+
+
+def test_a_serializer_field_over_no_database_finds_as_ever(left):
+    assert left["thing"] == "thing 7"
+
+
 def test_who_has_confirmed_to_allauth_who_they_are_has_just_logged_in(left):
     assert left["recent"] == {"never": False, "logged in": False, "confirmed": True}
 

@@ -20,7 +20,14 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
-from rest_framework.serializers import ModelSerializer, SlugRelatedField
+from rest_framework.serializers import (
+    ListSerializer,
+    ModelSerializer,
+    PrimaryKeyRelatedField,
+    RelatedField,
+    Serializer,
+    SlugRelatedField,
+)
 from rest_framework.test import APIRequestFactory
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -41,6 +48,51 @@ class Written(ModelSerializer):
 
 class Named(Written):
     author = SlugRelatedField("username", queryset=Person.objects.all())
+
+
+class Letter(Serializer):
+    """With the post inside, whole and in part."""
+
+    post = Written()
+    by = PrimaryKeyRelatedField(source="post.author", queryset=Person.objects.all())
+
+
+class Letters(Serializer):
+    posts = Written(many=True)
+
+
+class Matched(ListSerializer):
+    """Finds the post of each row that is sent, as the documentation of the package has it."""
+
+    def run_child_validation(self, data):
+        self.child.instance = Post.objects.get(pk=data["pk"])
+        return super().run_child_validation(data)
+
+
+class MatchedLetters(Serializer):
+    posts = Matched(child=Written())
+
+
+class Shelf:
+    """Finds things, but not in a database."""
+
+    def get(self, pk):
+        return f"thing {pk}"
+
+    def all(self):
+        return self
+
+
+class OnShelf(RelatedField):
+    def to_internal_value(self, data):
+        return self.get_queryset().get(pk=data)
+
+
+class Kept(Written):
+    thing = OnShelf(queryset=Shelf(), write_only=True)
+
+    class Meta(Written.Meta):
+        fields = ("body", "thing")
 
 
 def person(name):
@@ -87,6 +139,25 @@ def is_taken(post, author):
     by_key = Written(post, data={"author": author.pk, "body": "-"}).is_valid()
     by_name = Named(post, data={"author": author.username, "body": "-"}).is_valid()
     return [by_key, by_name]
+
+
+def is_taken_inside(post, author):
+    """Whether a serializer takes this author for the post in what it is about."""
+    sent = {"post": {"author": author.pk, "body": "-"}, "by": author.pk}
+    several = {"posts": [{"pk": post.pk, "author": author.pk, "body": "-"}]}
+    return [
+        Letter({"post": post}, data=sent).is_valid(),
+        Letter({"post": None}, data=sent).is_valid(),
+        Letters({"posts": [post]}, data=several).is_valid(),
+        MatchedLetters(data=several).is_valid(),
+    ]
+
+
+def thing_of(post):
+    """What is found by a field over no database."""
+    sent = Kept(post, data={"body": "-", "thing": 7})
+    sent.is_valid(raise_exception=True)
+    return sent.validated_data["thing"]
 
 
 def has_recent_log_in(user, **confirmed):
@@ -143,6 +214,13 @@ print(
             "taken anew": is_taken(
                 Post.objects.get(author=grace), Person(ada_was, username=ada_is)
             ),
+            "taken inside": [
+                is_taken_inside(post, post.author) for post in Post.objects.order_by("pk")
+            ],
+            "taken anew inside": is_taken_inside(
+                Post.objects.get(author=grace), Person(ada_was, username=ada_is)
+            ),
+            "thing": thing_of(Post.objects.get(author=grace)),
             "recent": recent,
             "by": sorted(
                 {str(made.history_user_id) for made in Post.history.filter(author_id=grace.pk)}
