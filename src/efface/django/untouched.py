@@ -11,9 +11,9 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
-from django.db.models import Field, ForeignKey, Model, Q, QuerySet
+from django.db.models import Exists, Field, ForeignKey, Model, OuterRef, Q, QuerySet
 from django.forms import ModelChoiceField
-from django.forms.models import BaseModelForm
+from django.forms.models import BaseModelForm, BaseModelFormSet
 
 from efface.django.asking import asking
 from efface.django.people import People
@@ -25,6 +25,8 @@ def keep_untouched(people: People) -> None:
     for field in references(people):
         field.validate = _as_saved(field, field.validate)
     BaseModelForm.__init__ = _with_current(people, BaseModelForm.__init__)
+    # A formset gives its forms one more field, for the key of the row, once they are made.
+    BaseModelFormSet.add_fields = _with_current_key(people, BaseModelFormSet.add_fields)
     if apps.is_installed("rest_framework"):
         from rest_framework.relations import RelatedField  # noqa: PLC0415  (not everybody has it)
 
@@ -65,13 +67,30 @@ def _with_current(people: People, original: Any) -> Any:
     @wraps(original)
     def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807  (wraps it)
         original(self, *arguments, **options)
-        for name, field in self.fields.items():
-            if isinstance(field, ModelChoiceField) and _can_be_widened(people, field.queryset):
-                current = _current(self.instance, name)
-                if current is not None:
-                    field.queryset = _open_or(people, field.queryset, current)
+        _widen(people, self, self.fields)
 
     return __init__
+
+
+def _with_current_key(people: People, original: Any) -> Any:
+    @wraps(original)
+    def add_fields(self: Any, form: Any, index: Any) -> None:
+        before = dict(form.fields)
+        original(self, form, index)
+        added = [name for name, field in form.fields.items() if before.get(name) is not field]
+        _widen(people, form, added)
+
+    return add_fields
+
+
+def _widen(people: People, form: Any, names: Iterable[str]) -> None:
+    """Let the fields with these *names* take whomever the row of *form* refers to."""
+    for name in names:
+        field = form.fields[name]
+        if isinstance(field, ModelChoiceField) and _can_be_widened(people, field.queryset):
+            current = _current(form.instance, name)
+            if current is not None:
+                field.queryset = _open_or(people, field.queryset, current)
 
 
 def _or_current(people: People, original: Any) -> Any:
@@ -113,10 +132,24 @@ def _at(instance: Any, way: Iterable[str]) -> Any:
 def _can_be_widened(people: People, queryset: Any) -> bool:
     """Tell whether *queryset* is one of people, and can take one more condition."""
     # REST framework takes whatever has a method `get`.
-    if not isinstance(queryset, QuerySet) or not people.is_here(queryset.model):
+    if not isinstance(queryset, QuerySet) or _is_open(people, queryset.model) is None:
         return False
-    knows = any(field.name == people.tombstone.name for field in queryset.model._meta.fields)
-    return knows and not (queryset.query.is_sliced or queryset.query.combinator)
+    return not (queryset.query.is_sliced or queryset.query.combinator)
+
+
+def _is_open(people: People, model: type[Model]) -> Q | Exists | None:
+    """Return the condition that a row of *model* is of nobody who has left, if it is of people."""
+    if not people.is_here(model):
+        return None
+    is_empty = f"{people.tombstone.name}__isnull"
+    if any(field.name == people.tombstone.name for field in model._meta.fields):
+        return Q(**{is_empty: True})
+    # An ancestor's table has no tombstone: it is in the row of its descendant.
+    link = people.model._meta.get_ancestor_link(model._meta.concrete_model)
+    if link is None:
+        return None
+    left = people.model._base_manager.filter(**{link.attname: OuterRef("pk"), is_empty: False})
+    return ~Exists(asking(left))
 
 
 def _current(instance: Any, name: str) -> Q | None:
@@ -132,5 +165,4 @@ def _current(instance: Any, name: str) -> Q | None:
 
 
 def _open_or(people: People, queryset: Any, current: Q) -> Any:
-    tombstone = people.tombstone.name
-    return asking(queryset).filter(Q(**{f"{tombstone}__isnull": True}) | current)
+    return asking(queryset).filter(_is_open(people, queryset.model) | current)

@@ -54,3 +54,14 @@ def test_whoever_has_left_is_in_neither_table(left):
 
 def test_the_search_knows_what_stood_in_the_ancestors_row(left):
     assert left["found"] == ["family_post.body"]
+
+
+def test_a_form_keeps_the_account_of_its_row_from_whichever_table(left):
+    """Of Ada's note, of Grace's, and of a new one: may Ada have it, and may Grace?"""
+    assert left["taken"] == [[True, True], [False, True], [False, True]]
+
+
+def test_a_list_of_forms_keeps_whoever_has_left_as_the_key_of_their_row(left):
+    """Nobody gets a second card: the last form is refused with and without a field for the key."""
+    assert left["cards"] == [[{}, {}, {"member": "invalid_choice"}]] * 2
+    assert left["colors"] == ["blue", "blue"]

@@ -11,10 +11,20 @@ django.setup()
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
+from django.forms import modelform_factory, modelformset_factory
 
 from efface.django import close_account
 from efface.django.closing import problems
-from tests.hosts.django.family.models import Account, Member, Neighbor, Post, Remark, Staff
+from tests.hosts.django.family.models import (
+    Account,
+    Card,
+    Member,
+    Neighbor,
+    Note,
+    Post,
+    Remark,
+    Staff,
+)
 
 # A person's key is a key of each, but of a post.
 KINDS = (Member, Account, Staff, Neighbor, Post)
@@ -28,6 +38,8 @@ def member(name):
         kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
         text = "about a post" if model is Post else f"{name} as {model.__name__}"
         Remark.objects.create(kind=kind, key=str(made.pk), text=text)
+    Card.objects.create(member=made)
+    Note.objects.create(holder_id=made.pk, text=f"of {name}")
     return made
 
 
@@ -35,6 +47,36 @@ def rows(model):
     """The rows of one table, Ada's and Grace's, whether they are hidden or not."""
     fields = [field.attname for field in model._meta.local_concrete_fields]
     return list(model.objects.include_closed().order_by("pk").values(*fields))
+
+
+def is_taken(note, holder):
+    """Whether the form of a note takes this account as its holder."""
+    form = modelform_factory(Note, fields=["holder", "text"])
+    return form({"holder": holder, "text": "-"}, instance=note).is_valid()
+
+
+def cards_in_forms(*shown):
+    """What is wrong with the forms of all cards, and with one for another card of Ada's."""
+    forms = modelformset_factory(Card, fields=[*shown, "color"], extra=1)
+    sent = {"form-TOTAL_FORMS": 3, "form-INITIAL_FORMS": 2}
+    for number, key in enumerate((ada.pk, grace.pk, ada.pk)):
+        sent |= {f"form-{number}-member": key, f"form-{number}-color": "blue"}
+    filled = forms(sent, queryset=Card.objects.order_by("pk"))
+    return [
+        {name: error.code for name, (error, *_) in each.as_data().items()} for each in filled.errors
+    ]
+
+
+def colors_after_edit():
+    """Every card as a list of forms saves it, in which nobody has touched whose they are."""
+    forms = modelformset_factory(Card, fields=["color"], extra=0)
+    sent = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 2}
+    for number, key in enumerate((ada.pk, grace.pk)):
+        sent |= {f"form-{number}-member": key, f"form-{number}-color": "blue"}
+    filled = forms(sent, queryset=Card.objects.order_by("pk"))
+    if filled.is_valid():
+        filled.save()
+    return list(Card.objects.order_by("pk").values_list("color", flat=True))
 
 
 # Models without migrations are made first, and one of them refers to content types.
@@ -57,6 +99,12 @@ print(
             "shown": [list(m.objects.values_list("pk", flat=True)) for m in (Account, Member)],
             "remarks": list(Remark.objects.order_by("pk").values_list("text", flat=True)),
             "found": [f"{found.table}.{found.column}" for found in receipt.search.findings],
+            "taken": [
+                [is_taken(note, holder) for holder in (ada.pk, grace.pk)]
+                for note in (*Note.objects.order_by("pk"), Note())
+            ],
+            "cards": [cards_in_forms(), cards_in_forms("member")],
+            "colors": colors_after_edit(),
             "again": again.reference == receipt.reference,
             "grace": grace.pk,
         },

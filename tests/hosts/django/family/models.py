@@ -85,3 +85,21 @@ class Remark(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["kind", "key"]),)
+
+
+class Note(models.Model):
+    """Refers to the table that all users share."""
+
+    holder = models.ForeignKey(Account, models.PROTECT)
+    text = models.TextField()
+
+    efface = Rules(on_leaving(Redact(), via="holder"), personal={"text": Replace("")})
+
+
+class Card(models.Model):
+    """Has the key of the member whom it is of."""
+
+    member = models.OneToOneField(Member, models.CASCADE, primary_key=True)
+    color = models.CharField(max_length=10, default="red")
+
+    efface = Rules(on_leaving(Redact(), via="member"), not_personal=["color"])
