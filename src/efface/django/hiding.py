@@ -42,8 +42,8 @@ def install() -> None:
         concerned = hiding.concerns(query) and not is_asked_for(query)
         shown = hiding.filtered(query) if concerned else query
         compiler = _get_compiler(shown, using, connection, elide_empty)
-        if concerned and hiding.has_reverse and isinstance(query.select_related, dict):
-            hiding.filter_reverse(compiler)
+        if concerned and query.select_related:
+            hiding.load_related(compiler)
         return compiler
 
     def as_sql(query: Any, compiler: Any, connection: Any) -> Any:
@@ -116,11 +116,17 @@ class _Hiding:
 
             @property
             def identity(self) -> tuple[Any, ...]:
-                """Lets select_related() share an inner join alone: it is to load who left."""
-                kind, *rest = super().identity
-                return (Join if self.join_type == INNER else kind, *rest)
+                """Lets an order go by the join of what is read."""
+                return (Join, *super().identity[1:])
 
-        self._join = OpenJoin
+        class LoneJoin(OpenJoin):
+            """One that nothing shares."""
+
+            @property
+            def identity(self) -> tuple[Any, ...]:
+                return (LoneJoin, *super().identity[1:])
+
+        self._open, self._lone = OpenJoin, LoneJoin
 
     def concerns(self, query: Any) -> bool:
         """Return whether *query* can reach a person."""
@@ -149,16 +155,18 @@ class _Hiding:
                 if isinstance(table, BaseTable):
                     conditions.append(_IsOpen(alias, table.table_name, self.people))
                 elif type(table) is Join:
-                    query.alias_map[alias] = self._opened(table)
+                    # An outer join that finds nobody who left cannot load them.
+                    is_lone = query.select_related and table.join_type != INNER
+                    query.alias_map[alias] = _as(self._lone if is_lone else self._open, table)
         if conditions:
             query.where = WhereNode([*_parts(query.where), *conditions], AND)
         return query
 
-    def filter_reverse(self, compiler: Any) -> None:
+    def load_related(self, compiler: Any) -> None:
         """Have *compiler* look at what select_related() joins, once it has done so.
 
         From a person to a household is forward, and shows whoever is referred to. The other way
-        is a search for people.
+        is a search for people. What is joined afterwards, for an order, shares whichever there is.
         """
         set_up = compiler.setup_query
 
@@ -166,25 +174,14 @@ class _Hiding:
             set_up(*arguments, **options)
             joins = compiler.query.alias_map
             for alias, join in joins.items():
-                if (
-                    type(join) is Join
-                    and join.table_name in self.people.conditions
-                    and isinstance(join.join_field, ForeignObjectRel)
-                ):
-                    joins[alias] = self._opened(join)
+                if type(join) is self._lone or self._is_search(join):
+                    joins[alias] = _as(self._open, join)
 
         compiler.setup_query = setup_query
 
-    def _opened(self, join: Any) -> Any:
-        return self._join(
-            join.table_name,
-            join.parent_alias,
-            join.table_alias,
-            join.join_type,
-            join.join_field,
-            join.nullable,
-            filtered_relation=join.filtered_relation,
-        )
+    def _is_search(self, join: Any) -> bool:
+        is_plain = type(join) is Join and join.table_name in self.people.conditions
+        return is_plain and isinstance(join.join_field, ForeignObjectRel)
 
     def _refuse_upsert(self, query: Any) -> None:
         if query.on_conflict == OnConflict.UPDATE:
@@ -193,6 +190,19 @@ class _Hiding:
                 "bulk_create(update_conflicts=True) may find one of them by its key, "
                 "and write into it",
             )
+
+
+def _as(kind: type[Join], join: Any) -> Join:
+    """Return *join* as one of another kind."""
+    return kind(
+        join.table_name,
+        join.parent_alias,
+        join.table_alias,
+        join.join_type,
+        join.join_field,
+        join.nullable,
+        filtered_relation=join.filtered_relation,
+    )
 
 
 def _quoting(compiler: Any) -> Quote:
