@@ -15,7 +15,8 @@ class Blocker:
 
     Args:
         text: What to do, in a sentence: "You are the last organizer of Herbs." Or the sentence in
-            each language, by code, English or the first for every other: {"en": …, "de": …}.
+            each language, by code: {"en": …, "de": …}. Whoever reads "de-at" is told that of "de",
+            whoever reads another language that of English, or the first.
         href: Where it is done: a path on this site, or an https or mailto address.
 
     Raises:
@@ -35,5 +36,6 @@ class Blocker:
         """Return text and href for whoever reads the language of this *code*."""
         text = self.text
         if isinstance(text, Mapping):
-            text = text.get(code) or text.get(SOURCE) or next(iter(text.values()))
+            base, first = code.partition("-")[0], next(iter(text.values()))
+            text = text.get(code) or text.get(base) or text.get(SOURCE) or first
         return {"text": text, "href": self.href}

@@ -233,6 +233,8 @@ def test_a_blocker_may_lead_to_a_contact(href):
     [
         ({"en": "Settle it.", "de": "Klären Sie es."}, "de", "Klären Sie es."),
         ({"en": "Settle it.", "de": "Klären Sie es."}, "fr", "Settle it."),
+        ({"en": "Settle it.", "de": "Klären Sie es."}, "de-at", "Klären Sie es."),
+        ({"en": "Settle it.", "de": "Klären Sie es.", "de-at": "Passt."}, "de-at", "Passt."),
         ({"de": "Klären Sie es."}, "en", "Klären Sie es."),
         ("Settle it.", "de", "Settle it."),
     ],
