@@ -98,7 +98,7 @@ class _Hiding:
     def __init__(self, found: People) -> None:
         self.people = found
         self.has_reverse = any(
-            field.one_to_one and field.concrete and not field.remote_field.parent_link
+            field.one_to_one and field.concrete
             for model in apps.get_models()
             if found.is_here(model)
             for field in model._meta.local_fields

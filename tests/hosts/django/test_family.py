@@ -56,6 +56,10 @@ def test_the_search_knows_what_stood_in_the_ancestors_row(left):
     assert left["found"] == ["family_post.body"]
 
 
+def test_from_an_account_to_its_member_is_a_search_however_it_is_loaded(left):
+    assert left["held by"] == [[None, left["grace"]]] * 3
+
+
 def test_a_form_keeps_the_account_of_its_row_from_whichever_table(left):
     """Of Ada's note, of Grace's, and of a new one: may Ada have it, and may Grace?"""
     assert left["taken"] == [[True, True], [False, True], [False, True]]

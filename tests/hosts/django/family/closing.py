@@ -55,6 +55,12 @@ def is_taken(note, holder):
     return form({"holder": holder, "text": "-"}, instance=note).is_valid()
 
 
+def members_of(notes):
+    """Who holds each note, as a member: loaded with it or afterwards, that is a search."""
+    found = [getattr(note.holder, "member", None) for note in notes.order_by("pk")]
+    return [member and member.pk for member in found]
+
+
 def cards_in_forms(*shown):
     """What is wrong with the forms of all cards, and with one for another card of Ada's."""
     forms = modelformset_factory(Card, fields=[*shown, "color"], extra=1)
@@ -102,6 +108,11 @@ print(
             "taken": [
                 [is_taken(note, holder) for holder in (ada.pk, grace.pk)]
                 for note in (*Note.objects.order_by("pk"), Note())
+            ],
+            "held by": [
+                members_of(Note.objects.all()),
+                members_of(Note.objects.select_related("holder")),
+                members_of(Note.objects.select_related("holder__member")),
             ],
             "cards": [cards_in_forms(), cards_in_forms("member")],
             "colors": colors_after_edit(),
