@@ -15,7 +15,7 @@ from django.db.models import Exists, Field, ForeignKey, Model, OuterRef, Q, Quer
 from django.forms import ModelChoiceField
 from django.forms.models import BaseModelForm, BaseModelFormSet
 
-from efface.django.asking import asking
+from efface.django.asking import asking, is_asked_for
 from efface.django.people import People
 from efface.visibility import include_closed
 
@@ -130,11 +130,12 @@ def _at(instance: Any, way: Iterable[str]) -> Any:
 
 
 def _can_be_widened(people: People, queryset: Any) -> bool:
-    """Tell whether *queryset* is one of people, and can take one more condition."""
+    """Tell whether *queryset* is one of people who are here, and can take one more condition."""
     # REST framework takes whatever has a method `get`.
     if not isinstance(queryset, QuerySet) or _is_open(people, queryset.model) is None:
         return False
-    return not (queryset.query.is_sliced or queryset.query.combinator)
+    query = queryset.query
+    return not (is_asked_for(query) or query.is_sliced or query.combinator)
 
 
 def _is_open(people: People, model: type[Model]) -> Q | Exists | None:

@@ -104,6 +104,26 @@ def test_a_form_with_choices_of_its_own_is_left_alone(left):
     assert Sliced(instance=hers).fields["author"].queryset.query.is_sliced
 
 
+def test_a_form_that_asks_for_closed_accounts_takes_them_for_any_row(left, form_of):
+    from django.forms import ModelChoiceField, ModelForm
+
+    from efface.django import include_closed
+    from tests.hosts.django.town.models import Person, Post
+
+    hers, other = left
+
+    class Asking(ModelForm):
+        author = ModelChoiceField(Person.objects.include_closed())
+
+        class Meta:
+            model = Post
+            fields = ("body",)
+
+    assert Asking({"author": hers.author_id, "body": "-"}, instance=other).is_valid()
+    with include_closed():
+        assert form_of(hers.author_id, instance=other).is_valid()
+
+
 def test_another_condition_of_the_field_holds_all_the_same(left):
     from django.core.exceptions import ValidationError
 
