@@ -583,7 +583,7 @@ def test_a_table_missing_in_the_database_is_an_error_without_values(engine):
     assert row(engine, 1).deleted_at is None
 
 
-@pytest.mark.parametrize("actor", ["", "x" * 201])
+@pytest.mark.parametrize("actor", ["", "x" * 201, 7, None])
 def test_an_actor_is_named_in_a_few_words(engine, actor):
     with engine.begin() as connection, pytest.raises(ValueError, match="1 to 200"):
         forum.eraser().close_account(connection, 1, actor=actor)

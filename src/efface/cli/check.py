@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import Engine
 
-from efface.cli.output import say, say_json, working
+from efface.cli.output import say, working
 from efface.cli.settings import DatabaseOption, EraserOption, JsonOption, ModelsOption, Settings
-from efface.cli.status import Status, reporting
+from efface.cli.status import reporting
+from efface.command.answers import problems_json, problems_summary
+from efface.command.status import Status
 from efface.errors import Problem, describe
 from efface.graph import build
 from efface.policy.check import check as check_policy
@@ -52,11 +53,11 @@ def check(
         problems = _problems(decided, engine)
     errors = [each for each in problems if strict or each.level == "error"]
     if json:
-        say_json({"errors": len(errors), "problems": [asdict(each) for each in problems]})
+        say(problems_json(problems, len(errors)))
     else:
         if problems:
             say(describe(problems))
-        say(_summary(decided, len(errors), len(problems) - len(errors)))
+        say(problems_summary(decided, len(errors), len(problems) - len(errors)))
     raise typer.Exit(Status.REFUSED if errors else Status.DONE)
 
 
@@ -91,14 +92,3 @@ def _problems(policy: Policy, engine: Engine | None) -> list[Problem]:
         with working("Comparing with the database"):
             problems += compare(policy, engine, own=own.tables)
     return problems
-
-
-def _summary(policy: Policy, errors: int, warnings: int) -> str:
-    counts = (_count(errors, "error"), _count(warnings, "warning"))
-    said = " and ".join(each for each in counts if each)
-    columns = sum(len(rule.table.columns) for rule in policy.tables.values())
-    return f"{len(policy.tables)} tables, {columns} columns: {said or 'everything is decided'}."
-
-
-def _count(number: int, word: str) -> str:
-    return "" if not number else f"1 {word}" if number == 1 else f"{number} {word}s"

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Engine
 
 from efface.cli.keys import subject_key
-from efface.cli.output import receipt_text, say, working
+from efface.cli.output import say, working
 from efface.cli.settings import (
     DatabaseOption,
     EraserOption,
@@ -18,9 +18,11 @@ from efface.cli.settings import (
     KeyArgument,
     Settings,
 )
-from efface.cli.status import Status, reporting
+from efface.cli.status import complain, reporting
+from efface.command.answers import QUESTION, receipt_text, still_found
+from efface.command.arguments import actor_of, plan_in
+from efface.command.status import Status
 from efface.eraser import Eraser
-from efface.errors import SettingsError
 from efface.plan.steps import Plan
 
 
@@ -47,35 +49,28 @@ def close(
     """
     settings = Settings.found()
     found = settings.eraser(eraser)
-    subject, read = subject_key(found.policy, key), _read(plan)
+    subject, read, asking = subject_key(found.policy, key), plan_in(plan), actor_of(actor)
     with settings.engine(database) as engine:
         if not yes and sys.stdin.isatty():
             read = _asked(found, engine, subject, read)
         with working("Closing the account"), engine.begin() as connection:
-            receipt = found.close_account(connection, subject, actor=actor, plan=read)
+            receipt = found.close_account(connection, subject, actor=asking, plan=read)
         if not receipt.already_closed:
             with working("Searching the database"), engine.begin() as connection:
                 receipt = found.settle(connection, receipt)
     say(receipt.to_json() if json else receipt_text(receipt))
     if receipt.search is not None and not receipt.search.is_clean:
+        complain(still_found(receipt, receipt.search))
         raise typer.Exit(Status.EVIDENCE)
 
 
-def _read(path: Path | None) -> Plan | None:
-    if path is None:
-        return None
-    try:
-        return Plan.from_json(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise SettingsError(f"The plan {path} cannot be opened.") from None
-    except (KeyError, TypeError, ValueError):
-        raise SettingsError(f"{path} is not a plan as efface plan --json prints it.") from None
-
-
-def _asked(eraser: Eraser, engine: Engine, subject: Any, plan: Plan | None) -> Plan:
+def _asked(eraser: Eraser, engine: Engine, subject: Any, plan: Plan | None) -> Plan | None:
     """Show the plan and ask; what was read is what must still fit when it is carried out."""
     with engine.connect() as connection:
+        if eraser.closing_of(connection, subject) is not None:
+            # Nothing will change.
+            return plan
         shown = plan or eraser.plan(connection, subject)
     typer.echo(shown.explain(), err=True)
-    typer.confirm("Close this account? What goes does not come back.", abort=True, err=True)
+    typer.confirm(QUESTION, abort=True, err=True)
     return shown

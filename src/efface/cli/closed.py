@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection, select
 
-from efface.cli.output import closing_line, say, say_json
+from efface.cli.output import say
 from efface.cli.settings import DatabaseOption, JsonOption, Settings
 from efface.cli.status import reporting
-from efface.errors import SettingsError
+from efface.command.answers import closings_json, closings_text
+from efface.command.arguments import moment_of
 from efface.evidence.receipt import Receipt
 from efface.store.tables import closings
-
-FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d")
 
 
 @reporting
@@ -31,15 +29,10 @@ def closed(
     json: JsonOption = False,
 ) -> None:
     """List the closings that are recorded, oldest first."""
-    start = _moment(since) if since else None
+    start = moment_of(since) if since else None
     with Settings.found().engine(database) as engine, engine.connect() as connection:
         receipts = list(_receipts(connection, start))
-    if json:
-        say_json([json_module.loads(receipt.to_json()) for receipt in receipts])
-        return
-    for receipt in receipts:
-        say(closing_line(receipt))
-    say("1 closing." if len(receipts) == 1 else f"{len(receipts)} closings.")
+    say(closings_json(receipts) if json else closings_text(receipts))
 
 
 def _receipts(connection: Connection, start: datetime | None) -> Iterator[Receipt]:
@@ -48,12 +41,3 @@ def _receipts(connection: Connection, start: datetime | None) -> Iterator[Receip
         query = query.where(closings.c.closed_at >= start)
     for text in connection.scalars(query):
         yield Receipt.from_json(text)
-
-
-def _moment(text: str) -> datetime:
-    for each in FORMATS:
-        try:
-            return datetime.strptime(text, each).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    raise SettingsError(f"--since takes a date as 2026, 2026-01 or 2026-01-31, not {text}.")

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from efface.cli.output import closing_line, say, working
+from efface.cli.output import say, working
 from efface.cli.settings import DatabaseOption, EraserOption, JsonOption, Settings
-from efface.cli.status import complain, reporting, status_of
+from efface.cli.status import complain, reporting
+from efface.command.answers import settlement_text
+from efface.command.status import status_of
 from efface.eraser.due import Settlement, in_turn
 
 
@@ -40,12 +42,7 @@ def erase_due(
         for settlement in in_turn(once, limit):
             done = len(settlement.receipts)
             show(f"Settled {done}, due still: {settlement.remaining}")
-    if json:
-        say(settlement.to_json())
-    else:
-        for receipt in settlement.receipts:
-            say(closing_line(receipt))
-        say(f"Settled: {len(settlement.receipts)}. Due still: {settlement.remaining}.")
+    say(settlement.to_json() if json else settlement_text(settlement))
     for failure in settlement.failures:
         complain(f"{failure.reference}: {failure.error}")
     if settlement.failures:

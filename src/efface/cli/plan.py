@@ -15,7 +15,8 @@ from efface.cli.settings import (
     KeyArgument,
     Settings,
 )
-from efface.cli.status import reporting
+from efface.cli.status import complain, reporting
+from efface.command.answers import closed_before
 
 
 @reporting
@@ -38,6 +39,13 @@ def plan(
         if sql:
             say(";\n\n".join(found.statements(connection)) + ";")
             return
+        first = found.closing_of(connection, subject)
         with working("Counting rows"):
             made = found.plan(connection, subject)
-    say(made.to_json() if json else made.explain())
+    if first is None:
+        say(made.to_json() if json else made.explain())
+    elif json:
+        complain(closed_before(first))
+        say(made.to_json())
+    else:
+        say(closed_before(first))

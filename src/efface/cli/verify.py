@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from efface.cli.keys import subject_key
-from efface.cli.output import say, say_json, working
+from efface.cli.output import say, working
 from efface.cli.settings import (
     DatabaseOption,
     EraserOption,
@@ -18,9 +16,11 @@ from efface.cli.settings import (
     KeyArgument,
     Settings,
 )
-from efface.cli.status import Status, reporting
-from efface.errors import SettingsError
-from efface.evidence.residue import Search
+from efface.cli.status import complain, reporting
+from efface.command.answers import no_such_row, search_json, search_text
+from efface.command.arguments import identifiers_in
+from efface.command.status import Status
+from efface.errors import UnknownSubjectError
 
 
 @reporting
@@ -44,35 +44,13 @@ def verify(
     """
     settings = Settings.found()
     found = settings.eraser(eraser)
-    subject, lines = subject_key(found.policy, key), _lines(identifiers)
-    with (
-        settings.engine(database) as engine,
-        engine.connect() as connection,
-        working("Searching the database"),
-    ):
-        search = found.verify(connection, subject, lines)
-    if json:
-        say_json({**asdict(search), "is_clean": search.is_clean})
-    else:
-        say(_text(search))
+    subject, lines = subject_key(found.policy, key), identifiers_in(identifiers)
+    with settings.engine(database) as engine, engine.connect() as connection:
+        try:
+            found.closing_of(connection, subject)
+        except UnknownSubjectError:
+            complain(no_such_row(found.policy))
+        with working("Searching the database"):
+            search = found.verify(connection, subject, lines)
+    say(search_json(search) if json else search_text(search))
     raise typer.Exit(Status.DONE if search.is_clean else Status.EVIDENCE)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"The file {path} cannot be read as text.") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise SettingsError(f"{path} holds no identifiers; write one a line.")
-    return lines
-
-
-def _text(search: Search) -> str:
-    lines = [search.summary()]
-    lines += [f"  found   {f.table}.{f.column}: {f.rows}" for f in search.findings]
-    lines += [f"  kept    {f.table}.{f.column}: {f.rows}" for f in search.kept]
-    if search.skipped:
-        lines.append(f"  {search.skipped} too short to be searched for")
-    return "\n".join(lines)

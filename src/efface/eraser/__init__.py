@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 
-from efface.eraser.closing import Request, close_many, close_one
+from efface.eraser.closing import Request, close_many, close_one, closing_of
 from efface.eraser.due import PATIENCE, Settlement, settle_due
 from efface.eraser.joined import Bind, expire, join
 from efface.eraser.machine import Machine, check_database
@@ -132,6 +132,17 @@ class Eraser:
         with self._at_work(bind) as (driver, machine):
             found = machine.closings.receipt(driver, reference)
         return Receipt.from_json(found) if found is not None else None
+
+    def closing_of(self, bind: Bind, subject: Any) -> Receipt | None:
+        """Return the receipt of whoever was closed, or None without a closing of ours; reads only.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+            PolicyError: the policy cannot be carried out, or a column is undecided.
+        """
+        key = self._key_of(subject)
+        with self._at_work(bind) as (driver, machine):
+            return closing_of(driver, machine, key, self._fingerprint(key))
 
     def statements(self, bind: Bind) -> list[str]:
         """Return the SQL that a closing runs on this database, in order, without values."""
@@ -300,8 +311,8 @@ class Eraser:
             values |= key_values(program, key)
             return machine.residue.search(driver, values, Needles(identifiers))
 
-    def _request(self, actor: str) -> Request:
-        if not 0 < len(actor) <= ACTOR_LENGTH:
+    def _request(self, actor: Any) -> Request:
+        if not (isinstance(actor, str) and 0 < len(actor) <= ACTOR_LENGTH):
             raise ValueError(f"actor is 1 to {ACTOR_LENGTH} characters long")
         return Request(actor, self._now(), self._fingerprint, self._reference)
 

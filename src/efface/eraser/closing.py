@@ -19,7 +19,7 @@ from efface.errors import (
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.plan.driver import Driver
 from efface.plan.people import capture, states
-from efface.plan.planner import make_plan
+from efface.plan.planner import key_values, make_plan
 from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
 
@@ -86,6 +86,19 @@ def close_one(
     )
     machine.closings.add(driver, receipt.record())
     return receipt.remembering(people)
+
+
+def closing_of(driver: Driver, machine: Machine, key: Key, fingerprint: str) -> Receipt | None:
+    """Return the receipt of a closed account, or None where no closing of ours belongs to it."""
+    program = machine.program
+    rows = driver.rows(program.find, key_values(program, key))
+    if not rows:
+        raise UnknownSubjectError(program.table.fullname)
+    (closed_at,) = states(program, rows).values()
+    if closed_at is None:
+        return None
+    first = machine.closings.receipt_of(driver, fingerprint, closed_at)
+    return Receipt.from_json(first) if first is not None else None
 
 
 def close_many(

@@ -77,6 +77,18 @@ def test_a_key_that_nobody_has_is_wrong_usage(here):
     assert "E401 UnknownSubjectError" in result.stderr
 
 
+def test_the_plan_of_a_closed_account_says_since_when(here):
+    receipt = Receipt.from_json(here("close", 1, "--actor", "x", "--json").stdout)
+
+    said, data = here("plan", 1), here("plan", 1, "--json")
+
+    sentence = f"This account was closed on 2026-05-04 12:30 UTC: receipt {receipt.reference}. "
+    assert said.exit_code == 0
+    assert said.stdout == f"{sentence}Closing it again changes nothing.\n"
+    assert Plan.from_json(data.stdout).is_empty
+    assert sentence in data.stderr
+
+
 # ---------------------------------------------------------------- close
 
 
@@ -113,6 +125,15 @@ def test_a_closing_without_an_actor_is_wrong_usage(here, engine):
     result = here("close", 1)
 
     assert result.exit_code == 2
+    assert tombstone(engine) is None
+
+
+@pytest.mark.parametrize("actor", ["", "x" * 201])
+def test_an_actor_of_no_or_too_many_letters_is_wrong_usage(here, engine, actor):
+    result = here("close", 1, "--actor", actor)
+
+    assert result.exit_code == 2
+    assert "--actor is 1 to 200 characters long." in result.stderr
     assert tombstone(engine) is None
 
 
@@ -176,6 +197,18 @@ def test_on_a_terminal_the_plan_is_shown_and_somebody_asked(
     assert (tombstone(engine) is None) is (status == 1)
 
 
+def test_about_an_account_that_is_closed_nobody_is_asked(here, monkeypatch):
+    here("close", 1, "--actor", "x")
+    terminal = property(lambda _: Terminal(sys.__stdin__))
+    monkeypatch.setattr("efface.cli.close.sys", type("System", (), {"stdin": terminal})())
+
+    result = here("close", 1, "--actor", "y")
+
+    assert result.exit_code == 0
+    assert "Close this account?" not in result.stderr
+    assert "This account was closed before; nothing was changed." in result.stdout
+
+
 def test_what_the_search_still_finds_is_its_own_exit_status(here, engine):
     """A copy of the name in a table that nobody is thought to be in."""
     with engine.begin() as connection:
@@ -185,6 +218,8 @@ def test_what_the_search_still_finds_is_its_own_exit_status(here, engine):
 
     assert result.exit_code == 4
     assert "still found in categories.title (1)" in result.stdout
+    assert "The account is closed, receipt " in result.stderr
+    assert "somebody else of the same name" in result.stderr
     assert tombstone(engine) is not None
     assert ADA not in values_of(result)
 
@@ -216,6 +251,13 @@ def test_what_is_found_is_reported_by_place_and_never_by_value(here, identifiers
     assert result.exit_code == 4
     assert "found   users.name: 1" in result.stdout
     assert "lovelace" not in values_of(result).lower()
+
+
+def test_a_search_for_a_key_that_no_row_has_says_so(here, identifiers):
+    result = here("verify", 99, "--identifiers", identifiers)
+
+    assert result.exit_code == 4
+    assert "No row of users has this key; the identifiers are searched for" in result.stderr
 
 
 def test_identifiers_come_from_standard_input_as_well(here):

@@ -20,7 +20,7 @@ from efface.cli import main
 from efface.cli.app import app
 from efface.cli.keys import subject_key
 from efface.cli.settings import KNOWN
-from efface.cli.status import Status, status_of
+from efface.command.status import Status, status_of
 from efface.errors import EffaceError, SubjectKeyError
 from tests.hosts.cli.conftest import ERASER
 

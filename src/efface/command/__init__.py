@@ -1,0 +1,1 @@
+"""What commands are given, say, and end with, whichever host runs them."""
