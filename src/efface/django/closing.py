@@ -333,13 +333,22 @@ def _alias(user: Any, using: str | None) -> str:
 
 
 def _here(alias: str) -> Ready:
+    return sound(with_people(alias))
+
+
+def with_people(alias: str) -> str:
+    """Return *alias*, once it is known to be a database that has the people.
+
+    Raises:
+        WrongDatabaseError: the people are not in this database.
+    """
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
 
     model = get_user_model()
     if alias not in connections or model._meta.concrete_model not in models_in(alias):
         known = [each for each in connections if model in models_in(each)]
         raise WrongDatabaseError(alias, model._meta.label, known)
-    return sound(alias)
+    return alias
 
 
 def key_of(here: Ready, user: Any) -> Any:

@@ -151,5 +151,6 @@ class WrongDatabaseError(EffaceError):
         found = ", ".join(self.known) or "none"
         return (
             f"{self.label} is not in the database {self.alias}: DATABASES and its routers have "
-            f"it in {found}. {NOTHING_CHANGED} Name one of those: using=..."
+            f"it in {found}. {NOTHING_CHANGED} Name one of those: using=..., "
+            "or --database on the command line."
         )

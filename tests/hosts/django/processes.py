@@ -52,12 +52,46 @@ class Town:
 
     def manage(self, *arguments):
         """Run a command of Django's, in a process of its own."""
-        command = [sys.executable, "-m", "django", *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True
-        )
+        done = self.ended(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def ended(self, *arguments, said=""):
+        """Return how such a command has ended; without a terminal, it reads what is *said*."""
+        command = [sys.executable, "-m", "django", *map(str, arguments)]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            input=said,
+        )
+
+    @contextmanager
+    def on_a_terminal(self, *arguments):
+        """Give such a command as it runs on a terminal, and the end of it where somebody types."""
+        keyboard, terminal = os.openpty()
+        command = [sys.executable, "-m", "django", *map(str, arguments)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(terminal)
+        try:
+            yield process, keyboard
+        finally:
+            process.kill()
+            process.wait(20)
+            process.stdout.close()
+            process.stderr.close()
+            os.close(keyboard)
 
     @contextmanager
     def served(self, *, lifespan="on"):

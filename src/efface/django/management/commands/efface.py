@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DjangoError
+from django.db import connections, transaction
+from sqlalchemy.exc import SQLAlchemyError
 
+from efface.command import answers
+from efface.command.arguments import actor_of, identifiers_in, moment_of, plan_in
+from efface.command.status import Status, sentence_of, status_of
 from efface.django import closing
-from efface.errors import EffaceError, describe
+from efface.django.bridge import joined
+from efface.django.management.parser import COMMANDS, add_commands
+from efface.errors import (
+    EffaceError,
+    MissingTablesError,
+    MissingTombstoneError,
+    SchemaMismatchError,
+    SettingsError,
+    UnknownSubjectError,
+    describe,
+)
+from efface.errors.database import refused
 from efface.evidence.receipt import Receipt
-from efface.evidence.residue import Search
 from efface.plan.steps import Plan
-
-REFUSED, USAGE, EVIDENCE = 1, 2, 4
+from efface.policy.overview import overview
 
 
 class Command(BaseCommand):
@@ -27,129 +42,158 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add a command for each act."""
-        acts = parser.add_subparsers(dest="act", required=True)
-        check = acts.add_parser("check", help="everything that is undecided or impossible")
-        plan = acts.add_parser("plan", help="what closing an account would do now")
-        close = acts.add_parser("close", help="close an account, commit, search the database")
-        verify = acts.add_parser("verify", help="search for identifiers of a person who left")
-        closed = acts.add_parser("closed", help="the recorded closings")
-        due = acts.add_parser("erase-due", help="settle what a crash left unsettled")
-        for each in (check, plan, close, verify, closed, due):
-            each.add_argument("--database", metavar="ALIAS", help="an alias in DATABASES")
-        for each in (plan, close, verify, closed, due):
-            each.add_argument("--json", action="store_true", help="print JSON for programs")
-        for each in (plan, close, verify):
-            each.add_argument("key", help="the primary key of the person's row")
-        close.add_argument("--actor", required=True, help='as "ticket 8114"; never a name')
-        close.add_argument("--plan", metavar="FILE", help="refuse if this plan no longer fits")
-        verify.add_argument(
-            "--identifiers", metavar="FILE", required=True, help='one a line; "-" reads stdin'
-        )
-        due.add_argument("--limit", type=int, default=100, help="the most that are settled")
-        closed.add_argument("--since", metavar="DATE", help="as 2026-01-31, in UTC")
+        add_commands(parser)
 
-    def handle(self, *_: Any, act: str, database: str | None, **options: Any) -> None:
+    def handle(self, *_: Any, act: str | None, **options: Any) -> None:
         """Do what was asked; refusals become a message and an exit status."""
+        if act is None:
+            named = ", ".join(COMMANDS)
+            raise CommandError(
+                f"Name a command: {named}. What each does: manage.py efface --help",
+                returncode=Status.USAGE,
+            )
+        alias = options.pop("database") or closing.home()
         try:
-            getattr(self, f"_{act.replace('-', '_')}")(database, **options)
+            getattr(self, f"_{act.replace('-', '_')}")(closing.with_people(alias), **options)
         except EffaceError as error:
-            raise CommandError(str(error), returncode=REFUSED) from None
+            said = _not_migrated(alias) if _needs_migrate(error, alias) else str(error)
+            raise CommandError(said, returncode=status_of(error)) from None
+        except (DjangoError, SQLAlchemyError) as error:
+            said = _not_migrated(alias) if _is_mismatch(error) else sentence_of(error)
+            raise CommandError(said, returncode=Status.DATABASE) from None
 
-    def _check(self, alias: str | None, **_: Any) -> None:
-        found = closing.problems(alias or closing.home())
-        if found:
-            self.stdout.write(describe(found))
-        if any(problem.level == "error" for problem in found):
-            raise CommandError("The policy cannot be carried out.", returncode=REFUSED)
-        self.stdout.write("Everything is decided.")
-
-    def _plan(self, alias: str | None, *, key: str, **options: Any) -> None:
-        made = closing.plan(key, using=alias)
-        self.stdout.write(made.to_json() if options["json"] else made.explain())
-
-    def _close(self, alias: str | None, *, key: str, actor: str, **options: Any) -> None:
-        read = _plan_from(options["plan"])
-        receipt = closing.close_account(key, actor=actor, using=alias, plan=read)
-        self.stdout.write(receipt.to_json() if options["json"] else _line(receipt))
-        if receipt.search is not None and not receipt.search.is_clean:
-            raise CommandError(_found(receipt.search), returncode=EVIDENCE)
-
-    def _verify(self, alias: str | None, *, key: str, identifiers: str, **options: Any) -> None:
-        search = closing.verify(key, _lines(identifiers), using=alias)
-        if options["json"]:
-            said = json.dumps({**asdict(search), "is_clean": search.is_clean}, indent=2)
-            self.stdout.write(said)
-        else:
-            self.stdout.write(search.summary())
-        if not search.is_clean:
-            raise CommandError(_found(search), returncode=EVIDENCE)
-
-    def _closed(self, alias: str | None, *, since: str | None, **options: Any) -> None:
-        found = closing.receipts(_moment(since), using=alias)
-        if options["json"]:
-            self.stdout.write(json.dumps([json.loads(each.to_json()) for each in found], indent=2))
+    def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
+        policy = closing.ready(alias).eraser.policy
+        if options["table"]:
+            self.stdout.write(overview(policy))
             return
-        for receipt in found:
-            self.stdout.write(_line(receipt))
-        self.stdout.write("1 closing." if len(found) == 1 else f"{len(found)} closings.")
-
-    def _erase_due(self, alias: str | None, *, limit: int, **options: Any) -> None:
-        if limit < 1:
-            raise CommandError("--limit is at least 1.", returncode=USAGE)
-        done = closing.erase_due(limit=limit, using=alias)
+        problems = closing.problems(alias)
+        errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
-            self.stdout.write(done.to_json())
+            self.stdout.write(answers.problems_json(problems, errors))
         else:
-            for receipt in done.receipts:
-                self.stdout.write(_line(receipt))
-            self.stdout.write(f"Settled: {len(done.receipts)}. Due still: {done.remaining}.")
+            if problems:
+                self.stdout.write(describe(problems))
+            warnings = len(problems) - errors
+            self.stdout.write(answers.problems_summary(policy, errors, warnings))
+        if errors:
+            raise CommandError("The policy cannot be carried out.", returncode=Status.REFUSED)
+
+    def _plan(self, alias: str, *, key: str, **options: Any) -> None:
+        if options["sql"]:
+            with _at_work(alias) as (here, bind):
+                closing.key_of(here, key)
+                statements = here.eraser.statements(bind)
+            self.stdout.write(";\n\n".join(statements) + ";")
+            return
+        first, made = _closing_of(alias, key), closing.plan(key, using=alias)
+        if first is None:
+            self.stdout.write(made.to_json() if options["json"] else made.explain())
+        elif options["json"]:
+            self._note(answers.closed_before(first))
+            self.stdout.write(made.to_json())
+        else:
+            self.stdout.write(answers.closed_before(first))
+
+    def _close(
+        self, alias: str, *, key: str, actor: str, plan: Path | None, **options: Any
+    ) -> None:
+        asking, read = actor_of(actor), plan_in(plan)
+        if not options["yes"] and sys.stdin.isatty():
+            read = self._asked(alias, key, read)
+        receipt = closing.close_account(key, actor=asking, using=alias, plan=read)
+        self.stdout.write(receipt.to_json() if options["json"] else answers.receipt_text(receipt))
+        is_committed = not connections[alias].in_atomic_block
+        if receipt.settled_at is None and is_committed and not receipt.already_closed:
+            raise CommandError(
+                f"The account is closed, receipt {receipt.reference}. The second pass and the "
+                "search after it have failed; the log says why. Later: manage.py efface erase-due",
+                returncode=Status.DATABASE,
+            )
+        search = receipt.search
+        if search is not None and not search.is_clean:
+            said = answers.still_found(receipt, search)
+            raise CommandError(said, returncode=Status.EVIDENCE)
+
+    def _verify(self, alias: str, *, key: str, identifiers: Path, **options: Any) -> None:
+        lines = identifiers_in(identifiers)
+        try:
+            _closing_of(alias, key)
+        except UnknownSubjectError:
+            self._note(answers.no_such_row(closing.ready(alias).eraser.policy))
+        search = closing.verify(key, lines, using=alias)
+        said = answers.search_json(search) if options["json"] else answers.search_text(search)
+        self.stdout.write(said)
+        if not search.is_clean:
+            raise CommandError(answers.found_in(search), returncode=Status.EVIDENCE)
+
+    def _closed(self, alias: str, *, since: str | None, **options: Any) -> None:
+        found = closing.receipts(moment_of(since) if since else None, using=alias)
+        said = answers.closings_json(found) if options["json"] else answers.closings_text(found)
+        self.stdout.write(said)
+
+    def _erase_due(self, alias: str, *, limit: int, **options: Any) -> None:
+        if limit < 1:
+            raise SettingsError("--limit is at least 1.")
+        done = closing.erase_due(limit=limit, using=alias)
+        self.stdout.write(done.to_json() if options["json"] else answers.settlement_text(done))
         for failure in done.failures:
-            self.stderr.write(f"{failure.reference}: {failure.error}")
+            self._note(f"{failure.reference}: {failure.error}")
         if done.failures:
-            raise CommandError("Not all could be settled.", returncode=REFUSED)
+            status = status_of(done.failures[0].error)
+            raise CommandError("Not all could be settled.", returncode=status)
+
+    def _asked(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
+        """Show the plan and ask; what was read is what must still fit when it is carried out."""
+        if _closing_of(alias, key) is not None:
+            # Nothing will change.
+            return plan
+        shown = plan or closing.plan(key, using=alias)
+        self._note(shown.explain())
+        self.stderr.write(f"{answers.QUESTION} [y/N]: ", str, ending="")
+        self.stderr.flush()
+        try:
+            answer = sys.stdin.readline()
+        except KeyboardInterrupt:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was changed.", returncode=Status.REFUSED)
+        return shown
+
+    def _note(self, text: str) -> None:
+        """Write *text* beside the results, as it is: Django would color it as an error."""
+        self.stderr.write(text, str)
 
 
-def _line(receipt: Receipt) -> str:
-    moment = receipt.closed_at.strftime("%Y-%m-%d %H:%M UTC")
-    state = "not settled" if receipt.settled_at is None else "settled, not searched"
-    if receipt.search is not None:
-        state = receipt.search.summary()
-    kept = f" · kept until {receipt.kept_until.isoformat()}" if receipt.kept_until else ""
-    again = " · closed before; nothing was changed" if receipt.already_closed else ""
-    return f"{moment}  {receipt.reference}  {receipt.actor} · {state}{kept}{again}"
+@contextmanager
+def _at_work(alias: str) -> Iterator[tuple[closing.Ready, sa.Connection]]:
+    here = closing.sound(alias)
+    with transaction.atomic(using=alias), joined(alias) as bind:
+        yield here, bind
 
 
-def _found(search: Search) -> str:
-    places = ", ".join(f"{found.table}.{found.column}" for found in search.findings)
-    return f"The search still finds the person: {places}."
+def _closing_of(alias: str, key: str) -> Receipt | None:
+    """Return the receipt of the account with this *key*, or None where it is open."""
+    with _at_work(alias) as (here, bind):
+        return here.eraser.closing_of(bind, closing.key_of(here, key))
 
 
-def _plan_from(path: str | None) -> Plan | None:
-    if path is None:
-        return None
-    try:
-        return Plan.from_json(Path(path).read_text(encoding="utf-8"))
-    except (KeyError, OSError, TypeError, ValueError):
-        raise CommandError(
-            f"{path} is not a plan as manage.py efface plan --json prints it.", returncode=USAGE
-        ) from None
+def _needs_migrate(error: EffaceError, alias: str) -> bool:
+    """Return whether it is the database that lacks something, and not the models."""
+    if isinstance(error, MissingTombstoneError):
+        return not any(each.level == "error" for each in closing.problems(alias))
+    return isinstance(error, (MissingTablesError, SchemaMismatchError))
 
 
-def _lines(path: str) -> list[str]:
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise CommandError(f"{path} cannot be read as text.", returncode=USAGE) from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise CommandError(f"{path} holds no identifiers; write one a line.", returncode=USAGE)
-    return lines
+def _is_mismatch(error: Exception) -> bool:
+    cause = error.__cause__
+    driver = cause if isinstance(cause, Exception) else error
+    found = refused("", "", driver, is_lost=False, is_conflict=False)
+    return isinstance(found, SchemaMismatchError)
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise CommandError("--since takes a date as 2026-01-31.", returncode=USAGE) from None
+def _not_migrated(alias: str) -> str:
+    return (
+        f"The database {alias} does not have all tables and columns of the models yet. Nothing was "
+        f"changed. Run first: manage.py migrate --database {alias}"
+    )
