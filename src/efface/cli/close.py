@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ from efface.cli.settings import (
 )
 from efface.cli.status import complain, reporting
 from efface.command.answers import QUESTION, receipt_text, still_found
-from efface.command.arguments import actor_of, plan_in
+from efface.command.arguments import actor_of, is_a_terminal, plan_in
 from efface.command.status import Status
 from efface.eraser import Eraser
 from efface.plan.steps import Plan
@@ -51,7 +50,7 @@ def close(
     found = settings.eraser(eraser)
     subject, read, asking = subject_key(found.policy, key), plan_in(plan), actor_of(actor)
     with settings.engine(database) as engine:
-        if not yes and sys.stdin.isatty():
+        if not yes and is_a_terminal():
             read = _asked(found, engine, subject, read)
         with working("Closing the account"), engine.begin() as connection:
             receipt = found.close_account(connection, subject, actor=asking, plan=read)

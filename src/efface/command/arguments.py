@@ -5,12 +5,20 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from efface.eraser import ACTOR_LENGTH
 from efface.errors import SettingsError
 from efface.plan.steps import Plan
 
 FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d")
+
+
+def is_a_terminal() -> bool:
+    """Return whether somebody types what this process reads."""
+    # Some supervisors close it, and then there is none.
+    stream: TextIO | None = sys.stdin
+    return stream is not None and stream.isatty()
 
 
 def actor_of(text: str) -> str:
@@ -48,7 +56,8 @@ def identifiers_in(path: Path) -> list[str]:
     """
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (AttributeError, OSError, UnicodeDecodeError):
+        # The first where standard input is closed.
         raise SettingsError(f"The file {path} cannot be read as text.") from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:

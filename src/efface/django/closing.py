@@ -281,6 +281,8 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
 
     found = Closing.objects.using(using or home()).order_by("closed_at", "id")
     if since is not None:
+        if not django_settings.USE_TZ:
+            since = timezone.make_naive(since, timezone.get_default_timezone())
         found = found.filter(closed_at__gte=since)
     return [Receipt.from_json(text) for text in found.values_list("receipt", flat=True)]
 

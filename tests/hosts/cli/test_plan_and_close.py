@@ -188,7 +188,7 @@ def test_on_a_terminal_the_plan_is_shown_and_somebody_asked(
     here, engine, monkeypatch, answer, status
 ):
     terminal = property(lambda _: Terminal(sys.__stdin__))
-    monkeypatch.setattr("efface.cli.close.sys", type("System", (), {"stdin": terminal})())
+    monkeypatch.setattr("efface.command.arguments.sys", type("System", (), {"stdin": terminal})())
 
     result = here("close", 1, "--actor", "x", input=answer)
 
@@ -200,7 +200,7 @@ def test_on_a_terminal_the_plan_is_shown_and_somebody_asked(
 def test_about_an_account_that_is_closed_nobody_is_asked(here, monkeypatch):
     here("close", 1, "--actor", "x")
     terminal = property(lambda _: Terminal(sys.__stdin__))
-    monkeypatch.setattr("efface.cli.close.sys", type("System", (), {"stdin": terminal})())
+    monkeypatch.setattr("efface.command.arguments.sys", type("System", (), {"stdin": terminal})())
 
     result = here("close", 1, "--actor", "y")
 

@@ -57,8 +57,10 @@ class Town:
         return done.stdout
 
     def ended(self, *arguments, said=""):
-        """Return how such a command has ended; without a terminal, it reads what is *said*."""
+        """Return how such a command has ended; it reads what is *said*, or has nothing to read."""
         command = [sys.executable, "-m", "django", *map(str, arguments)]
+        if said is None:
+            command = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
         return subprocess.run(
             command,
             cwd=ROOT,

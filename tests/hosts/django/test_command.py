@@ -5,6 +5,7 @@ import os
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
@@ -44,7 +45,10 @@ def ended(town):
 @pytest.fixture
 def site(tmp_path):
     """A town in processes of its own, in which Ada lives."""
-    town = processes.Town(tmp_path)
+    return with_ada(processes.Town(tmp_path))
+
+
+def with_ada(town):
     town.execute(
         "INSERT INTO town_person (id, password, is_superuser, is_staff, is_active, username, "
         "first_name, last_name, email, date_joined) VALUES (1, 'x', 0, 0, 1, 'ada', 'Ada', "
@@ -134,6 +138,17 @@ def test_without_a_terminal_nobody_is_asked(site):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert not site.is_open(1)
+
+
+def test_without_any_input_nobody_is_asked_and_none_is_read(site):
+    close = ("efface", "close", 1, "--actor", "x")
+    verify = ("efface", "verify", 1, "--identifiers", "-")
+
+    closed, searched = (site.ended(*said, said=None) for said in (close, verify))
+
+    assert (closed.returncode, closed.stderr) == (0, "")
+    assert searched.returncode == 2
+    assert "The file - cannot be read as text." in searched.stderr
 
 
 def test_about_an_account_that_is_closed_nobody_is_asked(site):
@@ -375,6 +390,17 @@ def test_closings_are_listed_since_a_year_a_month_or_a_day(ended, town, since, n
 
     found = [Receipt.from_json(json.dumps(each)) for each in json.loads(done.out)]
     assert [done.status, len(found)] == [0, number]
+
+
+def test_closings_are_listed_since_a_day_where_django_reads_no_time_zones(tmp_path):
+    site = with_ada(processes.Town(tmp_path, USE_TZ=False, TIME_ZONE="Pacific/Honolulu"))
+    site.manage("efface", "close", 1, "--actor", "x")
+    (receipt,) = site.receipts()
+    day = date.fromisoformat(receipt["closed_at"][:10])
+
+    said = [site.manage("efface", "closed", "--since", day + timedelta(days=n)) for n in (0, 1)]
+
+    assert [text.splitlines()[-1] for text in said] == ["1 closing.", "0 closings."]
 
 
 def test_what_is_no_date_is_wrong_usage(ended):

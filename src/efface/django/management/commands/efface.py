@@ -15,7 +15,7 @@ from django.db import connections, transaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from efface.command import answers
-from efface.command.arguments import actor_of, identifiers_in, moment_of, plan_in
+from efface.command.arguments import actor_of, identifiers_in, is_a_terminal, moment_of, plan_in
 from efface.command.status import Status, sentence_of, status_of
 from efface.django import closing
 from efface.django.bridge import joined
@@ -99,7 +99,7 @@ class Command(BaseCommand):
         self, alias: str, *, key: str, actor: str, plan: Path | None, **options: Any
     ) -> None:
         asking, read = actor_of(actor), plan_in(plan)
-        if not options["yes"] and sys.stdin.isatty():
+        if not options["yes"] and is_a_terminal():
             read = self._asked(alias, key, read)
         receipt = closing.close_account(key, actor=asking, using=alias, plan=read)
         self.stdout.write(receipt.to_json() if options["json"] else answers.receipt_text(receipt))
