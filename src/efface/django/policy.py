@@ -14,6 +14,7 @@ from efface.django.settings import Settings
 from efface.errors import Problem, RulesError
 from efface.policy import file
 from efface.policy.actions import Generic
+from efface.policy.check.decisions import compared_columns
 from efface.policy.file import Decisions
 from efface.policy.markers import SubjectMark
 from efface.policy.rules import Policy
@@ -32,6 +33,7 @@ def policy_of(
         PolicyFileError: the file does.
     """
     through, unknown = _through(alias)
+    unknown += _twice(alias, through, settings)
 
     def said(model: type[Model]) -> Rules | None:
         return rules_of(model) or through.get(model) or settings.of(model)
@@ -58,7 +60,7 @@ def policy_of(
         policy = Policy.from_metadata(schema.metadata)
     else:
         policy = Policy.from_file(settings.policy, schema.metadata)
-    if problems := tuple(_misled(policy, schema)):
+    if problems := (*_misled(policy, schema), *_overlooked(policy, schema)):
         raise RulesError(problems)
     if without:
         schema = read(alias, find, without=without)
@@ -89,6 +91,30 @@ def _misled(policy: Policy, schema: Schema) -> Iterator[Problem]:
                 "model a foreign key, and name it in via."
             )
             yield Problem("E606", name, fields[via.kind].name, text)
+
+
+def _overlooked(policy: Policy, schema: Schema) -> Iterator[Problem]:
+    """Yield the references to people that a table has only in a model that merely reads it."""
+    people = {name for name, rule in policy.tables.items() if rule.subjects}
+    for name, readers in schema.readers.items():
+        rule, owner = policy.tables[name], schema.models[name]._meta.label
+        known = {key.parent.name for key in rule.table.foreign_keys}
+        known |= {column for mark in rule.leavings for column in compared_columns(mark.via)}
+        known |= {column for column, marks in rule.columns.items() if marks}
+        for model in readers:
+            for field in model._meta.local_concrete_fields:
+                if not field.is_relation or field.column in known:
+                    continue
+                if table_name(field.target_field.model) not in people:
+                    continue
+                text = (
+                    f"{model._meta.label} reads this table too, and {field.name} there leads to "
+                    f"people. {owner} decides about the table and has no such field, so rows of "
+                    "whoever leaves would stay as they are. Let it have one, and decide there:"
+                )
+                kind, label = type(field).__name__, field.related_model._meta.label
+                paste = f'{field.name} = models.{kind}("{label}", ...)    # in {owner}'
+                yield Problem("E606", name, field.column, text, paste)
 
 
 def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Decisions]:
@@ -124,3 +150,21 @@ def _through(alias: str) -> tuple[dict[type[Model], Rules], list[Problem]]:
             text += did_you_mean(name, fields, listed=12)
             problems.append(Problem("E606", table_name(model), name, text))
     return found, problems
+
+
+def _twice(
+    alias: str, through: Mapping[type[Model], Rules], settings: Settings
+) -> Iterator[Problem]:
+    """Yield the models that have rules in two places, of which one would be ignored."""
+    for model in models_in(alias):
+        label = model._meta.label
+        places = []
+        if rules_of(model):
+            places.append(f"`efface` of {label}")
+        if model in through:
+            places.append(f"`through` of a many-to-many field to {label}")
+        if model._meta.label_lower in settings.rules:
+            places.append(f'EFFACE["RULES"]["{label}"] in the settings')
+        if len(places) > 1:
+            text = f"{label} has rules in two places, and one would be ignored. Keep one of them:"
+            yield Problem("E606", table_name(model), None, text, "\n".join(places))

@@ -7,7 +7,8 @@ the database is looked up here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
@@ -22,12 +23,16 @@ from efface.policy.markers import (
     SubjectMark,
     UnrelatedMark,
     Via,
+    data_subject,
+    on_leaving,
+    unrelated,
 )
 from efface.policy.spelling import did_you_mean
 
 TableMark = SubjectMark | LeavingMark | UnrelatedMark
 Decided = ColumnAction | Marker | Sequence[Marker]
 ATTRIBUTE = "efface"
+LISTS = ("identifiers", "not_personal")
 TERMS = ("closing", "calendar-year-end")
 
 
@@ -72,6 +77,14 @@ class Rules:
             for name, said in (through or {}).items()
         }
 
+    __hash__ = None  # type: ignore[assignment]  # compared, never looked up
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both say the same."""
+        return isinstance(other, Rules) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
     def under(self, other: Rules) -> Rules:
         """Return these rules together with those of a class further away."""
         united = Rules()
@@ -98,15 +111,62 @@ def _column_marks(said: Decided) -> tuple[ColumnMark, ...]:
 def rules_of(model: type[Model]) -> Rules | None:
     """Return the rules that *model* was given in its class, its mixins and abstract parents."""
     found: Rules | None = None
+    for _, rules in _written(model):
+        if isinstance(rules, Rules):
+            found = rules if found is None else found.under(rules)
+    return found
+
+
+def no_rules(model: type[Model]) -> Iterator[tuple[str, str]]:
+    """Yield each class of *model* whose ``efface`` is no `Rules`, and what to write instead."""
+    for cls, said in _written(model):
+        # A field or a method of that name is the application's own.
+        if not isinstance(said, Rules) and not hasattr(said, "__get__"):
+            meta = getattr(cls, "_meta", None)
+            yield meta.label if meta else f"{cls.__module__}.{cls.__qualname__}", _meant(said)
+
+
+def _written(model: type[Model]) -> Iterator[tuple[type, Any]]:
     for cls in model.__mro__:
         meta = getattr(cls, "_meta", None)
         # The rules of a concrete parent are about the parent's own table.
         if cls is not model and meta is not None and not meta.abstract:
             continue
-        rules = cls.__dict__.get(ATTRIBUTE)
-        if isinstance(rules, Rules):
-            found = rules if found is None else found.under(rules)
-    return found
+        if ATTRIBUTE in cls.__dict__:
+            yield cls, cls.__dict__[ATTRIBUTE]
+
+
+def _meant(said: Any) -> str:
+    """Return the `Rules` that *said* was probably meant to be, as one types them."""
+    markers = said if isinstance(said, (list, tuple)) else [said]
+    if markers and all(isinstance(getattr(each, "mark", None), TableMark) for each in markers):
+        return f"Rules({', '.join(_typed(each.mark) for each in markers)})"
+    if isinstance(said, Mapping) and all(isinstance(each, ColumnAction) for each in said.values()):
+        fields = ", ".join(f"{_quoted(name)}: {each!r}" for name, each in said.items())
+        return f"Rules(..., personal={{{fields}}})"
+    return "Rules(...)"
+
+
+def _typed(mark: TableMark) -> str:
+    word = {SubjectMark: data_subject, LeavingMark: on_leaving, UnrelatedMark: unrelated}[
+        type(mark)
+    ]
+    usual = SubjectMark() if isinstance(mark, SubjectMark) else None
+    said = []
+    for each in fields(mark):
+        value = getattr(mark, each.name)
+        if value in ((), getattr(usual, each.name, ())):
+            continue
+        shown = _quoted(list(value) if each.name in LISTS else value)
+        said.append(shown if each.name == "action" else f"{each.name}={shown}")
+    return f"{word.__name__}({', '.join(said)})"
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_quoted, value))}]"
+    is_plain = isinstance(value, str) and value.isprintable() and not {'"', "\\"} & set(value)
+    return f'"{value}"' if is_plain else repr(value)
 
 
 def columns_of(model: type[Model]) -> dict[str, str]:

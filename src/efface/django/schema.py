@@ -18,7 +18,7 @@ from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, 
 
 from efface.django.constraints import constraints_of
 from efface.django.fields import column_type
-from efface.django.rules import Names, Rules, decided
+from efface.django.rules import ATTRIBUTE, Names, Rules, decided, no_rules
 from efface.django.tombstone import Tombstone
 from efface.errors import Problem
 from efface.policy.markers import Marker, not_personal
@@ -30,10 +30,14 @@ Finding = Callable[[type[Model]], Rules | None]
 
 @dataclass(frozen=True)
 class Schema:
-    """The tables of one database, whose models they are, and what is wrong with their rules."""
+    """The tables of one database, whose models they are, and what is wrong with their rules.
+
+    ``readers`` are further models over a table, which decide nothing about it.
+    """
 
     metadata: MetaData
     models: Mapping[str, type[Model]]
+    readers: Mapping[str, tuple[type[Model], ...]]
     problems: tuple[Problem, ...]
 
 
@@ -49,13 +53,21 @@ def read(alias: str, find: Finding, *, without: frozenset[str] = frozenset()) ->
     for model in models_in(alias):
         if table_name(model) not in without:
             claims.setdefault(table_name(model), []).append(model)
-    problems = [problem for name, found in claims.items() for problem in _claims(name, found)]
+    problems = [
+        problem
+        for name, found in claims.items()
+        for problem in (*_claims(name, found, find), *_written_elsewhere(name, found))
+    ]
     models = {name: _owner(found) for name, found in claims.items()}
+    readers = {
+        name: tuple(model for model in found if model is not models[name])
+        for name, found in claims.items()
+    }
     metadata = MetaData()
     reading = _Reading(connections[alias], models, metadata, problems)
     for name, model in models.items():
         reading.table(name, model, find(model))
-    return Schema(metadata, models, tuple(problems))
+    return Schema(metadata, models, readers, tuple(problems))
 
 
 def models_in(alias: str) -> Iterator[type[Model]]:
@@ -87,13 +99,41 @@ def _owner(found: list[type[Model]]) -> type[Model]:
     return next((model for model in found if model._meta.managed), found[0])
 
 
-def _claims(name: str, found: list[type[Model]]) -> Iterator[Problem]:
+def _claims(name: str, found: list[type[Model]], find: Finding) -> Iterator[Problem]:
+    """Yield that nobody can say whose rules hold for a table, or that some would be ignored."""
     if len(found) > 1 and (sum(bool(m._meta.managed) for m in found) != 1):
         labels = " and ".join(sorted(model._meta.label for model in found))
         text = f"{labels} have this table both, so nobody can say which of them decides about it."
         yield Problem(
             "E606", name, None, text, 'Meta.db_table = "..."    # another for one of them'
         )
+        return
+    owner = _owner(found)
+    for model in found:
+        if model is owner or (rules := find(model)) is None or rules == find(owner):
+            continue
+        here, there = model._meta.label, owner._meta.label
+        text = (
+            f"{there} and {here} have this table both. {there} decides about it, as the one that "
+            f"is managed, so the rules of {here} would be ignored. Move them:"
+        )
+        paste = f"efface = Rules(...)    # out of {here} into {there}, with the fields they name"
+        yield Problem("E606", name, None, text, paste)
+
+
+def _written_elsewhere(name: str, found: list[type[Model]]) -> Iterator[Problem]:
+    """Yield what was written as rules of these models and is none, or where none are read."""
+    for model in found:
+        for place, said in no_rules(model):
+            text = f"efface of {place} is no Rules(...), so it would be ignored. Write:"
+            yield Problem("E606", name, None, text, f"efface = {said}    # in {place}")
+    for proxy in apps.get_models():
+        options = proxy._meta
+        if options.proxy and options.concrete_model in found and ATTRIBUTE in proxy.__dict__:
+            here, there = options.label, options.concrete_model._meta.label
+            text = f"{here} is a proxy, so its efface would be ignored. Move it:"
+            paste = f"efface = Rules(...)    # out of {here} into {there}"
+            yield Problem("E606", name, None, text, paste)
 
 
 class _Reading:

@@ -164,3 +164,144 @@ def test_the_command_finds_what_was_left_and_says_no_value(town, tmp_path):
     assert caught.value.returncode == 4
     assert "town_person.email" in str(caught.value)
     assert "grace" not in str(caught.value)
+
+
+def test_a_second_model_of_a_table_may_not_have_rules_that_nobody_reads(decided_by, monkeypatch):
+    from tests.hosts.django.town.models import Register, Tag
+
+    monkeypatch.setattr(Register._meta, "db_table", Tag._meta.db_table)
+    (found,) = decided_by()
+
+    assert (found.id, found.obj) == ("efface.E606", "town_tag")
+    assert "the rules of town.Register would be ignored" in found.msg
+    assert found.hint.startswith("efface = Rules(...)    # out of town.Register into town.Tag")
+
+
+def test_nor_a_reference_to_people_that_nobody_follows(decided_by, monkeypatch):
+    from tests.hosts.django.town.models import Register, Tag
+
+    monkeypatch.setattr(Register._meta, "db_table", Tag._meta.db_table)
+    monkeypatch.delattr(Register, "efface")
+    (found,) = decided_by()
+
+    assert (found.id, found.obj) == ("efface.E606", "town_tag.who_id")
+    assert found.hint == 'who = models.ForeignKey("town.Person", ...)    # in town.Tag'
+
+
+def test_it_may_read_references_that_the_deciding_model_has_too(decided_by, monkeypatch):
+    from tests.hosts.django.town.models import Badge, Register
+
+    monkeypatch.setattr(Register._meta, "db_table", Badge._meta.db_table)
+    monkeypatch.setattr(Register._meta.get_field("who"), "column", "held_by")
+    monkeypatch.delattr(Register, "efface")
+
+    assert decided_by() == []
+
+
+def test_it_may_say_the_same_as_the_deciding_model(decided_by, monkeypatch):
+    from efface import unrelated
+    from tests.hosts.django.town.models import Rules, Tag, Weather
+
+    said = [Rules(unrelated(because="words that everybody shares")) for _ in range(2)]
+    monkeypatch.setattr(Weather._meta, "db_table", Tag._meta.db_table)
+    monkeypatch.setattr(Tag, "efface", said[0])
+    monkeypatch.setattr(Weather, "efface", said[1])
+
+    assert decided_by() == []
+
+
+@pytest.mark.parametrize("where", ["class", "through"])
+def test_rules_in_two_places_are_an_error_that_names_both(decided_by, where):
+    from efface import unrelated
+
+    label = {"class": "town.Tag", "through": "town.Post_tags"}[where]
+    (found,) = decided_by(RULES={label: unrelated(because="words")})
+
+    assert found.id == "efface.E606"
+    assert (
+        found.msg == f"{label} has rules in two places, and one would be ignored. Keep one of them:"
+    )
+    first, second = found.hint.splitlines()
+    assert first.startswith({"class": "`efface` of ", "through": "`through` of "}[where])
+    assert second == f'EFFACE["RULES"]["{label}"] in the settings'
+
+
+def test_rules_for_a_whole_application_leave_room_for_those_of_its_models(decided_by):
+    from efface import unrelated
+
+    found = decided_by(RULES={"town": unrelated(because="a town like any other")})
+
+    assert "efface.E606" not in {message.id for message in found}
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (
+            'on_leaving(Delete(), via="holder", identifiers=["title"])',
+            'Rules(on_leaving(Delete(), via="holder", identifiers=["title"]))',
+        ),
+        ("data_subject(tombstone='left_at')", 'Rules(data_subject(tombstone="left_at"))'),
+        (
+            '[on_leaving(Redact(), via="holder"), unrelated(because="x")]',
+            'Rules(on_leaving(Redact(), via="holder"), unrelated(because="x"))',
+        ),
+        ('{"title": Clear()}', 'Rules(..., personal={"title": Clear()})'),
+        ("None", "Rules(...)"),
+        ("Rules", "Rules(...)"),
+    ],
+)
+def test_what_is_written_as_efface_and_is_no_rules_is_named(decided_by, monkeypatch, said, line):
+    import efface
+    from tests.hosts.django.town.models import Badge, Rules
+
+    written = eval(said, {**vars(efface), "Rules": Rules})
+    monkeypatch.setattr(Badge, "efface", written)
+    (found,) = decided_by()
+
+    assert (found.id, found.obj) == ("efface.E606", "town_badge")
+    assert found.msg == "efface of town.Badge is no Rules(...), so it would be ignored. Write:"
+    assert found.hint == f"efface = {line}    # in town.Badge"
+
+
+def test_the_line_for_a_marker_without_rules_decides_when_it_is_pasted(decided_by, monkeypatch):
+    import efface
+    from tests.hosts.django.town.models import Badge, Rules
+
+    marker = efface.on_leaving(efface.Delete(), via="holder")
+    monkeypatch.setattr(Badge, "efface", marker)
+    (found,) = decided_by()
+    line = found.hint.removeprefix("efface = ")
+    monkeypatch.setattr(Badge, "efface", eval(line, {**vars(efface), "Rules": Rules}))
+
+    assert decided_by() == []
+
+
+def test_a_mixin_that_has_something_else_as_its_efface_is_named(decided_by, monkeypatch):
+    from tests.hosts.django.town.models import Stamped
+
+    monkeypatch.setattr(Stamped, "efface", {})
+    (found,) = decided_by()
+
+    assert found.obj == "town_posts"
+    assert found.msg.startswith("efface of town.Stamped is no Rules(...)")
+
+
+def test_a_field_or_method_called_efface_is_the_applications_own(decided_by, monkeypatch):
+    from efface import unrelated
+    from tests.hosts.django.town.models import Tag
+
+    monkeypatch.setattr(Tag, "efface", Tag.__str__)
+    with_rules = {"RULES": {"town.Tag": unrelated(because="words that everybody shares")}}
+
+    assert decided_by(**with_rules) == []
+
+
+def test_rules_of_a_proxy_belong_into_the_model_with_the_table(decided_by, monkeypatch):
+    from tests.hosts.django.town.models import Neighbor, Rules
+
+    monkeypatch.setattr(Neighbor, "efface", Rules(not_personal=["nick"]), raising=False)
+    (found,) = decided_by()
+
+    assert found.msg == "town.Neighbor is a proxy, so its efface would be ignored. Move it:"
+    assert found.hint.endswith("# out of town.Neighbor into town.Person")
