@@ -15,4 +15,4 @@ def did_you_mean(name: str, known: Iterable[str], *, listed: int = 0) -> str:
     near = get_close_matches(name.casefold(), names, n=1)
     if near:
         return f" Did you mean {names[near[0]]}?"
-    return f" Known are: {', '.join(names.values())}." if len(names) <= listed else ""
+    return f" Known are: {', '.join(names.values())}." if 0 < len(names) <= listed else ""

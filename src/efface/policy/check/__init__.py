@@ -27,7 +27,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
         problems += unlinked_references(policy)
     with Constraints() as constraints:
         for rule in policy.tables.values():
-            problems += undecided(rule)
+            problems += undecided(policy, rule)
             problems += unknown_names(rule)
             problems += decided_once(rule)
             problems += impossible_actions(rule)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Column, Enum, Integer, Uuid
+from sqlalchemy import Column, Enum, ForeignKeyConstraint, Integer, Table, Uuid
 
 from efface.errors import Problem
 from efface.policy.actions import (
@@ -18,13 +21,27 @@ from efface.policy.actions import (
     Replace,
     Unlink,
 )
-from efface.policy.columns import is_json, is_text, is_unique, unwrapped
+from efface.policy.columns import is_json, is_text, is_unique, python_type, room, unwrapped
 from efface.policy.markers import ColumnMark, Via
 from efface.policy.rules import Policy, TableRule
 from efface.policy.spelling import did_you_mean
 
 WRITTEN = (Clear, Unlink, Replace, Placeholder)
 """Actions whose value does not depend on the old one."""
+POSSIBLE: Sequence[tuple[type, str]] = (
+    (bool, "Replace(False)"),
+    (int, "Replace(0)"),
+    (float, "Replace(0)"),
+    (Decimal, "Replace(0)"),
+    (date, 'Generalize("year")'),
+    (time, "Replace(time())"),
+    (timedelta, "Replace(timedelta())"),
+    (UUID, "Replace(UUID(int=0))"),
+    (bytes, 'Replace(b"")'),
+    (list, "Replace([])"),
+    (dict, "Replace({})"),
+)
+"""What fits a column that accepts no NULL, by the Python type of its values."""
 
 
 def tombstone(policy: Policy) -> Iterator[Problem]:
@@ -41,11 +58,11 @@ def tombstone(policy: Policy) -> Iterator[Problem]:
         yield Problem("E105", table.fullname, name, text)
 
 
-def undecided(rule: TableRule) -> Iterator[Problem]:
+def undecided(policy: Policy, rule: TableRule) -> Iterator[Problem]:
     """Yield the table, or each of its columns, that nobody has decided."""
     if not rule.is_decided:
         text = "This table is undecided: does it hold anything about a person?"
-        paste = f"__table_args__ = ({_table_suggestion(rule)},)"
+        paste = f"__table_args__ = ({_table_suggestion(policy, rule)},)"
         yield Problem("E101", rule.name, None, text, paste)
     if not rule.keeps_rows:
         return
@@ -55,8 +72,9 @@ def undecided(rule: TableRule) -> Iterator[Problem]:
             continue
         text = f"{column.name} is undecided. Add one of these to the column:"
         paste = "not_personal()"
-        if column.computed is None:
-            paste = f"personal({suggestion(column)})\n{paste}"
+        action = suggestion(column) if column.computed is None else None
+        if action is not None:
+            paste = f"personal({action})\n{paste}"
         yield Problem("E101", rule.name, column.name, text, paste)
 
 
@@ -148,21 +166,65 @@ def needs_no_mark(rule: TableRule, column: Column[Any]) -> bool:
     return column.primary_key and isinstance(unwrapped(column.type), (Integer, Uuid))
 
 
-def suggestion(column: Column[Any]) -> str:
-    """Return an action that is possible on *column*, as one types it."""
-    type_ = unwrapped(column.type)
+def suggestion(column: Column[Any]) -> str | None:
+    """Return an action that is possible on *column*, as one types it, or None."""
     if column.nullable:
         return "Clear()"
+    if is_unique(column):
+        return "Placeholder()" if is_text(column) else None
+    type_ = unwrapped(column.type)
     if isinstance(type_, Enum):
-        return f'Replace("{type_.enums[0]}")' if type_.enums else "Replace(...)"
+        return f'Replace("{type_.enums[0]}")' if type_.enums else None
     if is_text(column):
-        return "Placeholder()" if is_unique(column) else 'Replace("...")'
-    return "Replace({})" if is_json(column) else "Replace(...)"
+        length = room(column)
+        return 'Replace("...")' if length is None or length >= len("...") else 'Replace("")'
+    kind = dict if is_json(column) else python_type(column)
+    return next((text for each, text in POSSIBLE if kind and issubclass(kind, each)), None)
 
 
-def _table_suggestion(rule: TableRule) -> str:
-    for constraint in rule.table.foreign_key_constraints:
-        names = tuple(constraint.column_keys)
-        via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
-        return f"on_leaving(Delete(), via={via})"
+def leading(policy: Policy, table: Table) -> tuple[Via, ...]:
+    """Return links from *table* to people: all that refer to them, or else the shortest way."""
+    keys = sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
+    near = _distances(policy)
+    if not near:
+        # Nobody has said yet who the people are: any reference may lead to them.
+        return tuple(map(_named, keys[:1]))
+    nearest = min(
+        (near[key.referred_table] for key in keys if key.referred_table in near), default=None
+    )
+    found = [key for key in keys if near.get(key.referred_table, -1) == nearest]
+    if not found or nearest == 0:
+        return tuple(map(_named, found))
+    first, parent = _named(found[0]), policy.tables[found[0].referred_table.fullname]
+    onward = [mark.via for mark in parent.leavings] or leading(policy, parent.table)
+    is_ambiguous = len(onward) > 1 and isinstance(first, str) and isinstance(onward[0], str)
+    return (f"{first}.{onward[0]}" if is_ambiguous else first,)
+
+
+def _named(key: ForeignKeyConstraint) -> Via:
+    names = tuple(key.column_keys)
+    return names[0] if len(names) == 1 else names
+
+
+def _distances(policy: Policy) -> dict[Table, int]:
+    """Return how many references are between each table and the people, where any lead there."""
+    rules = policy.tables.values()
+    near = {rule.table: 0 for rule in rules if rule.subjects}
+    while near and (
+        further := {
+            rule.table
+            for rule in rules
+            if rule.table not in near
+            and not rule.unrelated
+            and any(key.referred_table in near for key in rule.table.foreign_key_constraints)
+        }
+    ):
+        near |= dict.fromkeys(further, max(near.values()) + 1)
+    return near
+
+
+def _table_suggestion(policy: Policy, rule: TableRule) -> str:
+    for via in leading(policy, rule.table):
+        shown = f'"{via}"' if isinstance(via, str) else str(via).replace("'", '"')
+        return f"on_leaving(Delete(), via={shown})"
     return 'unrelated(because="...")'

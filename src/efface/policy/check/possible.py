@@ -38,11 +38,14 @@ def impossible_actions(rule: TableRule) -> Iterator[Problem]:
             if mark.action is None:
                 continue
             is_key = bool(rule.subjects) and column.primary_key
-            text = impossible(column, mark.action) or _whose(rule, name, mark)
+            text, paste = impossible(column, mark.action), _paste(column, is_key=is_key)
+            if not text:
+                text, paste = _whose(rule, name, mark)
             if is_key and not text:
                 text = f"{name} is the key that other tables repeat, so it cannot be changed."
+                paste = _paste(column, is_key=is_key)
             if text:
-                yield Problem("E103", rule.name, name, text, _paste(column, is_key=is_key))
+                yield Problem("E103", rule.name, name, text, paste)
 
 
 def impossible(column: Column[Any], action: ColumnAction) -> str | None:
@@ -61,7 +64,8 @@ def _paste(column: Column[Any], *, is_key: bool) -> str:
         return "not_personal()    # the plan says that it stays"
     if column.computed is not None:
         return "not_personal()    # the database computes it anew"
-    return "" if column.nullable else f"personal({suggestion(column)})"
+    action = None if column.nullable else suggestion(column)
+    return "" if action is None else f"personal({action})"
 
 
 def retentions(rule: TableRule) -> Iterator[Problem]:
@@ -84,15 +88,17 @@ def retentions(rule: TableRule) -> Iterator[Problem]:
             yield Problem("E103", rule.name, None, text)
 
 
-def _whose(rule: TableRule, name: str, mark: ColumnMark) -> str | None:
+def _whose(rule: TableRule, name: str, mark: ColumnMark) -> tuple[str | None, str]:
+    """Return that nobody knows whose value it is, and the decision for one of the links."""
     links = [leaving.via for leaving in rule.leavings]
     if rule.subjects:
-        return None
+        return None, ""
+    paste = f"personal({mark.action!r}, via={links[0]!r})" if links else ""
     if mark.via is None and len(links) > 1:
-        return f"Several people are linked to a row; say whose {name} is: via={links[0]!r}."
+        return f"Several people are linked to a row; say whose {name} is: via={links[0]!r}.", paste
     if mark.via is not None and mark.via not in links:
-        return f"{name} belongs to the link {mark.via}, which the table does not have."
-    return None
+        return f"{name} belongs to the link {mark.via}, which the table does not have.", paste
+    return None, ""
 
 
 def _clear(column: Column[Any], _: Any) -> str | None:
