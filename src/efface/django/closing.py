@@ -53,11 +53,12 @@ def problems(alias: str) -> list[Problem]:
     That a table of somebody else's package lacks an index is left out: nobody can mend it here.
     """
     here = ready(alias)
-    return [
-        in_django(problem, here.schema)
+    found = (
+        problem
         for problem in here.eraser.check()
         if problem.code != "W102" or not is_foreign(here.schema.models[problem.table])
-    ]
+    )
+    return in_django(found, here.eraser.policy, here.schema, settings.found().rules)
 
 
 @cache
@@ -101,7 +102,7 @@ def _ready(alias: str, without: frozenset[str]) -> Ready:
     try:
         table = policy.subject_table
     except SubjectTableError as error:
-        raise SubjectTableError([in_django(each, schema) for each in error.problems]) from None
+        raise SubjectTableError(in_django(error.problems, policy, schema, found.rules)) from None
     return Ready(_eraser(policy, found), schema.models[table.fullname], schema)
 
 

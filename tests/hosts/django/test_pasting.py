@@ -1,0 +1,276 @@
+"""What `manage.py check` suggests, pasted where it says: the error is gone, and no other comes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = """
+SECRET_KEY, USE_TZ = "a key of the project, for tests alone", True
+OF_DJANGO = ("auth", "contenttypes", "sessions")
+INSTALLED_APPS = [*(f"django.contrib.{name}" for name in OF_DJANGO), "efface.django", "club"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+AUTH_USER_MODEL = "club.Member"
+EFFACE = {"KEY": "a key for the tests alone"}
+"""
+HEAD = """
+from django.contrib.auth.models import AbstractUser
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+from efface import *
+from efface.django import Rules
+
+
+class Member(AbstractUser):
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    efface = Rules(
+        data_subject(identifiers=["email"]),
+        personal={
+            "email": Replace(""),
+            "username": Placeholder(),
+            **dict.fromkeys(["password", "first_name", "last_name"], Replace("")),
+            "last_login": Clear(),
+            MORE
+        },
+        not_personal=[STAYS],
+    )
+"""
+STAYS = '"is_active", "is_staff", "is_superuser", "date_joined"'
+CHECK = """
+import json
+
+import django
+
+django.setup()
+
+from efface.django.checks import check_policy
+
+print(json.dumps([[m.id, m.obj, m.msg, m.hint] for m in check_policy()]))
+"""
+
+
+@pytest.fixture
+def checked(tmp_path):
+    """What a project with these models is told, by place: text and lines."""
+
+    def found(models="", *, more="", stays=STAYS):
+        (tmp_path / "club").mkdir(exist_ok=True)
+        (tmp_path / "club" / "__init__.py").touch()
+        (tmp_path / "club" / "settings.py").write_text(SETTINGS)
+        head = HEAD.replace("MORE", more).replace("STAYS", stays)
+        (tmp_path / "club" / "models.py").write_text(head + models)
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", CHECK],
+            cwd=tmp_path,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "club.settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        messages = json.loads(done.stdout)
+        return {obj: (code.removeprefix("efface."), msg, hint) for code, obj, msg, hint in messages}
+
+    return found
+
+
+def test_the_fields_of_a_user_take_the_lines_for_them_in_one(checked):
+    found = checked(stays="")
+    first = found["club_member.date_joined"]
+
+    assert first[1] == (
+        "date_joined is undecided, and so: is_active, is_staff, is_superuser. "
+        "Give the Rules of club.Member each in one line:"
+    )
+    line, other = first[2].splitlines()
+    assert line.endswith(",    # into personal={...}")
+    assert other == f"not_personal=[{', '.join(sorted(STAYS.split(', ')))}]"
+    assert {each[2] for place, each in found.items() if place != "club_member.date_joined"} == {
+        None
+    }
+    assert checked(stays="", more=line) == {}
+
+
+MEMBERS = """
+class Tag(models.Model):
+    slug = models.SlugField()
+
+    efface = Rules(unrelated(because="words"))
+
+
+class Group(models.Model):
+    members = models.ManyToManyField(Member)
+    friends = models.ManyToManyField(Member, related_name="+")
+    tags = models.ManyToManyField(Tag)
+
+    efface = Rules(unrelated(because="groups of members"), PASTED)
+"""
+
+
+def test_the_table_of_a_many_to_many_field_is_left_by_the_key_that_leads_to_people(checked):
+    found = checked(MEMBERS.replace("PASTED", ""))
+    lines = [found[f"club_group_{name}"][2] for name in ("friends", "members", "tags")]
+
+    assert lines[1] == (
+        'through={"members": on_leaving(Delete(), via="member")}    # in the Rules of club.Group'
+    )
+    inner = ", ".join(line.partition("}")[0].removeprefix("through={") for line in lines)
+    assert checked(MEMBERS.replace("PASTED", f"through={{{inner}}}")) == {}
+    some = checked(MEMBERS.replace("PASTED", lines[1].partition("    #")[0]))
+    assert some["club_group_tags"][2] == (
+        '"tags": unrelated(because="..."),    # into through={...} in the Rules of club.Group'
+    )
+
+
+NOTE = """
+class Note(models.Model):
+    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    object_id = models.PositiveBigIntegerField(db_index=True)
+    about = GenericForeignKey()
+    text = models.TextField()
+
+    PASTED
+
+    class Meta:
+        INDEX
+"""
+
+
+def test_a_generic_foreign_key_is_followed_and_indexed(checked):
+    undecided = checked(NOTE.replace("PASTED", "").replace("INDEX", "ordering = []"))["club_note"]
+    pasted = NOTE.replace("PASTED", undecided[2])
+    slow = checked(pasted.replace("INDEX", "ordering = []"))
+
+    assert 'via=Generic("content_type", key="object_id", name="club.Member")' in undecided[2]
+    assert [each[0] for each in slow.values()] == ["W102"]
+    assert checked(pasted.replace("INDEX", slow["club_note.content_type_id"][2])) == {}
+
+
+POST = """
+class Post(models.Model):
+    author = models.ForeignKey(Member, models.CASCADE)
+    body = models.TextField()
+    short = models.CharField(max_length=2)
+
+    PASTED
+"""
+
+
+def test_rules_that_say_nothing_of_the_rows_get_a_line_to_begin_with(checked):
+    begun = "efface = Rules(FIRST personal={'body': Replace('')}, not_personal=['short'])"
+    models = POST.replace("PASTED", begun)
+    line = checked(models.replace("FIRST", ""))["club_post"][2]
+
+    assert line == 'on_leaving(Delete(), via="author"),    # first in the Rules of club.Post'
+    assert checked(models.replace("FIRST", line.partition("    #")[0])) == {}
+
+
+def test_a_value_that_does_not_fit_gets_one_that_does(checked):
+    said = "efface = Rules(on_leaving(Redact(), via='author'), personal={'body': Replace(''), "
+    models = POST.replace("PASTED", said + "SHORT})")
+    found = checked(models.replace("SHORT", "'short': Replace('too long')"))["club_post.short"]
+
+    assert found[2] == '"short": Replace(""),    # into personal={...}'
+    assert checked(models.replace("SHORT", found[2].partition("    #")[0])) == {}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_reference_that_no_link_names_gets_both_lines_in_names_of_fields(checked, which):
+    models = POST.replace("PASTED", "efface = Rules(FIRST, LAST)")
+    said = models.replace("FIRST", "unrelated(because='texts')")
+    found = checked(said.replace(", LAST", ""))["club_post.author_id"]
+
+    assert found[0] == "W101"
+    assert found[1] == (
+        "author refers to club_member, and no link says what happens to these rows when that "
+        "person leaves. Give the Rules of club.Post one of these:"
+    )
+    link, stays = found[2].splitlines()
+    assert link == (
+        'on_leaving(Redact(), via="author"),'
+        "    # in place of unrelated(...) in the Rules of club.Post"
+    )
+    assert stays == 'not_personal=["author"]    # it may point at the tombstone'
+    if which == 0:
+        left = checked(models.replace("FIRST", link.partition(",    #")[0]).replace(", LAST", ""))
+        assert set(left) == {"club_post.body", "club_post.short"}
+    else:
+        assert checked(said.replace("LAST", stays.partition("    #")[0])) == {}
+
+
+def test_several_links_are_named_as_the_rules_name_them(checked):
+    models = """
+class Message(models.Model):
+    by = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    to = models.ForeignKey(Member, models.CASCADE, related_name="+", db_column="recipient")
+    text = models.TextField()
+
+    PASTED
+"""
+    undecided = checked(models.replace("PASTED", ""))["club_message"][2]
+    assert undecided == (
+        'efface = Rules(on_leaving(Delete(), via="by"), on_leaving(Delete(), via="to"))'
+        "    # in club.Message"
+    )
+    assert checked(models.replace("PASTED", undecided)) == {}
+    redacted = undecided.replace("Delete", "Redact").partition(")    #")[0]
+    pasted = models.replace("PASTED", f"{redacted}, personal={{'text': Replace('')}})")
+    line = checked(pasted)["club_message.text"][2]
+    assert line == '"text": personal(Replace(value=\'\'), via="by"),    # into personal={...}'
+    assert checked(pasted.replace("'text': Replace('')", line.partition(",    #")[0])) == {}
+
+
+def test_rows_that_would_lose_theirs_get_the_line_for_the_other_model(checked):
+    models = """
+class Album(models.Model):
+    holder = models.ForeignKey(Member, models.CASCADE, db_column="held_by")
+
+    efface = Rules(PASTED)
+
+
+class Photo(models.Model):
+    album = models.ForeignKey(Album, models.CASCADE)
+    of = models.ForeignKey(Member, models.CASCADE)
+
+    efface = Rules(on_leaving(Redact(), via="of"))
+"""
+    said = 'on_leaving(Delete(), via="holder")'
+    code, text, line = checked(models.replace("PASTED", said))["club_photo"]
+
+    assert code == "E203"
+    assert text.startswith("Its rows stay, and album refers to club_album, whose rows go.")
+    assert text.endswith("Let those stay without their values, in the Rules of club.Album:")
+    assert line == 'on_leaving(Redact(), via="holder"),    # in the Rules of club.Album'
+    assert checked(models.replace("PASTED", line.partition(",    #")[0])) == {}
+
+
+def test_a_reference_to_rows_that_go_gets_the_line_for_its_own_model(checked):
+    models = """
+class Address(models.Model):
+    street = models.TextField()
+
+    efface = Rules(on_leaving(Delete(), via=Owned(by="club.Order.address")))
+
+
+class Order(models.Model):
+    buyer = models.ForeignKey(Member, models.CASCADE)
+    address = models.ForeignKey(Address, models.CASCADE, null=True)
+
+    efface = Rules(on_leaving(Redact(), via="buyer"), PASTED)
+"""
+    code, text, line = checked(models.replace("PASTED", ""))["club_address"]
+
+    assert code == "E103"
+    assert text.endswith(
+        "still refers to the rows that go. Give the Rules of club.Order one of these:"
+    )
+    assert line == 'personal={"address": Unlink()}'
+    assert checked(models.replace("PASTED", line)) == {}
