@@ -24,7 +24,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
-from efface.errors import AtomicBlockError, SettingsError
+from efface.django.advice import advise
+from efface.errors import AtomicBlockError, EffaceError, SettingsError
 
 
 @contextmanager
@@ -41,8 +42,12 @@ def joined(alias: str) -> Iterator[sa.Connection]:
     if not connection.in_atomic_block:
         raise AtomicBlockError(alias)
     connection.validate_no_broken_transaction()
-    with engine(alias).connect() as found:
-        yield found
+    try:
+        with engine(alias).connect() as found:
+            yield found
+    except EffaceError as error:
+        advise(error, alias)
+        raise
 
 
 @cache

@@ -17,6 +17,7 @@ from django.utils.functional import LazyObject
 
 from efface.django import settings
 from efface.django.absent import absent
+from efface.django.advice import advise
 from efface.django.bridge import joined
 from efface.django.policy import policy_of
 from efface.django.schema import Schema, models_in
@@ -231,6 +232,8 @@ def erase_due(*, limit: int = 100, using: str | None = None) -> Settlement:
         with transaction.atomic(using=alias):
             with joined(alias) as bind:
                 done = here.eraser.erase_due(bind, limit=1, leaving_out=failed)
+            for failure in done.failures:
+                advise(failure.error, alias)
             _constraints_wait_again(alias)
             for receipt in done.receipts:
                 _announce(here, receipt, alias)
@@ -359,15 +362,19 @@ def key_of(here: Ready, user: Any) -> Any:
     label = here.model._meta.label
     if isinstance(user, Model):
         if not isinstance(user, here.model):
-            table = here.eraser.policy.subject_table.fullname
-            raise SubjectKeyError(table, f"that of {label}", f"that of {user._meta.label}")
+            raise _no_key(here, f"that of {label}", f"that of {user._meta.label}")
         return user.pk
     try:
         return here.model._meta.pk.to_python(user)
     except ValidationError:
         kind = here.model._meta.pk.get_internal_type()
-        table = here.eraser.policy.subject_table.fullname
-        raise SubjectKeyError(table, f"of {kind}", f"of {type(user).__name__}") from None
+        raise _no_key(here, f"of {kind}", f"of {type(user).__name__}") from None
+
+
+def _no_key(here: Ready, expected: str, got: str) -> SubjectKeyError:
+    error = SubjectKeyError(here.eraser.policy.subject_table.fullname, expected, got)
+    advise(error)
+    return error
 
 
 def _forget(user: Any) -> None:

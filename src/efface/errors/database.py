@@ -5,8 +5,6 @@ The driver's text is dropped because it quotes rows; the type of its error and t
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from efface.errors.root import NOTHING_CHANGED, EffaceError
 
 ROLLED_BACK = "The transaction was rolled back, so nothing was changed."
@@ -16,9 +14,7 @@ class StatementError(EffaceError):
     """The database refused a statement; the caller's transaction has been rolled back."""
 
     code = "E405"
-    advice: ClassVar[str] = (
-        "The database's own log has the details; run it again when that is mended."
-    )
+    advice = "The database's own log has the details; run it again when that is mended."
 
     def __init__(self, table: str, act: str, driver_error: str, sqlstate: str | None) -> None:
         """Keep where it happened and the driver's error type, never its text."""

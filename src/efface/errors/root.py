@@ -8,9 +8,13 @@ NOTHING_CHANGED = "Nothing was changed."
 
 
 class EffaceError(Exception):
-    """Base of everything Efface raises; ``code`` is stable, ``str()`` is for people."""
+    """Base of everything Efface raises; ``code`` is stable, ``str()`` is for people.
+
+    ``advice`` is what to do, where a class has some; a host may say it in words of its own.
+    """
 
     code: ClassVar[str] = "E000"
+    advice: str = ""
 
     def __str__(self) -> str:
         """Return the code and the message, one sentence first."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from efface.errors.root import NOTHING_CHANGED, EffaceError
 
+ADOPT = '\n\n      eraser.adopt(session, subject, actor="...")'
+
 
 class UnknownSubjectError(EffaceError):
     """No row of the subject's table has this key."""
@@ -29,6 +31,7 @@ class SubjectKeyError(EffaceError):
     """The key has not the type, or not the number of parts, of the subject's primary key."""
 
     code = "E406"
+    advice = "Convert the key first."
 
     def __init__(self, table: str, expected: str, got: str) -> None:
         """Keep the types; the key itself is not repeated."""
@@ -39,7 +42,7 @@ class SubjectKeyError(EffaceError):
         """Return both types."""
         return (
             f"The primary key of {self.table} is {self.expected}, and this key is {self.got}. "
-            f"{NOTHING_CHANGED} Convert the key first."
+            f"{NOTHING_CHANGED} {self.advice}"
         )
 
 
@@ -78,6 +81,7 @@ class TombstoneWithoutClosingError(EffaceError):
     """The row is marked as closed, but Efface never closed it."""
 
     code = "E404"
+    advice = ADOPT
 
     def __init__(self, table: str, tombstone: str) -> None:
         """Name the *table* and its *tombstone* column."""
@@ -89,8 +93,7 @@ class TombstoneWithoutClosingError(EffaceError):
         return (
             f"This row of {self.table} has {self.tombstone} set, but no closing of ours belongs "
             f"to it: it was marked before Efface came, so its values may still be there. "
-            f"{NOTHING_CHANGED} To erase it and keep the date:\n\n"
-            '      eraser.adopt(session, subject, actor="...")'
+            f"{NOTHING_CHANGED} To erase it and keep the date:{self.advice}"
         )
 
 
@@ -133,6 +136,7 @@ class UnsettledError(EffaceError):
     """Something unforeseen happened while one closing was settled; the others went on."""
 
     code = "E415"
+    advice = " eraser.settle(bind, eraser.receipt(bind, reference))"
 
     def __init__(self, kind: str) -> None:
         """Keep the *kind* of what was raised; its text may quote a row."""
@@ -143,7 +147,7 @@ class UnsettledError(EffaceError):
         """Return what was raised, and how to see more."""
         return (
             f"Something unforeseen was raised while this closing was settled ({self.kind}). "
-            f"{NOTHING_CHANGED} To see where: eraser.settle(bind, eraser.receipt(bind, reference))"
+            f"{NOTHING_CHANGED} To see where:{self.advice}"
         )
 
 
@@ -151,6 +155,7 @@ class UnrecognizedClosingError(EffaceError):
     """The row of a closed account may be there, but its key does not lead to this closing."""
 
     code = "E416"
+    advice = ADOPT
 
     def __init__(self, table: str, rows: int) -> None:
         """Keep the *table*, and how many *rows* of that moment belong to no closing on record."""
@@ -164,8 +169,7 @@ class UnrecognizedClosingError(EffaceError):
             f"Whose closing this is cannot be told: {rows} marked in {self.table} with its moment "
             f"and on record under this key of the eraser for no closing. {NOTHING_CHANGED} If the "
             "key has changed, settle with the one that the account was closed with; if rows were "
-            "marked by hand, adopt them first:\n\n"
-            '      eraser.adopt(session, subject, actor="...")'
+            f"marked by hand, adopt them first:{self.advice}"
         )
 
 
@@ -173,6 +177,12 @@ class MissingTablesError(EffaceError):
     """The tables that Efface owns are not in this database."""
 
     code = "E501"
+    advice = (
+        "Make it in a migration, or at once:\n\n"
+        "      op.create_efface_tables()        # in an Alembic migration, after: "
+        "import efface.alembic\n"
+        "      eraser.create_tables(engine)     # without migrations"
+    )
 
     def __init__(self, tables: Sequence[str]) -> None:
         """Keep the names of the missing *tables*."""
@@ -183,13 +193,7 @@ class MissingTablesError(EffaceError):
         """Return which tables are missing and the line that makes them."""
         names = ", ".join(self.tables)
         verb = "is" if len(self.tables) == 1 else "are"
-        return (
-            f"{names} {verb} not in this database. {NOTHING_CHANGED} Make it in a migration, "
-            "or at once:\n\n"
-            "      op.create_efface_tables()        # in an Alembic migration, after: "
-            "import efface.alembic\n"
-            "      eraser.create_tables(engine)     # without migrations"
-        )
+        return f"{names} {verb} not in this database. {NOTHING_CHANGED} {self.advice}"
 
 
 class WeakKeyError(EffaceError):
