@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db.models import Model
 from sqlalchemy import Column, Table
 
-from efface.errors import Problem
+from efface.errors import Problem, RulesError
 from efface.policy.actions import ColumnAction, Generic, Match, Owned, Retain
 from efface.policy.markers import (
     ColumnMark,
@@ -61,20 +61,17 @@ class Rules:
             through: The markers for the table of a `ManyToManyField` that has no model of its own.
 
         Raises:
-            TypeError: a marker is not one for a table.
+            RulesError: something is not of its kind, such as a text in place of a list.
         """
-        for marker in markers:
-            if not isinstance(getattr(marker, "mark", None), TableMark):
-                raise TypeError(
-                    "Rules begins with data_subject(), on_leaving() or unrelated(); fields go "
-                    'to personal={"name": ...} and not_personal=["name"].'
-                )
-        self.marks: tuple[TableMark, ...] = tuple(marker.mark for marker in markers)  # type: ignore[misc]  # as checked above
-        self.personal = {name: _column_marks(said) for name, said in (personal or {}).items()}
-        self.not_personal = tuple(not_personal)
+        self.marks = _marks(markers)
+        self.personal = {
+            name: _column_marks(name, said)
+            for name, said in _dictionary("personal", personal, 'Replace("...")').items()
+        }
+        self.not_personal = _names(not_personal)
         self.through = {
-            name: Rules(*([said] if isinstance(said, Marker) else said))
-            for name, said in (through or {}).items()
+            name: Rules(*(said if isinstance(said, (list, tuple)) else [said]))
+            for name, said in _dictionary("through", through, "on_leaving(...)").items()
         }
 
     __hash__ = None  # type: ignore[assignment]  # compared, never looked up
@@ -100,12 +97,52 @@ class Rules:
         return united
 
 
-def _column_marks(said: Decided) -> tuple[ColumnMark, ...]:
-    if isinstance(said, Marker):
-        said = (said,)
-    if isinstance(said, Sequence):
-        return tuple(marker.mark for marker in said if isinstance(marker.mark, ColumnMark))
-    return (ColumnMark(said),)
+def _refused(text: str, paste: str) -> RulesError:
+    # The traceback names the class: here nobody knows yet whose rules these will be.
+    return RulesError([Problem("E606", "Rules(...)", None, text, paste)])
+
+
+def _marks(markers: Sequence[Any]) -> tuple[TableMark, ...]:
+    marks = [getattr(marker, "mark", None) for marker in markers]
+    if not all(isinstance(mark, TableMark) for mark in marks):
+        text = "Rules begins with data_subject(), on_leaving() or unrelated(). Fields go to:"
+        raise _refused(text, 'personal={"name": Replace("...")}\nnot_personal=["name"]')
+    return tuple(marks)  # type: ignore[arg-type]  # as checked above
+
+
+def _dictionary(keyword: str, said: Any, example: str) -> Mapping[str, Any]:
+    if said is None or isinstance(said, Mapping):
+        return said or {}
+    names = (
+        [each for each in said if isinstance(each, str)] if isinstance(said, (list, tuple)) else []
+    )
+    entries = ", ".join(f'"{name}": {example}' for name in names or ["name"])
+    text = f"{keyword} is a dictionary with a decision for each field, and not {_kind(said)}:"
+    raise _refused(text, f"{keyword}={{{entries}}}")
+
+
+def _names(said: Any) -> tuple[str, ...]:
+    if isinstance(said, (list, tuple, set, frozenset)) and all(isinstance(n, str) for n in said):
+        return tuple(said)
+    # A text alone would be taken for a list of letters.
+    text = f"not_personal is a list of names of fields, and not {_kind(said)}:"
+    raise _refused(text, f'not_personal=["{said if isinstance(said, str) else "name"}"]')
+
+
+def _column_marks(name: str, said: Any) -> tuple[ColumnMark, ...]:
+    if isinstance(said, ColumnAction):
+        return (ColumnMark(said),)
+    markers = said if isinstance(said, (list, tuple)) else [said]
+    marks = [getattr(marker, "mark", None) for marker in markers]
+    if not marks or not all(isinstance(mark, ColumnMark) for mark in marks):
+        text = f"personal gives {name} {_kind(said)}, which is no action. Write one, such as:"
+        raise _refused(text, f'personal={{"{name}": Replace("...")}}')
+    return tuple(marks)  # type: ignore[arg-type]  # as checked above
+
+
+def _kind(said: object) -> str:
+    name = "class" if isinstance(said, type) else type(said).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def rules_of(model: type[Model]) -> Rules | None:

@@ -290,3 +290,97 @@ class WrittenTo:
 
     def db_for_write(self, *_, **__):
         return self.alias
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "line"),
+    [
+        (
+            'Rules(personal=["body", "short"])',
+            "personal is a dictionary with a decision for each field, and not a list:",
+            'personal={"body": Replace("..."), "short": Replace("...")}',
+        ),
+        (
+            'Rules(personal={"short": "x"})',
+            "personal gives short a str, which is no action.",
+            'personal={"short": Replace("...")}',
+        ),
+        (
+            'Rules(personal={"short": 7})',
+            "personal gives short an int, which is no action.",
+            'personal={"short": Replace("...")}',
+        ),
+        (
+            'Rules(personal={"short": Clear})',
+            "personal gives short a class, which is no action.",
+            'personal={"short": Replace("...")}',
+        ),
+        (
+            'Rules(personal={"short": [Clear()]})',
+            "personal gives short a list, which is no action.",
+            'personal={"short": Replace("...")}',
+        ),
+        (
+            'Rules(personal={"short": on_leaving(Delete(), via="author")})',
+            "personal gives short a Marker, which is no action.",
+            'personal={"short": Replace("...")}',
+        ),
+        (
+            'Rules(not_personal="short")',
+            "not_personal is a list of names of fields, and not a str:",
+            'not_personal=["short"]',
+        ),
+        (
+            "Rules(not_personal=[Clear()])",
+            "not_personal is a list of names of fields, and not a list:",
+            'not_personal=["name"]',
+        ),
+        (
+            'Rules(through=["members"])',
+            "through is a dictionary with a decision for each field, and not a list:",
+            'through={"members": on_leaving(...)}',
+        ),
+        (
+            'Rules(through={"members": Delete()})',
+            "Rules begins with data_subject(), on_leaving() or unrelated().",
+            'not_personal=["name"]',
+        ),
+        (
+            "Rules(Delete())",
+            "Rules begins with data_subject(), on_leaving() or unrelated().",
+            'not_personal=["name"]',
+        ),
+    ],
+)
+def test_rules_that_are_not_of_their_kind_are_refused_where_they_are_written(
+    django, said, text, line
+):
+    from efface import Clear, Delete, Replace, on_leaving
+    from efface.django import Rules
+    from efface.errors import RulesError
+
+    names = {each.__name__: each for each in (Clear, Delete, Replace, Rules, on_leaving)}
+    with pytest.raises(RulesError) as caught:
+        eval(said, names)
+
+    (problem,) = caught.value.problems
+    assert problem.text.startswith(text)
+    assert problem.paste.endswith(line)
+    if "on_leaving(...)" not in line:
+        assert eval(f"Rules({problem.paste.splitlines()[-1]})", names)
+
+
+def test_a_model_without_many_to_many_fields_lists_none(django, settings_of):
+    from efface import Delete, on_leaving
+    from efface.django.checks import check_policy
+    from tests.hosts.django.town.models import Rules, Tag
+
+    kept = Tag.efface
+    Tag.efface = Rules(through={"posts": on_leaving(Delete(), via="tag")})
+    try:
+        with settings_of():
+            (found,) = check_policy()
+    finally:
+        Tag.efface = kept
+
+    assert found.msg == "posts is not a many-to-many field of town.Tag."
