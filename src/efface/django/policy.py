@@ -33,7 +33,7 @@ def policy_of(
         PolicyFileError: the file does.
     """
     through, unknown = _through(alias)
-    unknown += _twice(alias, through, settings)
+    unknown += [*_twice(alias, through, settings), *_of_proxies(settings)]
 
     def said(model: type[Model]) -> Rules | None:
         return rules_of(model) or through.get(model) or settings.of(model)
@@ -168,3 +168,14 @@ def _twice(
         if len(places) > 1:
             text = f"{label} has rules in two places, and one would be ignored. Keep one of them:"
             yield Problem("E606", table_name(model), None, text, "\n".join(places))
+
+
+def _of_proxies(settings: Settings) -> Iterator[Problem]:
+    """Yield the models named in the settings whose table belongs to another."""
+    for model in apps.get_models():
+        options = model._meta
+        if options.proxy and options.label_lower in settings.rules:
+            there = options.concrete_model._meta.label
+            text = f"{options.label} is a proxy, so its rules would be ignored. Name {there}:"
+            paste = f'"{there}": ...,    # in EFFACE["RULES"], in place of "{options.label}"'
+            yield Problem("E606", table_name(model), None, text, paste)

@@ -128,7 +128,7 @@ class _Words:
         if problem.column != group[0].column:
             return f"{name} is undecided: the lines of {group[0].place} are for it too.", ""
         decided = [
-            (each, line.removeprefix("personal(").removesuffix(")"))
+            (each, _action(_in_fields(model, line)))
             for each, one in zip(names, group, strict=True)
             for line in one.paste.splitlines()
             if line.startswith("personal(")
@@ -139,8 +139,8 @@ class _Words:
         if len(names) == 1:
             return f"{name} is undecided. Give {self._where(model)} one of these:", paste
         others = ", ".join(names[1:])
-        text = f"{name} is undecided, and so: {others}. Give {self._where(model)} each in one line:"
-        return text, paste
+        asked = f"Give {self._where(model)} one of these for each:"
+        return f"{name} is undecided, and so: {others}. {asked}", paste
 
     def _fields(self, model: type[Model], keyword: str, entries: Sequence[str]) -> str:
         """Return one line for all *entries*, to stand where there is a place for it."""
@@ -175,7 +175,7 @@ class _Words:
             code, _, comment = _in_fields(model, line).partition(COMMENT)
             comment = comment.removeprefix("on the column: ").removeprefix("on the table")
             if code.startswith("personal("):
-                decided.append(code if "via=" in code else code[len("personal(") : -1])
+                decided.append(_action(code))
                 why = comment
             elif code == "not_personal()":
                 said = self._fields(model, "not_personal", [f'"{name}"'])
@@ -192,6 +192,11 @@ class _Words:
     def _instead(self, model: type[Model]) -> str:
         rule = self.policy.tables[_table(self.schema, model)]
         return "in place of unrelated(...) " if rule.unrelated else ""
+
+
+def _action(line: str) -> str:
+    """Return what a marker says, as `Rules` take it: the action alone where no link is named."""
+    return line if "via=" in line else line.removeprefix("personal(").removesuffix(")")
 
 
 def _with(line: str, comment: str) -> str:

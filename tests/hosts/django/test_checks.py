@@ -305,3 +305,14 @@ def test_rules_of_a_proxy_belong_into_the_model_with_the_table(decided_by, monke
 
     assert found.msg == "town.Neighbor is a proxy, so its efface would be ignored. Move it:"
     assert found.hint.endswith("# out of town.Neighbor into town.Person")
+
+
+def test_rules_for_a_proxy_in_the_settings_name_the_model_with_the_table(decided_by):
+    from tests.hosts.django.town.models import Rules
+
+    (found,) = decided_by(RULES={"town.Neighbor": Rules(not_personal=["nick"])})
+
+    assert found.msg == (
+        "town.Neighbor is a proxy, so its rules would be ignored. Name town.Person:"
+    )
+    assert found.hint.startswith('"town.Person": ...,')

@@ -88,7 +88,7 @@ def test_the_fields_of_a_user_take_the_lines_for_them_in_one(checked):
 
     assert first[1] == (
         "date_joined is undecided, and so: is_active, is_staff, is_superuser. "
-        "Give the Rules of club.Member each in one line:"
+        "Give the Rules of club.Member one of these for each:"
     )
     line, other = first[2].splitlines()
     assert line.endswith(",    # into personal={...}")
@@ -274,3 +274,21 @@ class Order(models.Model):
     )
     assert line == 'personal={"address": Unlink()}'
     assert checked(models.replace("PASTED", line)) == {}
+
+
+def test_a_field_of_two_people_gets_a_line_that_says_whose_it_is(checked):
+    models = """
+class Message(models.Model):
+    by = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    to = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    text = models.TextField()
+
+    efface = Rules(on_leaving(Redact(), via="by"), on_leaving(Redact(), via="to"), PASTED)
+"""
+    line, _ = checked(models.replace("PASTED", ""))["club_message.text"][2].splitlines()
+    assert line == 'personal={"text": personal(Replace("..."), via="by")}'
+    assert checked(models.replace("PASTED", line)) == {}
+
+    cleared = line.replace('Replace("...")', "Clear()")
+    again = checked(models.replace("PASTED", cleared))["club_message.text"][2]
+    assert again == '"text": personal(Replace("..."), via="by"),    # into personal={...}'

@@ -72,9 +72,8 @@ def undecided(policy: Policy, rule: TableRule) -> Iterator[Problem]:
             continue
         text = f"{column.name} is undecided. Add one of these to the column:"
         paste = "not_personal()"
-        action = suggestion(column) if column.computed is None else None
-        if action is not None:
-            paste = f"personal({action})\n{paste}"
+        if (line := decision(rule, column)) is not None:
+            paste = f"{line}\n{paste}"
         yield Problem("E101", rule.name, column.name, text, paste)
 
 
@@ -180,6 +179,16 @@ def suggestion(column: Column[Any]) -> str | None:
         return 'Replace("...")' if length is None or length >= len("...") else 'Replace("")'
     kind = dict if is_json(column) else python_type(column)
     return next((text for each, text in POSSIBLE if kind and issubclass(kind, each)), None)
+
+
+def decision(rule: TableRule, column: Column[Any], via: Via | None = None) -> str | None:
+    """Return a line that decides *column*, for the link *via* or the first of several."""
+    action = None if column.computed is not None else suggestion(column)
+    if via is None and len(rule.leavings) > 1:
+        via = rule.leavings[0].via
+    if action is None:
+        return None
+    return f"personal({action})" if via is None else f"personal({action}, via={via!r})"
 
 
 def leading(policy: Policy, table: Table) -> tuple[Via, ...]:

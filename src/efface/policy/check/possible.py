@@ -19,7 +19,7 @@ from efface.policy.actions import (
     Replace,
     Retain,
 )
-from efface.policy.check.decisions import suggestion
+from efface.policy.check.decisions import decision
 from efface.policy.columns import is_json, is_text, is_unique, python_type, room
 from efface.policy.markers import ColumnMark
 from efface.policy.period import Period
@@ -38,12 +38,12 @@ def impossible_actions(rule: TableRule) -> Iterator[Problem]:
             if mark.action is None:
                 continue
             is_key = bool(rule.subjects) and column.primary_key
-            text, paste = impossible(column, mark.action), _paste(column, is_key=is_key)
+            text, paste = impossible(column, mark.action), _paste(rule, column, mark, is_key=is_key)
             if not text:
                 text, paste = _whose(rule, name, mark)
             if is_key and not text:
                 text = f"{name} is the key that other tables repeat, so it cannot be changed."
-                paste = _paste(column, is_key=is_key)
+                paste = _paste(rule, column, mark, is_key=is_key)
             if text:
                 yield Problem("E103", rule.name, name, text, paste)
 
@@ -59,13 +59,12 @@ def impossible(column: Column[Any], action: ColumnAction) -> str | None:
     return says(column, action) if says else None
 
 
-def _paste(column: Column[Any], *, is_key: bool) -> str:
+def _paste(rule: TableRule, column: Column[Any], mark: ColumnMark, *, is_key: bool) -> str:
     if is_key:
         return "not_personal()    # the plan says that it stays"
     if column.computed is not None:
         return "not_personal()    # the database computes it anew"
-    action = None if column.nullable else suggestion(column)
-    return "" if action is None else f"personal({action})"
+    return "" if column.nullable else decision(rule, column, mark.via) or ""
 
 
 def retentions(rule: TableRule) -> Iterator[Problem]:
