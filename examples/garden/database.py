@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from efface import Eraser
 from efface.sqlalchemy import hide_closed
 from garden.accounts.passwords import Passwords
-from garden.models import policy
+from garden.models import User, policy
 
 Clock = Callable[[], datetime]
 
@@ -51,3 +51,19 @@ def open_sessions(
     sessions = sessionmaker(engine, info=tools, expire_on_commit=False)
     hide_closed(sessions, policy)
     return sessions
+
+
+def lock_account(session: Session, user_id: int) -> bool:
+    """Let nobody close an account until the transaction ends; return whether it is open.
+
+    Where it is just being closed, this waits, and then finds no row: `hide_closed` adds the
+    condition. It is a write that changes nothing, since SQLite ignores FOR UPDATE.
+    """
+    locked = session.scalars(
+        update(User)
+        .where(User.id == user_id)
+        .values(id=User.id)
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    return locked.first() is not None

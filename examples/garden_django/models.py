@@ -40,6 +40,13 @@ class Members(BaseUserManager["User"]):
         written = Lower(models.Value((email or "").strip()))
         return self.alias(lower=Lower("email")).get(lower=written)
 
+    def locked(self, user_id: int) -> "User | None":
+        """Return the member whom nobody can close until the transaction ends, or none.
+
+        Where the account is just being closed, this waits, and then finds no row.
+        """
+        return self.select_for_update().filter(pk=user_id).first()
+
 
 class User(AbstractBaseUser):
     """A member, or what is left of one: a row that nobody can be recognized by."""

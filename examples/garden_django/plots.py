@@ -15,7 +15,7 @@ def list_plots() -> list[Plot]:
 def pick_plot(user_id: int, label: str) -> Picked | None:
     """Give a free plot to a member, and the one they had back; nothing if it is not free."""
     # Locked, so that nobody picks a plot who is just leaving.
-    member = User.objects.select_for_update().filter(pk=user_id).first()
+    member = User.objects.locked(user_id)
     free = Plot.objects.filter(label=label, holder=None)
     if member is None or not free.update(holder=member):
         return None

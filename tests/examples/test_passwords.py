@@ -1,6 +1,9 @@
 """A new password through a link sent by mail."""
 
+from functools import partial
+
 import pytest
+from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
@@ -8,6 +11,7 @@ from tests.gardening import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 NEW = "sweet corn and squash"
+TOUCH = text("UPDATE users SET name = name WHERE id = :id")
 
 
 @pytest.fixture
@@ -58,6 +62,28 @@ def test_a_valid_link_sets_the_password_and_drops_every_token(garden, ada, link,
     assert "not valid" in browser.notice
     assert browser.log_in(EMAIL, PASSWORD).status_code == 422
     assert browser.log_in(EMAIL, NEW).status_code == 303
+
+
+@pytest.mark.cases("RST-02")
+def test_of_two_who_use_a_link_at_once_one_sets_a_password(garden, ada, link):
+    """Both have found it valid; the database decides."""
+    passwords = {NEW: garden.browser(), "squash and sweet corn": garden.browser()}
+    for browser in passwords.values():
+        browser.open(link)
+
+    garden.while_open(
+        lambda connection: connection.execute(TOUCH, {"id": ada}),
+        *[
+            partial(browser.submit, link, password=password, password_confirmation=password)
+            for password, browser in passwords.items()
+        ],
+    )
+
+    (refused,) = [each for each, browser in passwords.items() if "not valid" in browser.notice]
+    (used,) = passwords.keys() - {refused}
+    assert garden.browser().log_in(EMAIL, refused).status_code == 422
+    assert garden.browser().log_in(EMAIL, used).status_code == 303
+    assert [mail.subject for mail in garden.mailbox.all()] == ["Your password was changed"]
 
 
 @pytest.mark.cases("RST-02")

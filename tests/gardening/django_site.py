@@ -35,7 +35,7 @@ from garden_django.groups import blockers
 from garden_django.models import User
 from garden_django.parts import now, parts
 from tests.gardening.browser import PASSWORD
-from tests.gardening.garden import Clock, Unreachable, looking_together
+from tests.gardening.garden import Clock, Unreachable, is_write, looking_together
 from tests.gardening.log import listening
 
 
@@ -66,7 +66,7 @@ class Site:
 
     def __init__(self):
         self._connections, self._opened, self._server = WeakSet(), ExitStack(), ExitStack()
-        self._held, self._looking = {}, ExitStack()
+        self._held, self._looking, self._written = {}, ExitStack(), 0
         connection_created.connect(self._note)
 
     def answer(self, name, /, *args, **fields):
@@ -108,6 +108,11 @@ class Site:
 
     def _note(self, connection, **_):
         self._connections.add(connection)
+        connection.execute_wrappers.append(self._count)
+
+    def _count(self, execute, statement, *rest):
+        self._written += is_write(statement)
+        return execute(statement, *rest)
 
     # ---------------------------------------------------------------- what a test sets and reads
 
@@ -119,6 +124,9 @@ class Site:
 
     def set_calls(self, calls):
         CountingHasher.calls = calls
+
+    def written(self):
+        return self._written
 
     def logged(self):
         parts.settled()

@@ -1,6 +1,7 @@
 """What a garden can do, whichever framework serves it: browsers, and its database read directly."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -53,6 +54,17 @@ def looking_together(module, name, number):
 
     with patch.object(module, name, wait):
         yield
+
+
+WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+def is_write(statement):
+    """Return whether SQLite lets a statement wait for another transaction that writes."""
+    return not statement.lstrip().upper().startswith("SELECT")
 
 
 def dangles(key):
@@ -132,6 +144,36 @@ class Garden:
         eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
         with self.engine.begin() as connection:
             return eraser.close_account(connection, user_id, actor="another program")
+
+    def while_open(self, first, *works):
+        """Do *works* at once while a transaction that begins with *first* is open.
+
+        It is committed when each of them waits for it. PostgreSQL knows who waits; on SQLite,
+        whoever sends a write does. Return what comes of the works.
+        """
+        with ThreadPoolExecutor(len(works)) as beside:
+            with self.engine.begin() as connection:
+                first(connection)
+                before = self.writes
+                begun = [beside.submit(work) for work in works]
+                while self._waiting(before) + sum(one.done() for one in begun) < len(works):
+                    wait(begun, timeout=0.01)
+            return [one.result() for one in begun]
+
+    def while_closing(self, user_id, *works):
+        """Do *works* while another program closes an account; return what comes of them."""
+        eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
+        return self.while_open(
+            lambda connection: eraser.close_account(connection, user_id, actor="another program"),
+            *works,
+        )
+
+    def _waiting(self, before):
+        if self.engine.dialect.name == "sqlite":
+            return self.writes - before
+        # What the server says of the others stays the same within a transaction.
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+            return watcher.scalar(WAITING)
 
     def refuse(self, verb, table):
         """Make the database refuse a verb on a table."""

@@ -116,6 +116,11 @@ class DjangoGarden(Garden):
         """What the site has said in its log, as text."""
         return self._child.call("logged")
 
+    @property
+    def writes(self):
+        """The number of writes that the site has sent to its database."""
+        return self._child.call("written")
+
     @contextmanager
     def served(self, port=0):
         """Serve it at another port, and give a maker of browsers."""

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argon2 import PasswordHasher
 from itsdangerous import TimestampSigner
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import NoResultFound
 from starlette.routing import Match
 
@@ -29,7 +29,14 @@ from garden.models import Base, User
 from garden.server import bind, serving
 from garden.settings import Settings
 from tests.gardening.browser import PASSWORD, Browser, InProcess
-from tests.gardening.garden import SECRET, Clock, Garden, Unreachable, looking_together
+from tests.gardening.garden import (
+    SECRET,
+    Clock,
+    Garden,
+    Unreachable,
+    is_write,
+    looking_together,
+)
 from tests.gardening.log import listening
 
 
@@ -78,6 +85,11 @@ class FastAPIGarden(Garden):
         self.sessions, self.closing = state.sessions, state.closing
         transport = InProcess(self.app, loop)
         super().__init__(state.settings, state.engine, clock=clock, transport=transport)
+        self.writes = 0
+        event.listen(self.engine, "before_cursor_execute", self._count)
+
+    def _count(self, _connection, _cursor, statement, *_):
+        self.writes += is_write(statement)
 
     def dispose(self):
         for session, _ in self._held.values():

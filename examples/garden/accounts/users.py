@@ -22,6 +22,7 @@ from garden.accounts.forms import (
     check_registration,
 )
 from garden.accounts.passwords import Passwords
+from garden.database import lock_account
 from garden.models import User
 
 # ---------------------------------------------------------------- getters
@@ -174,7 +175,7 @@ def log_in_user_by_magic_link(session: Session, secret: str) -> User | None:
     user = tokens.get_user_by_email_token(session, secret, tokens.LOG_IN)
     if user is None or (user.hashed_password and not user.confirmed_at):
         return None
-    if not tokens.use_up(session, secret, tokens.LOG_IN):
+    if not _use_up(session, user, secret, tokens.LOG_IN):
         return None
     if not user.confirmed_at:
         if not _update(session, user, confirmed_at=_now(session)):
@@ -245,12 +246,21 @@ def reset_user_password(
         FormError: a field is wrong; the link stays valid.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.RESET_PASSWORD)
-    if user is not None:
-        check_new_password(password, password_confirmation)
-        _set_password(session, user, password)
-        if not user.confirmed_at:
-            _update(session, user, confirmed_at=_now(session))
+    if user is None:
+        return None
+    check_new_password(password, password_confirmation)
+    if not _use_up(session, user, secret, tokens.RESET_PASSWORD):
+        return None
+    _set_password(session, user, password)
+    if not user.confirmed_at:
+        _update(session, user, confirmed_at=_now(session))
     return user
+
+
+def _use_up(session: Session, user: User, secret: str, context: str) -> bool:
+    """Delete a link that *user* was sent; return whether this is the one time it is used."""
+    # First the account and then its tokens, as a closing does: neither waits in a circle.
+    return lock_account(session, user.id) and tokens.use_up(session, secret, context)
 
 
 def _is_wrong(session: Session, user: User, current_password: str) -> bool:

@@ -43,7 +43,7 @@ def generate_token(
     secret = new_secret()
     # Nothing is added for an account that was closed while we were hashing a password: locked,
     # the row is not found.
-    if User.objects.select_for_update().filter(pk=user.pk).first() is not None:
+    if User.objects.locked(user.pk) is not None:
         UserToken.objects.create(
             user_id=user.pk,
             token=hash_secret(secret),

@@ -175,7 +175,7 @@ def log_in_user_by_magic_link(secret: str) -> User | None:
     user = tokens.get_user_by_email_token(secret, tokens.LOG_IN)
     if user is None or (user.password and not user.confirmed_at):
         return None
-    if not tokens.use_up(secret, tokens.LOG_IN):
+    if not _use_up(user, secret, tokens.LOG_IN):
         return None
     if not user.confirmed_at:
         if not _update(user, confirmed_at=_now()):
@@ -246,12 +246,21 @@ def reset_user_password(
         FormError: a field is wrong; the link stays valid.
     """
     user = tokens.get_user_by_email_token(secret, tokens.RESET_PASSWORD)
-    if user is not None:
-        check_new_password(password, password_confirmation)
-        _set_password(user, password)
-        if not user.confirmed_at:
-            _update(user, confirmed_at=_now())
+    if user is None:
+        return None
+    check_new_password(password, password_confirmation)
+    if not _use_up(user, secret, tokens.RESET_PASSWORD):
+        return None
+    _set_password(user, password)
+    if not user.confirmed_at:
+        _update(user, confirmed_at=_now())
     return user
+
+
+def _use_up(user: User, secret: str, context: str) -> bool:
+    """Delete a link that *user* was sent; return whether this is the one time it is used."""
+    # First the account and then its tokens, as a closing does: neither waits in a circle.
+    return User.objects.locked(user.pk) is not None and tokens.use_up(secret, context)
 
 
 def _is_wrong(user: User, current_password: str) -> bool:

@@ -43,7 +43,7 @@ def write(request: HttpRequest) -> HttpResponse:
         return redirect(request, "/", error=notices.NOT_POSTED)
     with transaction.atomic():
         # Locked, so that nobody writes who is just leaving.
-        author = User.objects.select_for_update().filter(pk=request.user.pk).first()
+        author = User.objects.locked(request.user.pk)
         if author is None:
             return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
         Post.objects.create(author=author, title=title, body=body, inserted_at=now())
