@@ -1,9 +1,10 @@
 """The plots in the database, and who has which."""
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from garden.models import Plot, User
+from garden.database import lock_account
+from garden.models import Plot
 from garden.plots import Picked
 
 
@@ -14,10 +15,12 @@ def list_plots(session: Session) -> list[Plot]:
 
 def pick_plot(session: Session, user_id: int, label: str) -> Picked | None:
     """Give a free plot to a member, and the one they had back; nothing if it is not free."""
-    is_open = exists().where(User.id == user_id, User.deleted_at.is_(None))
+    # Locked, so that nobody picks a plot who is just leaving.
+    if not lock_account(session, user_id):
+        return None
     picked = session.scalars(
         update(Plot)
-        .where(Plot.label == label, Plot.holder_id.is_(None), is_open)
+        .where(Plot.label == label, Plot.holder_id.is_(None))
         .values(holder_id=user_id)
         .returning(Plot.id)
         .execution_options(synchronize_session=False)

@@ -200,9 +200,9 @@ def test_no_token_is_made_for_an_account_that_closed_meanwhile(garden, ada, cont
     garden.hold(ada)
     garden.close(ada)
 
-    logged_in = garden.token_for_held(ada, context, EMAIL)
+    secret = garden.token_for_held(ada, context, EMAIL)
 
-    assert logged_in is None
+    assert secret is None
     assert garden.count("users_tokens") == 0
 
 

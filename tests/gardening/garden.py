@@ -145,28 +145,38 @@ class Garden:
         with self.engine.begin() as connection:
             return eraser.close_account(connection, user_id, actor="another program")
 
-    def while_open(self, first, *works):
-        """Do *works* at once while a transaction that begins with *first* is open.
+    def during(self, transaction, *works):
+        """Do *works* at once in the middle of a *transaction*; return what comes of them.
 
-        It is committed when each of them waits for it. PostgreSQL knows who waits; on SQLite,
-        whoever sends a write does. Return what comes of the works.
+        It is called with a connection, and with a function to begin them, which returns when
+        each of them waits. PostgreSQL knows who does; on SQLite, whoever sends a write.
         """
+        begun = []
+
+        def begin():
+            before = self.writes
+            begun.extend(beside.submit(work) for work in works)
+            while self._waiting(before) + sum(one.done() for one in begun) < len(works):
+                wait(begun, timeout=0.01)
+
         with ThreadPoolExecutor(len(works)) as beside:
             with self.engine.begin() as connection:
-                first(connection)
-                before = self.writes
-                begun = [beside.submit(work) for work in works]
-                while self._waiting(before) + sum(one.done() for one in begun) < len(works):
-                    wait(begun, timeout=0.01)
+                transaction(connection, begin)
             return [one.result() for one in begun]
 
-    def while_closing(self, user_id, *works):
-        """Do *works* while another program closes an account; return what comes of them."""
+    def while_closing(self, user_id, work):
+        """Do *work* while another program closes an account and has no more than locked it."""
         eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
-        return self.while_open(
-            lambda connection: eraser.close_account(connection, user_id, actor="another program"),
-            *works,
-        )
+
+        def close(connection, begin):
+            def without_objection(*_):
+                begin()
+                return []
+
+            eraser.close_account(connection, user_id, actor="them", veto=without_objection)
+
+        (result,) = self.during(close, work)
+        return result
 
     def _waiting(self, before):
         if self.engine.dialect.name == "sqlite":

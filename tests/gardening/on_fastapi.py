@@ -190,11 +190,11 @@ class FastAPIGarden(Garden):
         return changed
 
     def token_for_held(self, user_id, context, sent_to):
-        """Make a token for the account that was read; return whose log-in its secret is."""
+        """Make a token for the account that was read; return its secret, where there is one."""
         session, user = self._held[user_id]
         secret = tokens.generate_token(session, user, context, sent_to)
         session.commit()
-        return plain(tokens.get_user_by_session_token(session, secret))
+        return secret
 
     # ---------------------------------------------------------------- the site as a whole
 

@@ -1,7 +1,8 @@
 """Who gets which letter.
 
 All of this runs after the answer has been sent: how long an answer takes must not tell whether
-an address is known. So each function opens a transaction of its own.
+an address is known. So each function opens a transaction of its own. Whose account closes in the
+meantime has no secret to get, and gets no letter.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,8 @@ def deliver_user_confirmation_instructions(
         if user is None or user.confirmed_at:
             return
         to, secret = user.email, tokens.generate_token(session, user, tokens.CONFIRM, user.email)
-    letters.deliver(mailer, to, letters.confirm_address(link(secret)))
+    if secret:
+        letters.deliver(mailer, to, letters.confirm_address(link(secret)))
 
 
 def deliver_log_in_instructions(
@@ -40,10 +42,10 @@ def deliver_log_in_instructions(
             return
         to, is_new = user.email, user.confirmed_at is None
         first_confirms = is_new and bool(user.hashed_password)
-        secret = "" if first_confirms else tokens.generate_token(session, user, tokens.LOG_IN, to)
+        secret = None if first_confirms else tokens.generate_token(session, user, tokens.LOG_IN, to)
     if first_confirms:
         deliver_user_confirmation_instructions(sessions, mailer, to, confirm)
-    else:
+    elif secret:
         letters.deliver(mailer, to, letters.log_in(link(secret), is_new=is_new))
 
 
@@ -57,7 +59,8 @@ def deliver_user_reset_password_instructions(
             return
         to = user.email
         secret = tokens.generate_token(session, user, tokens.RESET_PASSWORD, user.email)
-    letters.deliver(mailer, to, letters.reset_password(link(secret)))
+    if secret:
+        letters.deliver(mailer, to, letters.reset_password(link(secret)))
 
 
 def deliver_user_update_email_instructions(
@@ -70,5 +73,6 @@ def deliver_user_update_email_instructions(
             return
         old_email = user.email
         secret = tokens.generate_token(session, user, tokens.CHANGE_EMAIL, new_email)
-    letters.deliver(mailer, new_email, letters.change_address(link(secret)))
-    letters.deliver(mailer, old_email, letters.EMAIL_MAY_CHANGE)
+    if secret:
+        letters.deliver(mailer, new_email, letters.change_address(link(secret)))
+        letters.deliver(mailer, old_email, letters.EMAIL_MAY_CHANGE)

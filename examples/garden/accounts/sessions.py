@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garden import notices
 from garden.accounts import tokens
 from garden.accounts.secret import MAX_AGE, REMEMBER_ME, LogIn, hash_secret
 from garden.models import User
@@ -49,6 +50,9 @@ def log_in(
         secret = tokens.generate_user_session_token(session, user, authenticated_at)
         _renew(request)
     session.commit()
+    if secret is None:  # the account was closed meanwhile
+        request.session["flash"] = {"error": notices.MUST_LOG_IN}
+        return RedirectResponse("/users/log_in", 303)
     _fill(request, secret, user.id)
     if info:
         request.session["flash"] = {"info": info}

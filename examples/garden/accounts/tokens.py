@@ -5,12 +5,10 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Text,
     and_,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -30,7 +28,8 @@ from garden.accounts.secret import (
     new_browser_id,
     new_secret,
 )
-from garden.models import User, UserToken, UTCDateTime
+from garden.database import lock_account
+from garden.models import User, UserToken
 
 __all__ = ["CHANGE_EMAIL", "CONFIRM", "LOG_IN", "RESET_PASSWORD", "SESSION"]
 
@@ -43,21 +42,25 @@ def generate_token(
     *,
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
-) -> str:
-    """Return a new secret for *user*; links sent by mail are bound to the address."""
+) -> str | None:
+    """Return a new secret for *user*; links sent by mail are bound to the address.
+
+    There is none where the account was closed meanwhile: we may have been hashing a password.
+    """
+    if not lock_account(session, user.id):
+        return None
     secret = new_secret()
-    row = {
-        "token": literal(hash_secret(secret)),
-        "context": literal(context),
-        "sent_to": literal(sent_to, Text),
-        "inserted_at": literal(session.info["clock"](), UTCDateTime),
-        "authenticated_at": literal(authenticated_at, UTCDateTime),
-        "browser_id": literal(browser_id, Text),
-    }
-    # Nothing is added for an account that was closed while we were hashing a password: the SELECT
-    # does not find it.
-    found = select(User.id, *row.values()).where(User.id == user.id)
-    session.execute(insert(UserToken).from_select(["user_id", *row], found))
+    session.execute(
+        insert(UserToken).values(
+            user_id=user.id,
+            token=hash_secret(secret),
+            context=context,
+            sent_to=sent_to,
+            inserted_at=session.info["clock"](),
+            authenticated_at=authenticated_at,
+            browser_id=browser_id,
+        )
+    )
     return secret
 
 
@@ -66,7 +69,7 @@ def generate_token(
 
 def generate_user_session_token(
     session: Session, user: User, authenticated_at: datetime | None = None
-) -> str:
+) -> str | None:
     """Log *user* in: return the secret that the browser keeps in its cookie."""
     return generate_token(
         session,
@@ -103,8 +106,12 @@ def replace_session_token(
 ) -> str | None:
     """Return a new secret for the same browser; the old one works for a minute more.
 
-    There is none where a request at the same moment has replaced it already.
+    There is none where a request at the same moment has replaced it already, or the account has
+    been closed.
     """
+    # First the account and then its tokens, as a closing does: neither waits in a circle.
+    if not lock_account(session, log_in.user.id):
+        return None
     replaced = session.scalars(
         update(UserToken)
         .where(*_is(secret, SESSION), UserToken.replaced_at.is_(None))

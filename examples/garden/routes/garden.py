@@ -8,6 +8,7 @@ from garden import notices
 from garden.accounts.users import list_users
 from garden.beds import list_plots, pick_plot
 from garden.board import POSTS_ON_A_PAGE, is_post
+from garden.database import lock_account
 from garden.models import Post
 from garden.plots import tell
 from garden.routes import dev
@@ -53,6 +54,9 @@ def write(
     title, body = title.strip(), body.strip()
     if not is_post(title, body):
         return redirect(request, "/", error=notices.NOT_POSTED)
+    # Locked, so that nobody writes who is just leaving.
+    if not lock_account(db, user.id):
+        return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
     now = db.info["clock"]()
     db.add(Post(author_id=user.id, title=title, body=body, inserted_at=now))
     db.commit()

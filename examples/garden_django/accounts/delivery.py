@@ -1,7 +1,8 @@
 """Who gets which letter.
 
 All of this runs after the answer is made: how long an answer takes must not tell whether an
-address is known. A *link* is the address of a page, to which the secret is added.
+address is known. Whose account closes in the meantime has no secret to get, and gets no letter.
+A *link* is the address of a page, to which the secret is added.
 """
 
 from garden.accounts import letters
@@ -16,7 +17,8 @@ def deliver_user_confirmation_instructions(email: str, link: str) -> None:
     if user is None or user.confirmed_at:
         return
     secret = tokens.generate_token(user, tokens.CONFIRM, user.email)
-    letters.deliver(parts.mailer, user.email, letters.confirm_address(link + secret))
+    if secret:
+        letters.deliver(parts.mailer, user.email, letters.confirm_address(link + secret))
 
 
 def deliver_log_in_instructions(email: str, link: str, confirm: str) -> None:
@@ -32,7 +34,8 @@ def deliver_log_in_instructions(email: str, link: str, confirm: str) -> None:
         deliver_user_confirmation_instructions(user.email, confirm)
         return
     secret = tokens.generate_token(user, tokens.LOG_IN, user.email)
-    letters.deliver(parts.mailer, user.email, letters.log_in(link + secret, is_new=is_new))
+    if secret:
+        letters.deliver(parts.mailer, user.email, letters.log_in(link + secret, is_new=is_new))
 
 
 def deliver_user_reset_password_instructions(email: str, link: str) -> None:
@@ -41,7 +44,8 @@ def deliver_user_reset_password_instructions(email: str, link: str) -> None:
     if user is None:
         return
     secret = tokens.generate_token(user, tokens.RESET_PASSWORD, user.email)
-    letters.deliver(parts.mailer, user.email, letters.reset_password(link + secret))
+    if secret:
+        letters.deliver(parts.mailer, user.email, letters.reset_password(link + secret))
 
 
 def deliver_user_update_email_instructions(user_id: int, new_email: str, link: str) -> None:
@@ -50,8 +54,9 @@ def deliver_user_update_email_instructions(user_id: int, new_email: str, link: s
     if user is None:
         return
     secret = tokens.generate_token(user, tokens.CHANGE_EMAIL, new_email)
-    letters.deliver(parts.mailer, new_email, letters.change_address(link + secret))
-    letters.deliver(parts.mailer, user.email, letters.EMAIL_MAY_CHANGE)
+    if secret:
+        letters.deliver(parts.mailer, new_email, letters.change_address(link + secret))
+        letters.deliver(parts.mailer, user.email, letters.EMAIL_MAY_CHANGE)
 
 
 def deliver_notice(email: str, letter: letters.Letter) -> None:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 
+from garden import notices
 from garden.accounts.secret import MAX_AGE, REMEMBER_ME, LogIn, hash_secret
 from garden_django.accounts import tokens
 from garden_django.models import User
@@ -50,6 +51,8 @@ def log_in(
         if secret is None:
             secret = tokens.generate_user_session_token(user, authenticated_at)
             _renew(request)
+    if secret is None:  # the account was closed meanwhile
+        return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
     _fill(request, secret, user.pk)
     if is_proof:
         user_logged_in.send(sender=User, request=request, user=user)

@@ -38,28 +38,30 @@ def generate_token(
     *,
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
-) -> str:
-    """Return a new secret for *user*; links sent by mail are bound to the address."""
+) -> str | None:
+    """Return a new secret for *user*; links sent by mail are bound to the address.
+
+    There is none where the account was closed meanwhile: we may have been hashing a password.
+    """
+    if User.objects.locked(user.pk) is None:
+        return None
     secret = new_secret()
-    # Nothing is added for an account that was closed while we were hashing a password: locked,
-    # the row is not found.
-    if User.objects.locked(user.pk) is not None:
-        UserToken.objects.create(
-            user_id=user.pk,
-            token=hash_secret(secret),
-            context=context,
-            sent_to=sent_to,
-            inserted_at=now(),
-            authenticated_at=authenticated_at,
-            browser_id=browser_id,
-        )
+    UserToken.objects.create(
+        user_id=user.pk,
+        token=hash_secret(secret),
+        context=context,
+        sent_to=sent_to,
+        inserted_at=now(),
+        authenticated_at=authenticated_at,
+        browser_id=browser_id,
+    )
     return secret
 
 
 # ---------------------------------------------------------------- log-ins
 
 
-def generate_user_session_token(user: User, authenticated_at: datetime | None = None) -> str:
+def generate_user_session_token(user: User, authenticated_at: datetime | None = None) -> str | None:
     """Log *user* in: return the secret that the browser keeps in its cookie."""
     return generate_token(
         user, SESSION, authenticated_at=authenticated_at or now(), browser_id=new_browser_id()
@@ -92,8 +94,12 @@ def replace_session_token(
 ) -> str | None:
     """Return a new secret for the same browser; the old one works for a minute more.
 
-    There is none where a request at the same moment has replaced it already.
+    There is none where a request at the same moment has replaced it already, or the account has
+    been closed.
     """
+    # First the account and then its tokens, as a closing does: neither waits in a circle.
+    if User.objects.locked(log_in.user.pk) is None:
+        return None
     if not _rows(SESSION, secret).filter(replaced_at=None).update(replaced_at=now()):
         return None
     return generate_token(
