@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text, update
 
 from garden.accounts import tokens
 from garden.accounts.secret import REMEMBER_ME
+from garden.models import UserToken
 from tests.gardening import PASSWORD
 
 EMAIL = "ada@garden.example"
@@ -291,6 +293,65 @@ def test_logging_out_ends_what_a_browser_held_before_as_well(garden, browser):
 
     assert not old.is_signed_in
     assert other.is_signed_in
+
+
+# ---------------------------------------------------------------- answers that come late
+
+
+@pytest.mark.cases("LOG-11", "SUD-04")
+@pytest.mark.parametrize(
+    ("advance", "replace"),
+    [
+        ({"days": 8}, lambda tab: tab.get("/")),
+        ({"minutes": 30}, lambda tab: tab.log_in(EMAIL)),
+    ],
+    ids=["renewed", "proved once more"],
+)
+def test_an_answer_that_comes_late_does_not_bring_the_old_token_back(
+    garden, browser, advance, replace
+):
+    browser.open("/")
+    slow_tab = browser.copy()
+    garden.clock.advance(**advance)
+    replace(browser)
+    proved = browser.get(SETTINGS).status_code
+
+    answer = slow_tab.submit("/posts", **POST)
+    browser.cookies.extract_cookies(answer)
+
+    assert (answer.status_code, garden.count("posts")) == (303, 1)
+    garden.clock.advance(seconds=61)
+    assert browser.is_signed_in
+    assert browser.get(SETTINGS).status_code == proved
+
+
+@pytest.mark.cases("LOG-11", "SUD-04")
+def test_neither_does_one_that_was_asked_for_before_the_token_was_replaced(garden, browser):
+    browser.open("/")
+    slow_tab = browser.copy()
+
+    def replace(connection, begin):
+        connection.execute(text("UPDATE users SET name = name"))
+        begin()
+        connection.execute(update(UserToken).values(replaced_at=garden.clock()))
+
+    (answer,) = garden.during(replace, lambda: slow_tab.submit("/posts", **POST))
+
+    assert (answer.status_code, garden.count("posts")) == (303, 1)
+    assert "session" not in answer.cookies
+
+
+@pytest.mark.cases("LOG-11", "LOG-13")
+def test_who_logs_out_in_a_tab_with_the_old_token_is_logged_out(garden, browser):
+    slow_tab = browser.copy()
+    garden.clock.advance(days=8)
+    browser.get("/")
+
+    answer = slow_tab.submit("/users/log_out", _method="delete")
+    browser.cookies.extract_cookies(answer)
+
+    assert "logged out" in slow_tab.notice
+    assert not browser.is_signed_in
 
 
 # ---------------------------------------------------------------- and go

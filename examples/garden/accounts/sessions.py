@@ -5,6 +5,7 @@ the next answer cleans them up.
 """
 
 from datetime import datetime
+from typing import Any
 
 from itsdangerous import BadSignature, TimestampSigner
 from sqlalchemy.orm import Session, sessionmaker
@@ -129,13 +130,29 @@ class RememberMe:
 
         async def send_updated(message: Message) -> None:
             if message["type"] == "http.response.start":
+                session = request.session
+                if session.modified and await run_in_threadpool(self._is_late, session, held[0]):
+                    session.modified = False
                 headers = MutableHeaders(raw=message["headers"])
                 ours = f"{REMEMBER_ME}="
-                if not any(line.startswith(ours) for line in headers.getlist("set-cookie")):
+                is_ours_set = any(each.startswith(ours) for each in headers.getlist("set-cookie"))
+                if update and not is_ours_set:
                     headers.append("set-cookie", update)
             await send(message)
 
-        await self.app(scope, receive, send_updated if update else send)
+        await self.app(scope, receive, send_updated)
+
+    def _is_late(self, session_after: dict[str, Any], held: str) -> bool:
+        """Return whether an answer would bring back a secret that has been replaced meanwhile.
+
+        The browser may have the new one already, from an answer to another tab. To keep that,
+        the session stays as it is there, and a notice of the late answer is not shown.
+        """
+        if not held or session_after.get("user_token") != held:
+            return False
+        with self._sessions() as session:
+            log_in = tokens.find_log_in(session, held)
+            return log_in is not None and log_in.replaced_at is not None
 
     def _cookie_after(
         self, request: Request, alive: str | None, held: tuple[str | None, ...]

@@ -107,6 +107,8 @@ def log_ins(get_response: Answering) -> Answering:
                     session["user_remember_me"] = True
         is_new = bool(secret) and secret not in held and session.get("user_remember_me")
         response = get_response(request)
+        if session.modified and _is_late(request, held[0]):
+            session.modified = False
         if REMEMBER_ME not in response.cookies:
             if not secret and REMEMBER_ME in request.COOKIES:
                 _forget(response)
@@ -129,6 +131,18 @@ def _first_alive(held: tuple[str, ...]) -> tuple[str, LogIn | None]:
             new = tokens.replace_session_token(log_in, secret, log_in.authenticated_at)
         return new or secret, log_in
     return "", None
+
+
+def _is_late(request: HttpRequest, held: str) -> bool:
+    """Return whether an answer would bring back a secret that has been replaced meanwhile.
+
+    The browser may have the new one already, from an answer to another tab. To keep that, the
+    session stays as it is there, and a notice of the late answer is not shown.
+    """
+    if not held or _secret(request) != held:
+        return False
+    log_in = tokens.find_log_in(held)
+    return log_in is not None and log_in.replaced_at is not None
 
 
 def _fill(request: HttpRequest, secret: str, user_id: int) -> None:
