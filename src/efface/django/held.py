@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import router
 
-from efface.django.asking import asking
 from efface.django.people import People
 from efface.errors import ClosedObjectError
 from efface.visibility import in_block, include_closed
@@ -34,7 +33,7 @@ def _guarded_update(people: People, original: Any) -> Any:
         if is_stale and in_block() and rows.model._meta.db_table == people.model._meta.db_table:
             rows = rows.filter(**is_open)
         found = original(self, rows, using, key, *arguments, **options)
-        if not found and _is_closed(people, key, using):
+        if not found and people.has_closed(rows.model, [key], using):
             raise ClosedObjectError(people.model._meta.label, "save()")
         return found
 
@@ -47,7 +46,11 @@ def _guarded_delete(people: People, original: Any) -> Any:
         using = (arguments or (options.get("using"),))[0]
         alias = using or router.db_for_write(type(self), instance=self)
         # First of all: what refers to the row would be deleted before the row itself.
-        if self.pk is not None and not in_block() and _is_closed(people, self.pk, alias):
+        if (
+            self.pk is not None
+            and not in_block()
+            and people.has_closed(people.model, [self.pk], alias)
+        ):
             raise ClosedObjectError(people.model._meta.label, "delete()")
         return original(self, *arguments, **options)
 
@@ -72,9 +75,3 @@ def _of_open_accounts(people: People, original: property) -> property:
         return bool(original.__get__(self)) and not left
 
     return property(is_authenticated)
-
-
-def _is_closed(people: People, key: Any, using: str) -> bool:
-    left = {f"{people.tombstone.name}__isnull": False}
-    rows = asking(people.model._base_manager.using(using))
-    return bool(rows.filter(pk=key, **left).exists())

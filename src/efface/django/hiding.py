@@ -23,6 +23,7 @@ from efface.django.held import cover
 from efface.django.people import People, Quote, people
 from efface.django.relations import show_forward
 from efface.django.untouched import keep_untouched
+from efface.django.writes import keep_whole
 from efface.errors import UnfilteredStatementError
 
 _get_compiler, _as_sql = Query.get_compiler, Query.as_sql
@@ -59,6 +60,7 @@ def install() -> None:
     BaseManager.include_closed = lambda manager: asking(manager.get_queryset())
     show_forward(found)
     cover(found)
+    keep_whole(found)
     keep_untouched(found)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from efface.django import settings
+from efface.django.asking import asking
 from efface.django.presets import stock_user
 from efface.django.rules import rules_of
 from efface.django.tombstone import subjects_in_file
@@ -53,6 +54,14 @@ class People:
     def is_here(self, model: type[Model] | None) -> bool:
         """Return whether rows of *model* are, or are parts of, people's."""
         return model is not None and model._meta.db_table in self.conditions
+
+    def has_closed(self, model: type[Model], keys: Sequence[Any], using: str) -> bool:
+        """Return whether a row of *model* with one of these *keys* is a closed account's."""
+        # The row of an ancestor has no tombstone; the person's row inherits the ancestor's key.
+        owner = model if issubclass(model, self.model) else self.model
+        key = model._meta.pk.name if issubclass(self.model, model) else "pk"
+        closed = {f"{key}__in": keys, f"{self.tombstone.name}__isnull": False}
+        return bool(asking(QuerySet(owner, using=using)).filter(**closed).exists())
 
 
 def people() -> People | None:

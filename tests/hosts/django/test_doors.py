@@ -9,6 +9,7 @@ import pytest
 
 from efface.errors import EffaceError
 from tests.hosts.django.conftest import ADA
+from tests.hosts.django.town.routers import Here
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "visibility-django.md"
 ROW = re.compile(r"^\| `(.+?)` \|.*\|$", re.MULTILINE)
@@ -43,18 +44,6 @@ def test_the_page_has_every_kind_of_door():
     found = sum(len(doors(section)) for section in sections)
     assert found == len(re.findall(r"^\| `", PAGE.read_text(), re.MULTILINE))
     assert found > 100
-
-
-class Here:
-    """Every model is in the database of the test."""
-
-    def __init__(self, alias):
-        self.alias = alias
-
-    def db_for_read(self, _model, **_hints):
-        return self.alias
-
-    db_for_write = db_for_read
 
 
 class Doors:

@@ -3,3 +3,15 @@ class NobodyInDefault:
 
     def allow_migrate(self, db, app_label, **_):
         return False if db == "default" and app_label == "town" else None
+
+
+class Here:
+    """Every model is in the database of the test."""
+
+    def __init__(self, alias):
+        self.alias = alias
+
+    def db_for_read(self, _model, **_hints):
+        return self.alias
+
+    db_for_write = db_for_read
