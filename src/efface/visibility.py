@@ -38,5 +38,10 @@ def include_closed() -> Iterator[None]:
 
 def in_block() -> bool:
     """Return whether this runs in an `include_closed` block."""
+    return this_block() is not None
+
+
+def this_block() -> object | None:
+    """Return the `include_closed` block in which this runs; it is the same object to its end."""
     block = _block.get()
-    return block is not None and block.is_open
+    return block if block is not None and block.is_open else None

@@ -7,18 +7,25 @@ from typing import Any
 from efface.visibility import in_block
 
 ASKED = "_efface_include_closed"
-"""The attribute of a query that asks; Django's clones of the query have it too."""
+"""Whether a query asks, whatever the block says; Django's clones of the query have it too."""
 
 
 def is_asked_for(query: Any) -> bool:
-    """Return whether a block is open, or *query* itself asks."""
-    return ASKED in query.__dict__ or in_block()
+    """Return whether *query* itself asks; if it does not say, whether a block is open."""
+    return bool(query.__dict__.get(ASKED, in_block()))
 
 
 def asking(queryset: Any) -> Any:
     """Return *queryset* so that it finds closed accounts too."""
     found = queryset._chain()
     ask(found.query)
+    return found
+
+
+def not_asking(queryset: Any) -> Any:
+    """Return *queryset* so that it finds open accounts alone, also in a block."""
+    found = queryset._chain()
+    setattr(found.query, ASKED, False)
     return found
 
 

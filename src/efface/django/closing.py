@@ -19,6 +19,7 @@ from efface.django import settings
 from efface.django.absent import absent
 from efface.django.advice import advise
 from efface.django.bridge import joined
+from efface.django.held import forget
 from efface.django.policy import policy_of
 from efface.django.schema import Schema, models_in
 from efface.django.sessions import end_sessions
@@ -192,7 +193,7 @@ def close_account(
             )
         latest = [receipt]
         _constraints_wait_again(alias)
-        _forget(user)
+        forget(user)
         if not receipt.already_closed:
             for follow in _what_follows(here, key, latest, alias, settle=settle):
                 # Robust: the account is closed, and no part keeps the next from being done.
@@ -375,20 +376,6 @@ def _no_key(here: Ready, expected: str, got: str) -> SubjectKeyError:
     error = SubjectKeyError(here.eraser.policy.subject_table.fullname, expected, got)
     advise(error)
     return error
-
-
-def _forget(user: Any) -> None:
-    """Let *user* load its fields anew, one by one, when they are next read.
-
-    A field that is not loaded is not saved either.
-    """
-    if not isinstance(user, Model):
-        return
-    for field in user._meta.concrete_fields:
-        if not field.primary_key:
-            user.__dict__.pop(field.attname, None)
-    user._state.fields_cache.clear()
-    user.__dict__.pop("_prefetched_objects_cache", None)
 
 
 def _constraints_wait_again(alias: str) -> None:

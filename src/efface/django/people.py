@@ -51,6 +51,12 @@ class People:
     tombstone: Any
     conditions: Mapping[str, IsOpen]
 
+    def models(self) -> list[type[Model]]:
+        """Return the models whose rows are, or are parts of, people's, an ancestor first."""
+        found = apps.get_models(include_auto_created=True)
+        concrete = (model for model in found if self.is_here(model) and not model._meta.proxy)
+        return sorted(concrete, key=lambda model: len(model.__mro__))
+
     def is_here(self, model: type[Model] | None) -> bool:
         """Return whether rows of *model* are, or are parts of, people's."""
         return model is not None and model._meta.db_table in self.conditions

@@ -103,7 +103,7 @@ class ClosedObjectError(EffaceError):
         return (
             f"{self.act} would reach the row of a closed account of {self.label}. "
             f"{NOTHING_CHANGED} An object that was loaded before the closing is of no more use; "
-            f"one loaded since can be meant: with include_closed(): object.{self.act}"
+            f"if it is meant, load it in the same block: with include_closed(): object.{self.act}"
         )
 
 

@@ -17,11 +17,21 @@ def person(request):
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def left(request, person, server_urls):
     """What is left of Ada, who had rows in both tables and in that of another child."""
-    if request.param == "sqlite":
-        return told("family.closing", FAMILY=person)
+    return of_family("closing", request.param, person, server_urls)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def held(request, person, server_urls):
+    """What objects do that are held while Ada leaves."""
+    return of_family("holding", request.param, person, server_urls)
+
+
+def of_family(module, kind, person, server_urls):
+    if kind == "sqlite":
+        return told(f"family.{module}", FAMILY=person)
     url = server_urls["postgresql"]
     databases.emptied(url).dispose()
-    return told("family.closing", database=databases.in_django(url), FAMILY=person)
+    return told(f"family.{module}", database=databases.in_django(url), FAMILY=person)
 
 
 def test_the_rows_of_ancestors_and_children_are_redacted(left, person):
@@ -69,3 +79,24 @@ def test_a_list_of_forms_keeps_whoever_has_left_as_the_key_of_their_row(left):
     """Nobody gets a second card: the last form is refused with and without a field for the key."""
     assert left["cards"] == [[{}, {}, {"member": "invalid_choice"}]] * 2
     assert left["colors"] == ["blue", "blue"]
+
+
+def test_no_object_from_before_reaches_a_row_of_whoever_has_left(held):
+    assert set(map(tuple, held["outside"].values())) == {("E610", False)}
+    saved = {name: done for name, done in held["inside"].items() if name.startswith("save")}
+    assert set(map(tuple, saved.values())) == {("E610", False)}
+
+
+def test_in_a_block_each_of_them_deletes_the_row(held):
+    deleted = {name: done for name, done in held["inside"].items() if name.startswith("delete")}
+
+    assert len(deleted) == 5
+    assert set(map(tuple, deleted.values())) == {("done", True)}
+
+
+def test_what_a_block_loads_from_either_table_it_can_save(held):
+    assert set(map(tuple, held["loaded inside"].values())) == {("done", True)}
+
+
+def test_a_deferred_field_of_whoever_has_left_can_be_read(held):
+    assert held["deferred"] == ""

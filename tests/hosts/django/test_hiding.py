@@ -81,6 +81,94 @@ def test_an_object_from_before_never_opens_an_account_again(town, left, asks, fi
     assert town.Person.filter(pk=left.pk).values().get() == row
 
 
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("how", ["only", "defer"])
+def test_what_was_loaded_in_part_before_the_closing_writes_nothing_back(town, how, is_looked_at):
+    from efface.django import include_closed
+
+    key = town.ada().pk
+    part = getattr(town.Person, how)("email" if how == "only" else "deleted_at").get(pk=key)
+    town.close(key)
+    row = town.Person.filter(pk=key).values().get()
+
+    with include_closed():
+        if is_looked_at:
+            assert part.deleted_at
+        with pytest.raises(ClosedObjectError):
+            part.save(using=town.alias)
+
+    assert town.Person.filter(pk=key).values().get() == row
+
+
+@pytest.mark.parametrize("how", ["get", "only", "refresh"])
+def test_what_a_block_loads_after_the_closing_it_can_save(town, people, left, how):
+    from efface.django import include_closed
+
+    with include_closed():
+        if how == "refresh":
+            held = left
+            held.refresh_from_db(using=town.alias)
+        else:
+            held = (people.only("nick") if how == "only" else people).get(pk=left.pk)
+        held.nick = "somebody"
+        held.save(using=town.alias)
+
+    assert town.Person.get(pk=left.pk).nick == "somebody"
+
+
+def test_a_child_from_before_writes_nothing_back_into_its_own_table(town):
+    from efface.django import include_closed
+
+    ada = town.ada()
+    town.models.Trader(person_ptr=ada, vat="GB 1815").save_base(raw=True, using=town.alias)
+    trader = town.Trader.get(pk=ada.pk)
+    town.close(ada.pk)
+
+    with pytest.raises(ClosedObjectError), include_closed():
+        trader.save(using=town.alias, update_fields=["vat"])
+
+    assert town.Trader.get().vat == ""
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_a_block_loads_what_it_has_dumped(town, tmp_path, is_emptied):
+    from django.core.management import call_command
+
+    from efface.django import include_closed
+
+    ada = town.ada()
+    town.models.Trader(person_ptr=ada, vat="GB 1815").save_base(raw=True, using=town.alias)
+    town.close(ada.pk)
+    rows = list(town.Trader.values("pk", "email", "deleted_at", "vat"))
+    path = str(tmp_path / "town.json")
+    database = {"database": town.alias, "verbosity": 0}
+    with include_closed():
+        call_command("dumpdata", "town.person", "town.trader", output=path, **database)
+        if is_emptied:
+            call_command("flush", interactive=False, **database)
+        call_command("loaddata", path, **database)
+
+    assert list(town.Trader.values("pk", "email", "deleted_at", "vat")) == rows
+
+
+def test_after_a_closing_that_was_undone_an_object_is_one_from_before(town):
+    from django.db import transaction
+
+    from efface.django import include_closed
+
+    ada = town.ada()
+    with transaction.atomic(using=town.alias):
+        town.close(ada)
+        transaction.set_rollback(True, using=town.alias)
+    assert (ada.email, ada.deleted_at) == ("ada@example.org", None)
+    town.close(ada.pk)
+
+    with pytest.raises(ClosedObjectError), include_closed():
+        ada.save(using=town.alias)
+
+    assert town.Person.get(pk=ada.pk).email != "ada@example.org"
+
+
 def test_deleting_an_object_from_before_takes_nothing_that_refers_to_it(town, left):
     from efface.django import include_closed
 

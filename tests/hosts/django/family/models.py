@@ -103,3 +103,12 @@ class Card(models.Model):
     color = models.CharField(max_length=10, default="red")
 
     efface = Rules(on_leaving(Redact(), via="member"), not_personal=["color"])
+
+
+class Letter(models.Model):
+    """Goes to an account of whichever kind, and falls with it."""
+
+    account = models.ForeignKey(Account, models.CASCADE)
+    body = models.TextField(default="")
+
+    efface = Rules(on_leaving(Redact(), via="account"), personal={"body": Replace("")})
