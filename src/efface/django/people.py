@@ -115,7 +115,9 @@ def _conditions(model: type[Model], tombstone: Any) -> dict[str, IsOpen]:
             continue
         if issubclass(other, model):
             person = (table, model._meta.pk.column, tombstone.column)
-            found[options.db_table] = IsOpen(options.pk.column, person)
+            # A child may have a key of its own beside the link.
+            link = options.parents.get(model) or options.pk
+            found[options.db_table] = IsOpen(link.column, person)
         elif issubclass(model, other):
             link = model._meta.get_ancestor_link(other)
             person = (table, link.column, tombstone.column)

@@ -90,7 +90,7 @@ def test_no_object_from_before_reaches_a_row_of_whoever_has_left(held):
 def test_in_a_block_each_of_them_deletes_the_row(held):
     deleted = {name: done for name, done in held["inside"].items() if name.startswith("delete")}
 
-    assert len(deleted) == 5
+    assert len(deleted) == 6
     assert set(map(tuple, deleted.values())) == {("done", True)}
 
 
@@ -100,3 +100,7 @@ def test_what_a_block_loads_from_either_table_it_can_save(held):
 
 def test_a_deferred_field_of_whoever_has_left_can_be_read(held):
     assert held["deferred"] == ""
+
+
+def test_a_child_with_a_key_of_its_own_is_hidden_by_the_key_that_links_it(held):
+    assert held["clerks"] == ["grace@example.org"]

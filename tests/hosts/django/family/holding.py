@@ -16,7 +16,7 @@ from django.db import transaction
 
 from efface.django import close_account, include_closed
 from efface.errors import ClosedObjectError
-from tests.hosts.django.family.models import Account, Letter, Member, Staff
+from tests.hosts.django.family.models import Account, Clerk, Letter, Member, Staff
 
 
 def outcome(act, block):
@@ -35,7 +35,7 @@ def outcome(act, block):
 
 
 def rows():
-    models = Account, Member, Staff, Letter
+    models = Account, Member, Staff, Clerk, Letter
     return [list(m.objects.include_closed().order_by("pk").values()) for m in models]
 
 
@@ -48,10 +48,16 @@ def save_loaded(model):
 # Models without migrations are made first, and one of them refers to content types.
 call_command("migrate", "contenttypes", verbosity=0)
 call_command("migrate", run_syncdb=True, verbosity=0)
+# The keys of clerks are those of other people's accounts.
+Member.objects.create(email="first@example.org", name="first")
 ada = Member.objects.create(email="ada@example.org", name="adalovelace", nick="Countess")
-Staff(account_ptr=ada.account_ptr, desk="by the window").save_base(raw=True)
+grace = Member.objects.create(email="grace@example.org", name="gracehopper")
+for one in (ada, grace):
+    Clerk(account_ptr=one.account_ptr, counter="by the window").save_base(raw=True)
+    Staff(account_ptr=one.account_ptr, desk="by the window").save_base(raw=True)
 letter = Letter.objects.create(account=ada.account_ptr)
-held = {model.__name__: model.objects.get(pk=ada.pk) for model in (Account, Member, Staff)}
+people = Account, Member, Staff, Clerk
+held = {model.__name__: model.objects.get(email=ada.email) for model in people}
 held["part"] = Member.objects.only("email").get(pk=ada.pk)
 close_account(ada.pk, actor="test")
 addressee = Letter.objects.select_related("account").only("account__email").get().account
@@ -62,6 +68,7 @@ acts = {
 }
 told = {
     "deferred": addressee.name,
+    "clerks": list(Clerk.objects.filter(email__gt="").values_list("email", flat=True)),
     "outside": {name: outcome(act, nullcontext()) for name, act in acts.items()},
     "inside": {name: outcome(act, include_closed()) for name, act in acts.items()},
     "loaded inside": {

@@ -59,6 +59,16 @@ class Staff(Account):
     efface = Rules(on_leaving(Redact(), via="account_ptr"), personal={"desk": Replace("")})
 
 
+class Clerk(Account):
+    """A child with a key of its own beside the link."""
+
+    number = models.BigAutoField(primary_key=True)
+    account_ptr = models.OneToOneField(Account, models.CASCADE, parent_link=True)
+    counter = models.CharField(max_length=40, default="")
+
+    efface = Rules(on_leaving(Redact(), via="account_ptr"), personal={"counter": Replace("")})
+
+
 class Post(models.Model):
     author = models.ForeignKey(Member, models.PROTECT)
     body = models.TextField()
