@@ -27,11 +27,12 @@ class EffaceConfig(AppConfig):
 
     def ready(self) -> None:
         """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""
-        from efface.django.checks import check_policy  # noqa: PLC0415  # models are loaded now
+        from efface.django import checks  # noqa: PLC0415  # models are loaded now
         from efface.django.hiding import install  # noqa: PLC0415  # as above
         from efface.django.logins import follow_logins  # noqa: PLC0415  # as above
 
-        register(check_policy, "efface")
+        for check in (checks.check_policy, checks.check_transactions):
+            register(check, "efface")
         install()
         follow_logins()
         if getattr(settings, "CHANNEL_LAYERS", None):

@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from efface.django.advice import advise
-from efface.errors import AtomicBlockError, EffaceError, SettingsError
+from efface.errors import AtomicBlockError, AutocommitOffError, EffaceError, SettingsError
 
 
 @contextmanager
@@ -36,11 +36,15 @@ def joined(alias: str) -> Iterator[sa.Connection]:
 
     Raises:
         AtomicBlockError: no transaction is open, so each statement would be committed by itself.
+        AutocommitOffError: the connection has no autocommit, so no block would commit it.
         TransactionManagementError: the transaction has failed before.
     """
     connection = connections[alias]
     if not connection.in_atomic_block:
         raise AtomicBlockError(alias)
+    # Inside of a block the connection never has autocommit; this is what Django remembers of it.
+    if not connection.commit_on_exit:
+        raise AutocommitOffError(alias)
     connection.validate_no_broken_transaction()
     try:
         with engine(alias).connect() as found:

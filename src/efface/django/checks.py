@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core import checks
+from django.db import connections
 
 from efface.django import settings
 from efface.django.closing import home, problems
-from efface.errors import EffaceError, PolicyError, Problem
+from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem
 
 
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
@@ -20,6 +21,16 @@ def check_policy(**_: Any) -> list[checks.CheckMessage]:
         return [_message(problem) for problem in error.problems]
     except EffaceError as error:
         return [checks.Error(error.message(), id=f"efface.{error.code}")]
+
+
+def check_transactions(**_: Any) -> list[checks.CheckMessage]:
+    """Return an error where the end of a block of Django's would commit no closing."""
+    alias = home()
+    if connections[alias].settings_dict["AUTOCOMMIT"]:
+        return []
+    error = AutocommitOffError(alias)
+    line = f'DATABASES["{alias}"]["AUTOCOMMIT"] = True'
+    return [checks.Error(error.message(), hint=line, id=f"efface.{error.code}")]
 
 
 def _message(problem: Problem) -> checks.CheckMessage:

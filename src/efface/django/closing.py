@@ -180,6 +180,7 @@ def close_account(
 
     Raises:
         WrongDatabaseError: the people are not in this database.
+        AutocommitOffError: Django would not commit the closing.
         EffaceError: as `Eraser.close_account`; nothing was changed.
     """
     user = _loaded(user)

@@ -16,6 +16,7 @@ from efface.errors.database import (
 )
 from efface.errors.hosts import (
     AtomicBlockError,
+    AutocommitOffError,
     ClosedAccountsError,
     ClosedMergeError,
     ClosedObjectError,
@@ -62,6 +63,7 @@ __all__ = [
     "AmbiguousPathError",
     "AtomicBlockError",
     "AutocommitError",
+    "AutocommitOffError",
     "ClosedAccountsError",
     "ClosedMergeError",
     "ClosedObjectError",

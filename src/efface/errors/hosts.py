@@ -125,6 +125,26 @@ class AtomicBlockError(AutocommitError):
         )
 
 
+class AutocommitOffError(EffaceError):
+    """Django's connection has no autocommit, so no block commits a closing or what follows it."""
+
+    code = "E608"
+
+    def __init__(self, alias: str) -> None:
+        """Keep the *alias* of the database."""
+        super().__init__()
+        self.alias = alias
+
+    def message(self) -> str:
+        """Return why we stop, and the line to change."""
+        return (
+            f"The database {self.alias} has no autocommit, so the end of transaction.atomic would "
+            f"not commit the closing, nor begin what follows it. {NOTHING_CHANGED} Take "
+            f'"AUTOCOMMIT": False out of DATABASES["{self.alias}"], and call no '
+            "transaction.set_autocommit(False) before a closing."
+        )
+
+
 class RulesError(PolicyError):
     """The rules of Django's models name what does not exist, or two models claim one table."""
 

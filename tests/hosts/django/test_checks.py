@@ -138,6 +138,19 @@ def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sent
     assert sentence in found.msg
 
 
+def test_a_database_without_autocommit_is_an_error_with_the_line_to_change(django, monkeypatch):
+    from django.db import connection
+
+    from efface.django.checks import check_transactions
+
+    assert check_transactions() == []
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+    (found,) = check_transactions()
+
+    assert found.id == "efface.E608"
+    assert found.hint == 'DATABASES["default"]["AUTOCOMMIT"] = True'
+
+
 def test_the_command_plans_closes_and_lists(town):
     ada = town.ada()
 

@@ -366,6 +366,21 @@ def test_a_failure_is_told_and_not_quoted(browser, ada, town, site, caplog):
     assert is_open(town, ada)
 
 
+def test_without_autocommit_the_page_closes_nobody_and_the_log_says_why(browser, ada, town, caplog):
+    from django.db import transaction
+
+    transaction.set_autocommit(False)
+    try:
+        answer = browser.post(CLOSE, RIGHT)
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert answer.status_code == 503
+    assert "E608 AutocommitOffError" in caplog.text
+    assert is_open(town, ada)
+
+
 # ---------------------------------------------------------------- settings
 
 

@@ -69,3 +69,56 @@ def test_without_time_zones_moments_are_those_of_the_clock(town):
     assert again.already_closed
     assert again.closed_at == receipt.closed_at == town.receipts()[0].closed_at
     assert receipt.search.is_clean
+
+
+@pytest.fixture
+def by_hand(town):
+    """The connection as AUTOCOMMIT = False in DATABASES leaves it: whoever writes also commits."""
+    from django.db import transaction
+
+    ada = town.ada()
+    transaction.set_autocommit(False, using=town.alias)
+    try:
+        yield ada
+    finally:
+        transaction.rollback(using=town.alias)
+        transaction.set_autocommit(True, using=town.alias)
+
+
+def test_a_connection_without_autocommit_closes_nobody(town, by_hand):
+    """Django would neither commit the closing nor do what follows it."""
+    from django.db import transaction
+
+    from efface.errors import AutocommitOffError
+
+    with pytest.raises(AutocommitOffError, match=r"Nothing was changed\.") as refused:
+        town.close(by_hand)
+    transaction.commit(using=town.alias)
+
+    assert f'DATABASES["{town.alias}"]' in str(refused.value)
+    assert town.Person.get(pk=by_hand.pk).email == "ada@example.org"
+    assert town.receipts() == []
+
+
+def test_a_block_of_ones_own_commits_no_more_without_autocommit(town, by_hand):
+    from django.db import transaction
+
+    from efface.errors import AutocommitOffError
+
+    with transaction.atomic(using=town.alias), pytest.raises(AutocommitOffError):
+        town.close(by_hand)
+    transaction.commit(using=town.alias)
+
+    assert town.Person.get(pk=by_hand.pk).email == "ada@example.org"
+    assert town.receipts() == []
+
+
+def test_an_inner_block_is_no_reason_to_refuse(town):
+    """Inside of a transaction Django's connection has no autocommit either."""
+    from django.db import transaction
+
+    ada = town.ada()
+    with transaction.atomic(using=town.alias), transaction.atomic(using=town.alias):
+        town.close(ada)
+
+    assert town.receipts()[0].settled_at
