@@ -136,6 +136,17 @@ def test_a_settings_page_has_the_section(browser):
     assert "<h2" in page
 
 
+def test_a_section_without_a_request_says_which_line_is_missing(site):
+    from django.template import engines
+
+    from efface.errors import SettingsError
+
+    template = engines["django"].from_string("{% load efface %}{% closing_section %}")
+
+    with pytest.raises(SettingsError, match=r"render\(request, "):
+        template.render({})
+
+
 # ---------------------------------------------------------------- what it does
 
 

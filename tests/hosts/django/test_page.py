@@ -48,6 +48,27 @@ assert live.live.count(joan.pk) == 0
 """
 
 
+# A settings page of the project's own, in a project whose TEMPLATES name no context processor.
+OWN_TEMPLATES = """
+from django.shortcuts import render
+from django.test import RequestFactory
+
+joan = Member.objects.create_user("joan", "joan@example.org", "a password")
+request = RequestFactory(headers={"host": "town.example"}).get("/settings")
+request.user = joan
+assert "<b>Sure?</b>" in render(request, "settings.html").text
+browser.force_login(joan)
+page = browser.get("/account/close").text
+assert "<b>Sure?</b>" in page and "Current password" in page
+"""
+TEMPLATES = {
+    "town/templates/settings.html": "{% load efface %}{% closing_section %}",
+    "town/templates/efface/section.html": (
+        '{% extends "efface/section.html" %}{% block consent %}<b>Sure?</b>{% endblock %}'
+    ),
+}
+
+
 # What the reader of README has already: Django's own users, and a table.
 PROJECT = {
     "town/settings.py": """
@@ -131,15 +152,26 @@ def page():
             files[name] = block
         else:
             code += block
-    return files, code + OPEN_PAGES
+    return files, code
 
 
 @pytest.mark.slow
 def test_the_project_of_the_page_closes_an_account(page, tmp_path):
-    done = run(tmp_path, *page)
+    files, code = page
+
+    done = run(tmp_path, files, code + OPEN_PAGES)
 
     assert done.returncode == 0, done.stderr
     assert "town_post" in done.stdout
+
+
+@pytest.mark.slow
+def test_templates_of_the_project_on_the_page_stand_before_ours(page, tmp_path):
+    files, code = page
+
+    done = run(tmp_path, files | TEMPLATES, code + OWN_TEMPLATES)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -149,7 +181,7 @@ def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(page,
     python, environment = python_with(built(tmp_path), "django", tmp_path / "installed")
     files, code = page
 
-    done = run(tmp_path, files, WITHOUT + code + WHERE, python=python, **environment)
+    done = run(tmp_path, files, WITHOUT + code + OPEN_PAGES + WHERE, python=python, **environment)
 
     assert done.returncode == 0, done.stderr
     assert "town_post" in done.stdout
@@ -162,6 +194,7 @@ def run(folder, files, code, *, python=(sys.executable,), **environment):
     for package in ("town", "town/migrations"):
         (folder / package / "__init__.py").touch()
     for name, text in {**files, "page.py": code}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return subprocess.run(
         [*python, "page.py"],

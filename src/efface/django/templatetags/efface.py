@@ -8,6 +8,7 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from efface.django import language, views
+from efface.errors import SettingsError
 
 register = template.Library()
 
@@ -20,5 +21,16 @@ def say(text: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def closing_section(context: Any) -> SafeString:
-    """Return the section for a settings page; the template needs the ``request``."""
-    return mark_safe(views.section(context["request"]))  # noqa: S308  (our own template, escaped)
+    """Return the section for a settings page.
+
+    Raises:
+        SettingsError: the template is shown without a request.
+    """
+    # Django keeps it beside the variables also where TEMPLATES names no processor for it.
+    request = getattr(context, "request", None) or context.get("request")
+    if request is None:
+        raise SettingsError(
+            "{% closing_section %} is about whoever sends the request, and its template has none. "
+            'Show the template with render(request, "settings.html").'
+        )
+    return mark_safe(views.section(request))  # noqa: S308  (our own template, escaped)
