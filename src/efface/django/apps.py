@@ -31,7 +31,7 @@ class EffaceConfig(AppConfig):
         from efface.django.hiding import install  # noqa: PLC0415  # as above
         from efface.django.logins import follow_logins  # noqa: PLC0415  # as above
 
-        for check in (checks.check_policy, checks.check_transactions):
+        for check in (checks.check_policy, checks.check_transactions, checks.check_page):
             register(check, "efface")
         install()
         follow_logins()

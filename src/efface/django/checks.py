@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.db import connections
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 
 from efface.django import settings
-from efface.django.closing import home, problems
-from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem
+from efface.django.closing import home, problems, ready
+from efface.django.paths import is_included, log_in_path, own_page
+from efface.django.schema import Schema
+from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem, SettingsError
+from efface.page.consequences import Words
+from efface.policy.spelling import did_you_mean
 
 
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
     """Return a message for each problem; the codes are those of the errors at run time."""
     try:
-        settings.page()
-        return [_message(problem) for problem in problems(home())]
+        words, alias = settings.page().words, home()
+        found = [_message(problem) for problem in problems(alias)]
+        return [*found, *_unknown(words, ready(alias).schema)]
     except PolicyError as error:
         return [_message(problem) for problem in error.problems]
     except EffaceError as error:
-        return [checks.Error(error.message(), id=f"efface.{error.code}")]
+        return [_error(error)]
 
 
 def check_transactions(**_: Any) -> list[checks.CheckMessage]:
@@ -28,9 +38,79 @@ def check_transactions(**_: Any) -> list[checks.CheckMessage]:
     alias = home()
     if connections[alias].settings_dict["AUTOCOMMIT"]:
         return []
-    error = AutocommitOffError(alias)
     line = f'DATABASES["{alias}"]["AUTOCOMMIT"] = True'
-    return [checks.Error(error.message(), hint=line, id=f"efface.{error.code}")]
+    return [_error(AutocommitOffError(alias), line)]
+
+
+def check_page(**_: Any) -> list[checks.CheckMessage]:
+    """Return what would break the closing page; nothing where the project does not include it."""
+    if not is_included():
+        return []
+    try:
+        redirect_url = settings.page().redirect_url
+    except SettingsError:
+        return []  # `check_policy` says so
+    found: list[checks.CheckMessage] = []
+    for needed in (log_in_path, partial(own_page, redirect_url), _templates):
+        try:
+            needed()
+        except SettingsError as error:
+            found.append(_error(error))
+    return found
+
+
+def _templates() -> None:
+    for name in (
+        "closing",
+        "consequences",
+        "done",
+        "message",
+        "page",
+        "section",
+        "signed_out",
+        "told",
+    ):
+        try:
+            get_template(f"efface/{name}.html")
+        except TemplateDoesNotExist:
+            raise SettingsError(
+                f"No engine in TEMPLATES finds efface/{name}.html, so the closing page cannot be "
+                'shown: {"BACKEND": "django.template.backends.django.DjangoTemplates", '
+                '"APP_DIRS": True}'
+            ) from None
+
+
+def _unknown(words: Words | None, schema: Schema) -> Iterator[checks.CheckMessage]:
+    """Yield an error for each of the project's *words* that names no model or field there is.
+
+    What else it may name, a table, a column or a reason, does not begin like a model.
+    """
+    labels = {each.label for each in apps.get_app_configs()}
+    for name in words if isinstance(words, Mapping) else ():
+        label, _, rest = name.partition(".")
+        if not rest or label not in labels or _is_in_tables(name, schema):
+            continue
+        models = {each.__name__: each for each in apps.get_app_config(label).get_models(True)}
+        wanted, _, named = rest.partition(".")
+        model = {each.lower(): model for each, model in models.items()}.get(wanted.lower())
+        kind, missing, known = "model", wanted, [*models]
+        if model is not None:
+            kind, missing = "field", named
+            fields = model._meta.local_concrete_fields
+            known = [*{each: None for field in fields for each in (field.name, field.column)}]
+        if missing and missing not in known:
+            hint = did_you_mean(missing, known, listed=12)
+            yield _error(SettingsError(f"EFFACE names a {kind} {name} in WORDS.{hint}"))
+
+
+def _is_in_tables(name: str, schema: Schema) -> bool:
+    table, _, column = name.rpartition(".")
+    known = schema.metadata.tables
+    return name in known or (table in known and column in known[table].columns)
+
+
+def _error(error: EffaceError, line: str | None = None) -> checks.CheckMessage:
+    return checks.Error(error.message(), hint=line, id=f"efface.{error.code}")
 
 
 def _message(problem: Problem) -> checks.CheckMessage:

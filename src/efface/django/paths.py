@@ -8,10 +8,11 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import get_script_prefix, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from efface.django import settings
+from efface.errors import SettingsError
 from efface.page.answer import Answer
 from efface.page.paths import is_local_path
 
@@ -58,15 +59,62 @@ class Paths:
 
 
 def paths_of(request: HttpRequest) -> Paths:
-    """Return the paths of the page that *request* is about."""
+    """Return the paths of the page that *request* is about.
+
+    Raises:
+        SettingsError: as `log_in_path` and `own_page`.
+    """
     match = request.resolver_match
     here = match.namespace if match and "efface" in match.app_names else None
     path = reverse("efface:close", current_app=here)
-    log_in = f"{resolve_url(django_settings.LOGIN_URL)}?{urlencode({'next': path})}"
+    log_in = f"{log_in_path()}?{urlencode({'next': path})}"
     said, start = settings.page(), get_script_prefix()
-    redirect = None if said.redirect_url is None else resolve_url(said.redirect_url)
+    redirect = own_page(said.redirect_url)
     live = None if said.live is None else start.rstrip("/") + said.live.path
     return Paths(path, log_in, redirect or start, redirect, live, said.log_out_path)
+
+
+def is_included() -> bool:
+    """Tell whether the routes of this project lead to the closing page."""
+    if getattr(django_settings, "ROOT_URLCONF", None) is None:
+        return False
+    try:
+        reverse("efface:close")
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def log_in_path() -> str:
+    """Return where one logs in.
+
+    Raises:
+        SettingsError: LOGIN_URL names a route that is not there.
+    """
+    try:
+        return str(resolve_url(django_settings.LOGIN_URL))
+    except NoReverseMatch:
+        raise SettingsError(
+            "LOGIN_URL is the name of no route without arguments. "
+            'Write one that is there, or a path: LOGIN_URL = "/log_in"'
+        ) from None
+
+
+def own_page(name: str | None) -> str | None:
+    """Return the path of the project's own page after a closing, *name* in REDIRECT_URL.
+
+    Raises:
+        SettingsError: REDIRECT_URL names a route that is not there.
+    """
+    if name is None:
+        return None
+    try:
+        return str(resolve_url(name))
+    except NoReverseMatch:
+        raise SettingsError(
+            f"EFFACE names in REDIRECT_URL {name}, and that is no route without arguments. "
+            'Write one that is there, or a path: "REDIRECT_URL": "/goodbye"'
+        ) from None
 
 
 def way_back(request: HttpRequest) -> str:

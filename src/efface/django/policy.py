@@ -11,7 +11,7 @@ from efface.django.presets import preset
 from efface.django.rules import Rules, root_of, rules_of
 from efface.django.schema import Finding, Schema, models_in, read, table_name
 from efface.django.settings import Settings
-from efface.errors import Problem, RulesError
+from efface.errors import Problem, RulesError, SettingsError
 from efface.policy import file
 from efface.policy.actions import Generic
 from efface.policy.check.decisions import compared_columns
@@ -31,6 +31,7 @@ def policy_of(
     Raises:
         RulesError: the rules name what does not exist, or two models claim one table.
         PolicyFileError: the file does.
+        SettingsError: the file is not there.
     """
     through, unknown = _through(alias)
     unknown += [*_twice(alias, through, settings), *_of_proxies(settings)]
@@ -121,6 +122,11 @@ def _in_file(alias: str, find: Finding, settings: Settings) -> Mapping[str, Deci
     """Return what the policy file says, by table."""
     if settings.policy is None:
         return {}
+    if not settings.policy.is_file():
+        raise SettingsError(
+            f"EFFACE names a file {settings.policy} in POLICY, and it is not there: "
+            '"POLICY": BASE_DIR / "efface.toml"'
+        )
     return file.read(settings.policy, read(alias, find).metadata)
 
 

@@ -115,8 +115,7 @@ def page() -> Page:
         raise SettingsError("EFFACE needs a path of this site in REDIRECT_URL, or a route's name.")
     if "RECENT_LOGIN" in said and "HAS_RECENT_LOG_IN" in said:
         raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOG_IN: one of them decides.")
-    words, live = said.get("WORDS"), _live(said)
-    log_out_path = said.get("LOG_OUT_PATH")
+    live, log_out_path = _live(said), said.get("LOG_OUT_PATH")
     if (live is not None or log_out_path is not None) and not is_local_path(log_out_path):
         raise SettingsError(
             "EFFACE needs in LOG_OUT_PATH the path of your route that answers DELETE and clears "
@@ -129,7 +128,7 @@ def page() -> Page:
         recipients=_texts(said, "RECIPIENTS"),
         redirect_url=redirect_url,
         clear_cookies=_texts(said, "CLEAR_COOKIES"),
-        words=words if isinstance(words, Mapping) else _function(said, "WORDS"),
+        words=_words(said),
         identify=_function(said, "IDENTIFY"),
         has_recent_log_in=_function(said, "HAS_RECENT_LOG_IN"),
         farewell=_function(said, "FAREWELL"),
@@ -155,6 +154,19 @@ def _live(said: Mapping[str, Any]) -> Live | None:
             'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
         )
     return value
+
+
+def _words(said: Mapping[str, Any]) -> Words | None:
+    """Return the project's names for people, or the function that gives them."""
+    words = said.get("WORDS")
+    if not isinstance(words, Mapping):
+        found: Words | None = _function(said, "WORDS")
+        return found
+    if not all(isinstance(name, str) for name in words):
+        raise SettingsError(
+            'EFFACE needs names of models or fields in WORDS: "WORDS": {"town.Post": "your posts"}'
+        )
+    return words
 
 
 def _is_path_or_name(value: object) -> bool:
@@ -196,14 +208,21 @@ def found() -> Settings:
         raise SettingsError(
             'EFFACE in the settings needs a KEY, a secret text: "KEY": os.environ["EFFACE_KEY"]'
         )
-    clock = said.get("CLOCK", utc_now)
-    policy = said.get("POLICY")
+    policy, rules = said.get("POLICY"), said.get("RULES", {})
+    if policy is not None and not isinstance(policy, (str, Path)):
+        raise SettingsError(
+            'EFFACE needs the path of a file in POLICY: "POLICY": BASE_DIR / "efface.toml"'
+        )
+    if not isinstance(rules, Mapping):
+        raise SettingsError(
+            'EFFACE needs a dictionary in RULES: "RULES": {"sites": unrelated(because="…")}'
+        )
     _tombstone(said.get("TOMBSTONE"))
     return Settings(
         key=key,
         policy=None if policy is None else Path(policy),
-        rules={_place(name): _rules(name, rules) for name, rules in said.get("RULES", {}).items()},
-        clock=import_string(clock) if isinstance(clock, str) else clock,
+        rules={_place(str(name)): _rules(str(name), each) for name, each in rules.items()},
+        clock=_function(said, "CLOCK") or utc_now,
     )
 
 

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import connections, transaction
 from django.urls import re_path
 from django.views.decorators.common import no_append_slash
 
 from efface.django import views
+from efface.errors import SettingsError
+
+# Here, because an application that is not installed has no checks.
+if not apps.is_installed("efface.django"):
+    raise SettingsError(
+        "The closing page has routes, and its application is not installed: "
+        'INSTALLED_APPS += ["efface.django"]'
+    )
 
 app_name = "efface"
 

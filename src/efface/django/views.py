@@ -29,7 +29,16 @@ from efface.django.identity import recognized
 from efface.django.language import language
 from efface.django.paths import Paths, paths_of, way_back
 from efface.evidence.receipt import Receipt
-from efface.page.answer import SENTENCES, STATUS, UNKNOWN, UNREADABLE, Answer, Outcome
+from efface.page.answer import (
+    SENTENCES,
+    STATUS,
+    UNKNOWN,
+    UNREADABLE,
+    UNSHOWN,
+    Answer,
+    Outcome,
+    bare,
+)
 from efface.page.blocker import Blocker
 from efface.page.consequences import plain, plain_line
 from efface.page.headers import HEADERS, SCRIPT, STYLE
@@ -49,22 +58,21 @@ def closing(request: HttpRequest) -> HttpResponse:
         return _posted(request) if request.method == "POST" else _asked(request)
     except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
         report("The closing page failed", error)
-        return _problem(request, Answer(Outcome.FAILED))
+        return _failed(request)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def done(request: HttpRequest) -> HttpResponse:
     """Show the farewell of one closing to whoever has its number."""
-    receipt = _receipt(request.GET.get("reference", ""))
-    if receipt is None:
-        if _wants_json(request):
-            return _json({"error": "unknown", "message": language().say(UNKNOWN)}, 404)
-        return _page(request, "done", 404, closed_on=None)
-    record = wording(sound(home())).record(receipt)
-    if _wants_json(request):
-        return _json(plain(record))
-    return _page(request, "done", **record)
+    receipt = None
+    try:
+        receipt = _receipt(request.GET.get("reference", ""))
+        return _farewell(request, receipt)
+    except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        report("The farewell page failed", error)
+        sentence = UNSHOWN if receipt is None else SENTENCES[Outcome.CLOSED]
+        return _bare(request, {"error": "failed"}, sentence, 503)
 
 
 @require_http_methods(["GET", "HEAD"])
@@ -152,7 +160,7 @@ def _posted(request: HttpRequest) -> HttpResponse:
         return _json(problem, 400)
     answer = attempt(request, fields, channel="program" if _wants_json(request) else "form")
     if answer.outcome is Outcome.CLOSED:
-        return _closed(request, answer)
+        return _told(request, answer)
     if _wants_json(request) or answer.outcome is Outcome.FAILED:
         return _problem(request, answer)
     if answer.outcome is Outcome.SIGNED_OUT:
@@ -167,6 +175,14 @@ def _fields(request: HttpRequest) -> Mapping[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError(UNREADABLE)  # noqa: TRY004  (a value that was sent, no mistake of ours)
     return fields
+
+
+def _told(request: HttpRequest, answer: Answer) -> HttpResponse:
+    try:
+        return _closed(request, answer)
+    except Exception as error:  # noqa: BLE001  (the account is closed: no answer may deny it)
+        report("The answer to a closing failed", error)
+        return _forget(_bare(request, {"status": "closed"}, answer.message))
 
 
 def _closed(request: HttpRequest, answer: Answer) -> HttpResponse:
@@ -194,7 +210,8 @@ def _leave(request: HttpRequest, answer: Answer) -> HttpResponse:
 def _log_out(request: HttpRequest) -> None:
     # Receivers of user_logged_out are given nobody: the user has gone.
     request.user = AnonymousUser()
-    logout(request)
+    if hasattr(request, "session"):
+        logout(request)
 
 
 def _forget(response: HttpResponse) -> HttpResponse:
@@ -210,6 +227,35 @@ def _forget(response: HttpResponse) -> HttpResponse:
 
 
 # ---------------------------------------------------------------- answers
+
+
+def _farewell(request: HttpRequest, receipt: Receipt | None) -> HttpResponse:
+    if receipt is None:
+        if _wants_json(request):
+            return _json({"error": "unknown", "message": language().say(UNKNOWN)}, 404)
+        return _page(request, "done", 404, closed_on=None)
+    record = wording(sound(home())).record(receipt)
+    if _wants_json(request):
+        return _json(plain(record))
+    return _page(request, "done", **record)
+
+
+def _failed(request: HttpRequest) -> HttpResponse:
+    answer = Answer(Outcome.FAILED)
+    try:
+        return _problem(request, answer)
+    except Exception as error:  # noqa: BLE001  (what has failed once may fail again)
+        report("The page for failures failed, too", error)
+        return _bare(request, {"error": "failed"}, answer.message, STATUS[answer.outcome])
+
+
+def _bare(
+    request: HttpRequest, data: Mapping[str, str], sentence: str, status: int = 200
+) -> HttpResponse:
+    """Answer with *sentence* alone: no template, no route, no statement."""
+    if _wants_json(request):
+        return _json({**data, "message": language().say(sentence)}, status)
+    return _with_headers(HttpResponse(bare(sentence, language()), status=status))
 
 
 def _problem(request: HttpRequest, answer: Answer) -> HttpResponse:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from html import escape
 
 from efface.evidence.receipt import Receipt
 from efface.page.blocker import Blocker
-from efface.page.language import mark
+from efface.page.language import Language, mark
 
 
 class Outcome(Enum):
@@ -54,6 +55,7 @@ STATUS = {
 TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
 UNREADABLE = mark("This could not be read. Nothing was changed.")
 UNKNOWN = mark("We know no closing with this number. Look at its address again.")
+UNSHOWN = mark("This did not work just now. Try again in a moment.")
 OUT_OF_DATE = mark("This page is out of date. Nothing was changed. Load it again.")
 
 
@@ -70,3 +72,31 @@ class Answer:
     def message(self) -> str:
         """Return the sentence for the person, in English: translate it where it is shown."""
         return SENTENCES[self.outcome]
+
+
+def bare(sentence: str, language: Language) -> str:
+    """Return a whole page that says *sentence*, for where templates or routes are what fails."""
+    return _BARE.format(
+        code=language.code,
+        title=escape(language.say(_TITLE)),
+        sentence=escape(language.say(sentence)),
+    )
+
+
+_TITLE = mark("Your account")
+_BARE = """<!doctype html>
+<html lang="{code}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p role="alert">{sentence}</p>
+</main>
+</body>
+</html>
+"""

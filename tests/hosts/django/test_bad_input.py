@@ -154,6 +154,24 @@ def test_without_django_one_sentence_says_what_to_install():
     assert 'pip install "efface[django]"' in done.stdout
 
 
+def test_routes_without_the_application_name_the_line_that_is_missing():
+    """Its templates and its hiding of closed accounts come with the application."""
+    script = (
+        "import django\nfrom django.conf import settings\n"
+        "apps = [f'django.contrib.{name}' for name in ('auth', 'contenttypes')]\n"
+        "settings.configure(INSTALLED_APPS=apps)\n"
+        "django.setup()\n"
+        "try:\n    import efface.django.urls\n"
+        "except Exception as error:\n    print(error)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert 'INSTALLED_APPS += ["efface.django"]' in done.stdout
+
+
 @pytest.fixture
 def log_about(django, settings_of):
     """What the checks say of a log whose generic pair names this model."""

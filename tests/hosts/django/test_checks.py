@@ -130,12 +130,51 @@ def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
         ({"KEY": "short"}, "at least 16 bytes"),
         ({"RULES": {"twon": None}}, "Did you mean town?"),
         ({"RULES": {"auth.Gruop": None}}, "Did you mean Group?"),
+        ({"RULES": []}, 'RULES: "RULES": {"sites": unrelated('),
+        ({"RULES": {7: None}}, "EFFACE names an application 7 in RULES."),
+        ({"CLOCK": 5}, "EFFACE gives in CLOCK no function"),
+        ({"CLOCK": "nowhere.at.all"}, "nowhere.at.all in CLOCK: it is not there"),
+        ({"POLICY": "nope.toml"}, 'nope.toml in POLICY, and it is not there: "POLICY": BASE_DIR'),
+        ({"POLICY": 7}, 'POLICY: "POLICY": BASE_DIR'),
+        (
+            {"WORDS": {"town.Pst": "x"}},
+            "EFFACE names a model town.Pst in WORDS. Did you mean Post?",
+        ),
+        ({"WORDS": {"town.Post.bdy": "x"}}, "a field town.Post.bdy in WORDS. Did you mean body?"),
+        ({"WORDS": {7: "x"}}, 'WORDS: "WORDS": {"town.Post": '),
     ],
 )
 def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sentence):
     (found,) = decided_by(**said)
 
+    assert found.id.startswith("efface.E")
     assert sentence in found.msg
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("town.Post", "town.post.body", "town.Person.nick", "town.Person.nickName"),
+        *("town_post", "town_post.body", "tax law", "auth"),
+    ],
+)
+def test_words_may_name_models_fields_tables_columns_and_reasons(decided_by, name):
+    assert decided_by(WORDS={name: "something else"}) == []
+
+
+def test_a_table_may_be_called_like_an_application(decided_by):
+    """Django's own way to name tables in words is the model's; a table's name goes as well."""
+    from tests.hosts.django.town.models import Tag
+
+    kept = Tag._meta.db_table
+    Tag._meta.db_table = "town"
+    try:
+        found = decided_by(WORDS={"town.slug": "a subject", "town.sulg": "a subject"})
+    finally:
+        Tag._meta.db_table = kept
+
+    assert [message.msg for message in found if "slug" in message.msg] == []
+    assert [message.msg for message in found if "sulg" in message.msg] != []
 
 
 def test_a_database_without_autocommit_is_an_error_with_the_line_to_change(django, monkeypatch):

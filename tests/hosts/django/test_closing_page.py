@@ -392,7 +392,144 @@ def test_without_autocommit_the_page_closes_nobody_and_the_log_says_why(browser,
     assert is_open(town, ada)
 
 
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ({"LOGIN_URL": "nope:login"}, "LOGIN_URL is the name of no route"),
+        ({"TEMPLATES": []}, "TemplateDoesNotExist"),
+    ],
+)
+def test_the_page_for_failures_does_not_need_what_fails(browser, caplog, broken, reason):
+    from django.test import override_settings
+
+    wrong = {**RIGHT, "current_password": "wrong"}
+    with override_settings(**broken):
+        answers = [browser.get(CLOSE), browser.post(CLOSE, wrong)]
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "Your account could not be closed just now." in answer.content.decode()
+        assert "no-store" in answer["Cache-Control"]
+    assert reason in caplog.text
+
+
+def test_a_route_of_ones_own_that_is_not_there_closes_nobody(browser, ada, town, site, caplog):
+    with site(REDIRECT_URL="nope"):
+        answers = [browser.get(CLOSE), browser.post(CLOSE, RIGHT)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert "EFFACE names in REDIRECT_URL nope" in caplog.text
+    assert is_open(town, ada)
+
+
+def test_a_program_is_told_of_a_failure_as_data(browser, site):
+    from django.test import override_settings
+
+    with override_settings(LOGIN_URL="nope:login"):
+        answer = browser.get(CLOSE, **JSON)
+
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "failed"
+
+
+def test_what_fails_after_the_closing_does_not_say_that_nothing_was_closed(
+    browser, ada, town, caplog
+):
+    from django.contrib.auth.signals import user_logged_out
+
+    def failing(**_):
+        raise LookupError("ada@example.org")
+
+    user_logged_out.connect(failing)
+    try:
+        answer = browser.post(CLOSE, RIGHT)
+    finally:
+        user_logged_out.disconnect(failing)
+
+    assert not is_open(town, ada)
+    assert "Your account is closed" in answer.content.decode()
+    assert "could not" not in answer.content.decode()
+    assert "LookupError" in caplog.text
+    assert "ada@example.org" not in caplog.text
+
+
+def test_a_farewell_that_cannot_be_shown_does_not_leave_one_in_doubt(browser, ada, town):
+    from django.test import Client, override_settings
+
+    farewell = browser.post(CLOSE, RIGHT)["Location"]
+    with override_settings(TEMPLATES=[]):
+        known = Client().get(farewell)
+        unknown = Client().get(f"{CLOSE}/done", {"reference": "x"})
+
+    assert known.status_code == unknown.status_code == 503
+    assert "Your account is closed" in known.content.decode()
+    assert "This did not work just now." in unknown.content.decode()
+
+
+def test_a_site_without_sessions_closes_accounts_as_well(ada, town, site):
+    """Who is there is what the project reads from a cookie of its own."""
+    from django.test import Client, override_settings
+
+    names = [
+        f"django.{name}"
+        for name in ("middleware.locale.LocaleMiddleware", "middleware.csrf.CsrfViewMiddleware")
+    ]
+    browser = Client()
+    browser.cookies["person"] = str(ada.pk)
+    identify = {"IDENTIFY": lambda request: request.COOKIES.get("person")}
+    with override_settings(MIDDLEWARE=names), site(**identify, CLEAR_COOKIES=["person"]):
+        answer = browser.post(CLOSE, RIGHT)
+        page = browser.get(answer["Location"]).content.decode()
+
+    assert answer.status_code == 303
+    assert answer.cookies["person"]["max-age"] == 0
+    assert town.receipts()[0].reference in page
+    assert not is_open(town, ada)
+
+
 # ---------------------------------------------------------------- settings
+
+
+@pytest.fixture
+def checked(site):
+    """What the check of the page says under other settings."""
+    from django.test import override_settings
+
+    from efface.django.checks import check_page
+
+    def found(efface, **changes):
+        with override_settings(**changes), site(**efface):
+            return check_page()
+
+    return found
+
+
+def test_the_check_of_the_page_has_nothing_to_say_of_a_page_that_works(checked):
+    assert checked({"REDIRECT_URL": "goodbye"}, LOGIN_URL="log-in") == []
+    assert checked({"REDIRECT_URL": "/goodbye"}) == []
+    # What the check of the policy says is not said twice.
+    assert checked({"REDIRECT_URL": 7}) == []
+
+
+BROKEN = [
+    ({"REDIRECT_URL": "no-such-route"}, {}, '"REDIRECT_URL": "/goodbye"'),
+    ({}, {"LOGIN_URL": "nope:login"}, 'LOGIN_URL = "/log_in"'),
+    ({}, {"TEMPLATES": []}, '"APP_DIRS": True'),
+]
+
+
+@pytest.mark.parametrize(("efface", "changes", "line"), BROKEN)
+def test_what_would_break_the_page_is_found_by_check(checked, efface, changes, line):
+    (found,) = checked(efface, **changes)
+
+    assert found.id == "efface.E602"
+    assert line in found.msg
+
+
+@pytest.mark.parametrize(("efface", "changes", "line"), BROKEN)
+@pytest.mark.parametrize("urls", [(), None])
+def test_a_project_without_the_page_may_have_all_of_it(checked, efface, changes, line, urls):
+    assert checked(efface, **changes, ROOT_URLCONF=urls) == []
 
 
 @pytest.mark.parametrize(
