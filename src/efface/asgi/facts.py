@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from efface.asgi.proof import Proofs
 from efface.asgi.transaction import in_transaction, in_transaction_here, is_async
 from efface.eraser import Eraser
-from efface.page.blocker import Blocker
+from efface.page.blocker import Blocker, listed
 from efface.page.proof import Proof
 from efface.plan.steps import Step
 
@@ -63,7 +63,7 @@ class FactFinder:
 
     def _read(self, session: Session, subject: Hashable) -> Facts:
         steps = self.eraser.reached(session, subject)
-        found = tuple(self.blockers(session, subject)) if self.blockers is not None else ()
+        found = listed(self.blockers(session, subject)) if self.blockers is not None else ()
         has_password = self.proofs.has_password(session, subject)
         return Facts(steps, found, Proof.PASSWORD if has_password else Proof.SIGN_IN_AGAIN)
 

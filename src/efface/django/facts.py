@@ -17,7 +17,7 @@ from efface.django.closing import Ready, home, key_of, sound
 from efface.django.language import language
 from efface.django.logins import is_recent
 from efface.django.schema import Schema, table_name
-from efface.page.blocker import Blocker
+from efface.page.blocker import Blocker, listed
 from efface.page.consequences import Consequences, Wording, words_in
 from efface.page.proof import Proof
 
@@ -38,7 +38,7 @@ def facts_of(request: HttpRequest) -> Facts:
     with transaction.atomic(using=alias):
         with joined(alias) as bind:
             steps = here.eraser.reached(bind, key_of(here, user))
-        found = tuple(blockers(user)) if blockers is not None else ()
+        found = listed(blockers(user)) if blockers is not None else ()
     return Facts(wording(here).consequences(steps), found, proof_of(request))
 
 

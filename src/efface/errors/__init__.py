@@ -17,6 +17,7 @@ from efface.errors.database import (
 from efface.errors.hosts import (
     AtomicBlockError,
     AutocommitOffError,
+    BlockersError,
     ClosedAccountsError,
     ClosedMergeError,
     ClosedObjectError,
@@ -64,6 +65,7 @@ __all__ = [
     "AtomicBlockError",
     "AutocommitError",
     "AutocommitOffError",
+    "BlockersError",
     "ClosedAccountsError",
     "ClosedMergeError",
     "ClosedObjectError",

@@ -107,6 +107,25 @@ class ClosedObjectError(EffaceError):
         )
 
 
+class BlockersError(EffaceError):
+    """The host's function gave something else than blockers, or has forgotten to return."""
+
+    code = "E609"
+
+    def __init__(self, kind: str) -> None:
+        """Keep the name of the type it gave; the value may be about the person."""
+        super().__init__()
+        self.kind = kind
+
+    def message(self) -> str:
+        """Return what it gave, and what it has to give."""
+        return (
+            f"The function in BLOCKERS, or blockers=, gave a value of type {self.kind}. "
+            f"{NOTHING_CHANGED} Let it yield Blocker(text, href), or return a list of them, which "
+            "is empty where nothing blocks."
+        )
+
+
 class AtomicBlockError(AutocommitError):
     """No transaction of Django's is open, so half a closing could stay."""
 

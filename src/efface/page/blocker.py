@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from efface.errors import BlockersError
 from efface.page.language import SOURCE
 from efface.page.paths import is_local_path
 
@@ -39,3 +40,20 @@ class Blocker:
             base, first = code.partition("-")[0], next(iter(text.values()))
             text = text.get(code) or text.get(base) or text.get(SOURCE) or first
         return {"text": text, "href": self.href}
+
+
+def listed(found: object) -> tuple[Blocker, ...]:
+    """Return the blockers that a host's function gave.
+
+    Raises:
+        BlockersError: it gave something else, such as None where it has forgotten to return.
+    """
+    # A text, and a dictionary with the two parts, can be read one by one as well.
+    if not isinstance(found, Iterable) or isinstance(found, (str, bytes, Mapping)):
+        raise BlockersError(type(found).__name__)
+    blockers = []
+    for each in found:
+        if not isinstance(each, Blocker):
+            raise BlockersError(type(each).__name__)
+        blockers.append(each)
+    return tuple(blockers)

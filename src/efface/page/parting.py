@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from efface.evidence.receipt import Receipt
-from efface.page.blocker import Blocker
+from efface.page.blocker import Blocker, listed
 from efface.page.farewell import Farewell
 
 Send = Callable[[Farewell], Any]
@@ -46,7 +46,7 @@ class Letter:
         """
 
         def asked(*whose: Any) -> tuple[Blocker, ...]:
-            found = tuple(ask(*whose)) if ask is not None else ()
+            found = listed(ask(*whose)) if ask is not None else ()
             if not found:
                 self._take(*whose)
             return found

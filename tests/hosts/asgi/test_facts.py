@@ -248,6 +248,43 @@ def test_a_blocker_without_a_text_is_refused():
         Blocker({}, "/a")
 
 
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (None, "NoneType"),
+        (False, "bool"),
+        ("", "str"),
+        (["You are the last organizer of ada@example.org."], "str"),
+        (HERBS, "Blocker"),
+        ({"text": "Settle this.", "href": "/groups/7"}, "dict"),
+        ((each for each in (HERBS, ("Settle this.", "/groups/7"))), "tuple"),
+    ],
+)
+async def test_what_is_no_blocker_closes_nothing_and_the_log_names_its_type(
+    build, caplog, found, kind
+):
+    """A function that gives None has forgotten to return: nothing blocks says an empty list."""
+    site, browser = await build(blockers=lambda *_: found)
+
+    page = await browser.get(CLOSE)
+
+    assert page.status_code == 503
+    assert "E609 BlockersError\n" in caplog.text
+    assert f"in BLOCKERS, or blockers=, gave a value of type {kind}." in caplog.text
+    assert "ada@" not in caplog.text
+    assert site.is_open(1)
+
+
+async def test_under_the_lock_what_is_no_blocker_closes_nothing_either(site, browser, ada, caplog):
+    site.closing._attempts._blockers = lambda *_: None
+
+    answer = await browser.close_account(**RIGHT)
+
+    assert answer.status_code == 503
+    assert "gave a value of type NoneType" in caplog.text
+    assert site.is_open(ada)
+
+
 async def test_a_question_that_fails_closes_nothing_and_says_nothing(build, caplog):
     def fail(*_):
         raise LookupError("ada@example.org")

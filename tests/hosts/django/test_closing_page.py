@@ -313,6 +313,20 @@ def test_blockers_are_named_and_asked_again_under_the_lock(browser, ada, town, s
     assert is_open(town, ada)
 
 
+@pytest.mark.parametrize(
+    ("found", "kind"), [(None, "NoneType"), (["Hand over what is ada@example.org's."], "str")]
+)
+def test_what_is_no_blocker_closes_nobody_and_the_log_names_its_type(
+    browser, site, caplog, found, kind
+):
+    with site(BLOCKERS=lambda _: found):
+        answers = [browser.get(CLOSE), browser.post(CLOSE, RIGHT)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert caplog.text.count(f"in BLOCKERS, or blockers=, gave a value of type {kind}.") == 2
+    assert "ada@" not in caplog.text
+
+
 def test_too_many_tries_say_when_to_come_back(browser, ada, town, site):
     with site(REAUTHENTICATE=f"{SITE}.never"):
         answer = browser.post(CLOSE, RIGHT)
