@@ -51,8 +51,9 @@ def proof_of(request: HttpRequest) -> Proof:
 
 def has_password(user: Any) -> bool:
     """Tell whether *user* has a password that can be right."""
-    # An empty one is none, although Django calls it usable.
-    return bool(user.has_usable_password() and user.password)
+    is_usable = getattr(user, "has_usable_password", None)
+    # An empty one is none, although Django calls it usable; a model of one's own may have none.
+    return bool(is_usable is not None and is_usable() and user.password)
 
 
 def wording(here: Ready) -> Wording:

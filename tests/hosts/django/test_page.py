@@ -188,6 +188,62 @@ def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(page,
     assert done.stdout.splitlines()[-1] == str(tmp_path / "installed" / "efface" / "__init__.py")
 
 
+# People who log in by a link in a mail: their model is Django's in nothing but its name.
+PLAIN = {
+    "town/settings.py": PROJECT["town/settings.py"]
+    + """
+INSTALLED_APPS += ["efface.django"]
+AUTH_USER_MODEL, EFFACE = "town.Guest", {"KEY": os.environ["EFFACE_KEY"]}
+""",
+    "town/models.py": """
+from django.db import models
+
+from efface import Placeholder, Redact, data_subject
+from efface.django import Rules
+
+
+class Guest(models.Model):
+    email = models.EmailField(unique=True)
+    deleted_at = models.DateTimeField(null=True)
+    objects = models.Manager()
+
+    USERNAME_FIELD, REQUIRED_FIELDS = "email", []
+    is_authenticated, is_anonymous, is_active = True, False, True
+    efface = Rules(data_subject(), personal={"email": Placeholder.email()})
+""",
+    "town/urls.py": """
+from django.urls import include, path
+
+urlpatterns = [path("account/close", include("efface.django.urls"))]
+""",
+}
+BY_A_LINK = """
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.test import Client
+from town.models import Guest
+
+ada = Guest.objects.create(email="ada@example.org")
+browser = Client()
+browser.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+page = browser.get("/account/close")
+assert page.status_code == 200 and "current_password" not in page.text
+settings.EFFACE |= {"CLOCK": lambda: datetime.now(UTC) + timedelta(minutes=11)}
+assert browser.post("/account/close", {"confirm": "yes"}).status_code == 403
+del settings.EFFACE["CLOCK"]
+assert browser.post("/account/close", {"confirm": "yes"}).status_code == 303
+assert not Guest.objects.exists()
+"""
+
+
+@pytest.mark.slow
+def test_who_has_no_password_at_all_proves_it_by_a_recent_log_in(tmp_path):
+    done = run(tmp_path, PLAIN, START + BY_A_LINK)
+
+    assert done.returncode == 0, done.stderr
+
+
 def run(folder, files, code, *, python=(sys.executable,), **environment):
     """Run *code* beside a project of these files."""
     (folder / "town" / "migrations").mkdir(parents=True)
