@@ -48,6 +48,22 @@ assert live.live.count(joan.pk) == 0
 """
 
 
+# What the page says of notes and of namesakes.
+NOTES = """
+from django.contrib.contenttypes.models import ContentType
+from town.models import Note
+
+people, posts = (ContentType.objects.get_for_model(model) for model in (Member, Post))
+mary = Member.objects.create_user("mary", "mary@example.org", "a password", last_name="Somerville")
+Member.objects.create_user("martha", "martha@example.org", "a password", last_name="Somerville")
+for kind in (people, posts):
+    Note.objects.create(content_type=kind, object_id=mary.pk, text="Has called.")
+receipt = close_account(mary, actor="test")
+assert Note.objects.get().content_type == posts
+(found,) = receipt.search.findings
+assert (found.table, found.column, found.rows) == ("town_member", "last_name", 1)
+"""
+
 # A settings page of the project's own, in a project whose TEMPLATES name no context processor.
 OWN_TEMPLATES = """
 from django.shortcuts import render
@@ -159,7 +175,7 @@ def page():
 def test_the_project_of_the_page_closes_an_account(page, tmp_path):
     files, code = page
 
-    done = run(tmp_path, files, code + OPEN_PAGES)
+    done = run(tmp_path, files, code + OPEN_PAGES + NOTES)
 
     assert done.returncode == 0, done.stderr
     assert "town_post" in done.stdout
@@ -186,6 +202,46 @@ def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(page,
     assert done.returncode == 0, done.stderr
     assert "town_post" in done.stdout
     assert done.stdout.splitlines()[-1] == str(tmp_path / "installed" / "efface" / "__init__.py")
+
+
+# The project of README with the admin, and stock users in it as the page registers them.
+WITH_ADMIN = """
+INSTALLED_APPS += ["django.contrib.admin", "django.contrib.messages"]
+MIDDLEWARE += ["django.contrib.messages.middleware.MessageMiddleware"]
+TEMPLATES[0]["OPTIONS"] = {
+    "context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]
+}
+"""
+IN_THE_ADMIN = """
+from django.contrib.auth.models import User
+from django.test import Client
+
+office = Client()
+office.force_login(User.objects.create_superuser("grace"))
+ada = User.objects.create_user("ada", "ada@example.org", "a password")
+there = "/admin/auth/user/"
+assert '<option value="close_accounts">Close accounts' in office.get(there).text
+chosen = {"action": "close_accounts", "_selected_action": [ada.pk]}
+assert "auth_user" in office.post(there, chosen).text  # its plan
+"""
+
+
+@pytest.mark.slow
+def test_stock_users_are_registered_anew_in_the_admin_as_the_page_shows(page, tmp_path):
+    files, _ = page
+    project = added()
+    project["town/settings.py"] += WITH_ADMIN
+    project["town/urls.py"] += (
+        "\nfrom django.contrib import admin\nurlpatterns += [path('admin/', admin.site.urls)]\n"
+    )
+
+    done = run(tmp_path, project | {"town/admin.py": files["town/admin.py"]}, START + IN_THE_ADMIN)
+
+    assert done.returncode == 0, done.stderr
 
 
 # People who log in by a link in a mail: their model is Django's in nothing but its name.
