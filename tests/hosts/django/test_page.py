@@ -178,6 +178,7 @@ def test_the_project_of_the_page_closes_an_account(page, tmp_path):
     done = run(tmp_path, files, code + OPEN_PAGES + NOTES)
 
     assert done.returncode == 0, done.stderr
+    assert "WARNINGS" not in done.stderr
     assert "town_post" in done.stdout
 
 
