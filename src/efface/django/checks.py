@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections
 from django.template import TemplateDoesNotExist
@@ -19,6 +20,8 @@ from efface.django.schema import Schema
 from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem, SettingsError
 from efface.page.consequences import Words
 from efface.policy.spelling import did_you_mean
+
+_SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
@@ -47,11 +50,17 @@ def check_page(**_: Any) -> list[checks.CheckMessage]:
     if not is_included():
         return []
     try:
-        redirect_url = settings.page().redirect_url
+        said = settings.page()
     except SettingsError:
         return []  # `check_policy` says so
     found: list[checks.CheckMessage] = []
-    for needed in (log_in_path, partial(own_page, redirect_url), _templates):
+    needs = (
+        log_in_path,
+        partial(own_page, said.redirect_url),
+        _templates,
+        partial(_sessions, said),
+    )
+    for needed in needs:
         try:
             needed()
         except SettingsError as error:
@@ -78,6 +87,18 @@ def _templates() -> None:
                 'shown: {"BACKEND": "django.template.backends.django.DjangoTemplates", '
                 '"APP_DIRS": True}'
             ) from None
+
+
+def _sessions(said: settings.Page) -> None:
+    """Refuse a project in which nobody is ever logged in, as far as Django and we can tell."""
+    installed = [*django_settings.MIDDLEWARE]
+    # Whatever is not Django's may put a user there, or be sessions of the project's own.
+    is_known = all(name.startswith("django.") for name in installed)
+    if said.identify is None and is_known and _SESSIONS not in installed:
+        raise SettingsError(
+            "The closing page finds nobody logged in, because MIDDLEWARE has no sessions and "
+            f'EFFACE no IDENTIFY: MIDDLEWARE = ["{_SESSIONS}", ...]'
+        )
 
 
 def _unknown(words: Words | None, schema: Schema) -> Iterator[checks.CheckMessage]:

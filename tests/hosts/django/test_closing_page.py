@@ -529,6 +529,7 @@ BROKEN = [
     ({"REDIRECT_URL": "no-such-route"}, {}, '"REDIRECT_URL": "/goodbye"'),
     ({}, {"LOGIN_URL": "nope:login"}, 'LOGIN_URL = "/log_in"'),
     ({}, {"TEMPLATES": []}, '"APP_DIRS": True'),
+    ({}, {"MIDDLEWARE": []}, "django.contrib.sessions.middleware.SessionMiddleware"),
 ]
 
 
@@ -538,6 +539,17 @@ def test_what_would_break_the_page_is_found_by_check(checked, efface, changes, l
 
     assert found.id == "efface.E602"
     assert line in found.msg
+
+
+@pytest.mark.parametrize(
+    ("efface", "middleware"),
+    [
+        ({"IDENTIFY": lambda _: None}, []),
+        ({}, ["tests.hosts.django.middleware.OfTheProject"]),
+    ],
+)
+def test_who_is_there_may_be_known_without_djangos_sessions(checked, efface, middleware):
+    assert checked(efface, MIDDLEWARE=middleware) == []
 
 
 @pytest.mark.parametrize(("efface", "changes", "line"), BROKEN)
