@@ -125,7 +125,7 @@ def test_somebody_elses_invoice_is_not_what_is_kept(engine):
 
 def test_an_actor_that_names_the_person_is_found_in_our_own_table(engine):
     with engine.begin() as connection:
-        receipt = forum.eraser().close_account(connection, 1, actor="ada@example.org")
+        receipt = forum.eraser().close_account(connection, 1, actor="for Ada Lovelace")
 
     settled = settle(engine, receipt)
 

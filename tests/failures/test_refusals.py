@@ -10,6 +10,7 @@ from efface.errors import (
     AutocommitError,
     ConnectionLostError,
     EffaceError,
+    NamedActorError,
     ReadOnlyError,
     RetryError,
     SchemaMismatchError,
@@ -64,6 +65,24 @@ def test_a_key_of_the_wrong_type(engine, caplog, call):
     for key in ("secret-key", b"1", 1.0, True, None, (1, 2), (), frozenset({"secret-key"})):
         with refused(SubjectKeyError, engine, caplog), engine.begin() as connection:
             CALLS[call](forum.eraser(), connection, key)
+
+
+@pytest.mark.parametrize("use", ["close_account", "close_accounts"])
+@pytest.mark.parametrize("actor", ["ada@example.org", "asked by ADA@Example.org, by mail"])
+def test_an_actor_that_is_the_address_of_whoever_leaves(engine, caplog, use, actor):
+    """It would be kept with the closing, and in no column that an action reaches."""
+    with refused(NamedActorError, engine, caplog), engine.begin() as connection:
+        close = getattr(forum.eraser(), use)
+        close(connection, 1 if use == "close_account" else [2, 1], actor=actor)
+
+
+@pytest.mark.parametrize("actor", ["help@example.org", "granada@example.org", "lovelace@x.example"])
+def test_an_actor_may_be_somebody_elses_address(engine, actor):
+    """That a last name stands in it may be chance: there are people called Help, and Self."""
+    with engine.begin() as connection:
+        receipt = forum.eraser().close_account(connection, 1, actor=actor)
+
+    assert receipt.actor == actor
 
 
 @pytest.mark.parametrize("key", [2**70, -(2**70)])

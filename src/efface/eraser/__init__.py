@@ -179,6 +179,7 @@ class Eraser:
         Raises:
             UnknownSubjectError: no row has this key.
             TombstoneWithoutClosingError: the row was marked by hand; see `adopt`.
+            NamedActorError: *actor* holds an address of the person's; nothing was changed.
             VetoedError: *veto* gave reasons, which the error carries; nothing was changed.
             StalePlanError: *plan* no longer fits.
             StatementError: the database refused; the transaction has been rolled back.
@@ -200,6 +201,7 @@ class Eraser:
 
         Raises:
             UnknownSubjectError: some row does not exist; nothing was changed.
+            NamedActorError: *actor* holds an address of one of them; nothing was changed.
             ValueError: there are more than 1,000, or keys of several columns.
             StatementError: the database refused; the transaction has been rolled back.
         """

@@ -11,6 +11,7 @@ from efface import execute
 from efface.eraser.machine import Machine
 from efface.errors import (
     ForeignPlanError,
+    NamedActorError,
     StalePlanError,
     TombstoneWithoutClosingError,
     UnknownSubjectError,
@@ -18,7 +19,7 @@ from efface.errors import (
 )
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.plan.driver import Driver
-from efface.plan.people import capture, states
+from efface.plan.people import People, capture, states
 from efface.plan.planner import key_values, make_plan
 from efface.plan.program import Program
 from efface.plan.steps import Plan, Step
@@ -69,6 +70,7 @@ def close_one(
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise TombstoneWithoutClosingError(program.table.fullname, program.tombstone or "")
+    _unnamed(request.actor, people)
     # Under the lock and before anything changes: what held when the page was drawn may not now.
     if reasons := tuple(veto()):
         raise VetoedError(reasons)
@@ -118,6 +120,7 @@ def close_many(
     new: dict[Key, Receipt] = {}
     people = capture(driver, program, opened) if opened else None
     if people is not None:
+        _unnamed(request.actor, people)
         steps = execute.close(driver, program, people, request.now).steps
         new = {
             person.key: Receipt(
@@ -138,6 +141,12 @@ def close_many(
     receipts = tuple(new.get(key) or earlier[key] for key in keys)
     batch = BatchReceipt(request.actor, request.now, steps, receipts)
     return batch.remembering(people) if people is not None else batch
+
+
+def _unnamed(actor: str, people: People) -> None:
+    """Refuse an *actor* by which one of the *people* would be named in our own table."""
+    if any(person.needles.has_address_in(actor) for person in people.persons):
+        raise NamedActorError
 
 
 def _earlier(

@@ -114,6 +114,20 @@ class VetoedError(EffaceError):
         return f"The application has {reasons} to be settled before. {NOTHING_CHANGED}"
 
 
+class NamedActorError(EffaceError):
+    """What is kept of who asked holds the address of whoever leaves."""
+
+    code = "E417"
+
+    def message(self) -> str:
+        """Return why we stop, and what to say instead; the address is not repeated."""
+        return (
+            "The actor holds an address of the person whose account is to be closed, and it would "
+            f"be kept with the closing. {NOTHING_CHANGED} Say who asked without a name: "
+            'actor="self-service", or --actor "ticket 8114"'
+        )
+
+
 class ForeignClosingError(EffaceError):
     """The closing is of a table of people that is not the one of this policy."""
 

@@ -90,6 +90,13 @@ class Needles:
         """Return whether *value* (text or JSON data) mentions the person."""
         return bool(self) and any(self._mention.search(text) for text in _texts(value))
 
+    def has_address_in(self, text: str) -> bool:
+        """Return whether *text* holds an identifier that is an address, and so nothing else."""
+        if "@" not in text:
+            return False
+        forms = (form for word in self._words if "@" in word for form in _forms(word))
+        return any(re.search(_bordered(form), text, re.IGNORECASE) for form in forms)
+
     def replaced_in(self, text: str, replacement: str) -> str:
         """Return *text* with every mention replaced."""
         return self._mention.sub(lambda _: replacement, text) if self else text

@@ -57,6 +57,20 @@ def test_a_person_who_does_not_exist_is_refused(town):
         town.close(4711)
 
 
+def test_an_actor_that_names_the_person_is_refused_without_repeating_it(town):
+    from django.core.management import CommandError
+
+    ada = town.ada()
+
+    with pytest.raises(CommandError, match="E417 NamedActorError") as caught:
+        town.command("close", str(ada.pk), "--actor", "mail of ada@example.org")
+
+    assert "Nothing was changed." in str(caught.value)
+    assert "ada" not in str(caught.value)
+    assert town.Person.get(pk=ada.pk).email == "ada@example.org"
+    assert town.receipts() == []
+
+
 def test_a_broken_transaction_is_djangos_to_refuse(town):
     from django.db import transaction
     from django.db.transaction import TransactionManagementError
