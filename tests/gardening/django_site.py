@@ -24,7 +24,7 @@ from django.urls.resolvers import URLResolver
 from sqlalchemy import make_url
 
 from efface.django import close_account, plan
-from efface.django.closing import problems
+from efface.django.ready import problems
 from garden.accounts.tries import Tries
 from garden.mail import Mailbox
 from garden.server import bind, serving

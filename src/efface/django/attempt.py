@@ -9,12 +9,13 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from efface.django import settings
-from efface.django.closing import close_account, home, sound
+from efface.django.closing import close_account
 from efface.django.facts import has_password, wording
 from efface.django.identity import is_still_logged_in, recognized
 from efface.django.language import language
 from efface.django.logins import is_recent
 from efface.django.paths import paths_of
+from efface.django.ready import home, sound
 from efface.errors import ClosedObjectError, VetoedError
 from efface.evidence.receipt import Receipt
 from efface.page.answer import Answer, Outcome

@@ -14,8 +14,8 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from efface.django import settings
-from efface.django.closing import home, problems, ready
 from efface.django.paths import is_included, log_in_path, own_page
+from efface.django.ready import home, problems, ready
 from efface.django.schema import Schema
 from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem, SettingsError
 from efface.page.consequences import Words

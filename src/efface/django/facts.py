@@ -13,9 +13,9 @@ from django.http import HttpRequest
 
 from efface.django import settings
 from efface.django.bridge import joined
-from efface.django.closing import Ready, home, key_of, sound
 from efface.django.language import language
 from efface.django.logins import is_recent
+from efface.django.ready import Ready, home, key_of, sound
 from efface.django.schema import Schema, table_name
 from efface.page.blocker import Blocker, listed
 from efface.page.consequences import Consequences, Wording, words_in

@@ -23,11 +23,11 @@ from django.utils import translation
 
 from efface.django import settings
 from efface.django.attempt import attempt
-from efface.django.closing import home
 from efface.django.handshake import Handshake
 from efface.django.identity import recognized
 from efface.django.language import language
 from efface.django.paths import paths_of
+from efface.django.ready import home
 from efface.errors import SettingsError
 from efface.live import event
 from efface.live.broker import Broker, Signal

@@ -23,11 +23,11 @@ from django.views.decorators.http import require_http_methods
 
 from efface.django import settings
 from efface.django.attempt import attempt, report
-from efface.django.closing import home, sound
 from efface.django.facts import Facts, facts_of, wording
 from efface.django.identity import recognized
 from efface.django.language import language
 from efface.django.paths import Paths, paths_of, way_back
+from efface.django.ready import home, sound
 from efface.evidence.receipt import Receipt
 from efface.page.answer import (
     SENTENCES,

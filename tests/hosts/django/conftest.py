@@ -84,12 +84,12 @@ def settings_of(django):
     from django.conf import settings
     from django.test import override_settings
 
-    from efface.django import closing
+    from efface.django import ready
 
     def forget():
-        closing.ready.cache_clear()
-        closing.sound.cache_clear()
-        closing.there.cache_clear()
+        ready.ready.cache_clear()
+        ready.sound.cache_clear()
+        ready.there.cache_clear()
 
     @contextmanager
     def changed(**said):

@@ -135,13 +135,13 @@ def test_many_to_many_rules_name_fields(django, settings_of):
 def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
     from django.db import connections
 
-    from efface.django import closing
+    from efface.django import ready
     from efface.errors import MissingTablesError
 
     ada = town.ada()
-    closing.ready.cache_clear()
-    closing.sound.cache_clear()
-    closing.there.cache_clear()
+    ready.ready.cache_clear()
+    ready.sound.cache_clear()
+    ready.there.cache_clear()
     with connections[town.alias].cursor() as cursor:
         cursor.execute("ALTER TABLE efface_closings RENAME TO elsewhere")
     try:

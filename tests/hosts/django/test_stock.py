@@ -67,7 +67,8 @@ from django.db import connection, transaction
 
 from efface.django import close_account
 from efface.django.bridge import joined
-from efface.django.closing import eraser, problems
+from efface.django.closing import eraser
+from efface.django.ready import problems
 from efface.errors import ClosedAccountsError, EffaceError
 from efface.testing import assert_no_trace, populate
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.forms import modelform_factory, modelformset_factory
 
 from efface.django import close_account
-from efface.django.closing import problems
+from efface.django.ready import problems
 from tests.hosts.django.family.models import (
     Account,
     Card,

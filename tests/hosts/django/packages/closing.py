@@ -35,8 +35,8 @@ from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 from rest_framework_simplejwt.views import TokenRefreshSlidingView, TokenRefreshView
 
 from efface.django import close_account
-from efface.django.closing import problems
 from efface.django.logins import is_recent
+from efface.django.ready import problems
 from tests.hosts.django.packages.models import Notice, Person, Post
 
 

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from efface.django import close_account, eraser, joined
-from efface.django.closing import problems, ready
+from efface.django.ready import problems, ready
 from efface.testing import assert_no_trace, populate
 from tests.hosts.django.shop.customers import customer, shop
 

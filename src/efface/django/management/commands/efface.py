@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from efface.command import answers
 from efface.command.arguments import actor_of, identifiers_in, is_a_terminal, moment_of, plan_in
 from efface.command.status import Status, sentence_of, status_of
-from efface.django import closing
+from efface.django import closing, ready
 from efface.django.bridge import joined
 from efface.django.management.parser import COMMANDS, add_commands
 from efface.errors import (
@@ -52,9 +52,9 @@ class Command(BaseCommand):
                 f"Name a command: {named}. What each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
-        alias = options.pop("database") or closing.home()
+        alias = options.pop("database") or ready.home()
         try:
-            getattr(self, f"_{act.replace('-', '_')}")(closing.with_people(alias), **options)
+            getattr(self, f"_{act.replace('-', '_')}")(ready.with_people(alias), **options)
         except EffaceError as error:
             said = _not_migrated(alias) if _needs_migrate(error, alias) else str(error)
             raise CommandError(said, returncode=status_of(error)) from None
@@ -63,11 +63,11 @@ class Command(BaseCommand):
             raise CommandError(said, returncode=Status.DATABASE) from None
 
     def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
-        policy = closing.ready(alias).eraser.policy
+        policy = ready.ready(alias).eraser.policy
         if options["table"]:
             self.stdout.write(overview(policy))
             return
-        problems = closing.problems(alias)
+        problems = ready.problems(alias)
         errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
             self.stdout.write(answers.problems_json(problems, errors))
@@ -82,7 +82,7 @@ class Command(BaseCommand):
     def _plan(self, alias: str, *, key: str, **options: Any) -> None:
         if options["sql"]:
             with _at_work(alias) as (here, bind):
-                closing.key_of(here, key)
+                ready.key_of(here, key)
                 statements = here.eraser.statements(bind)
             self.stdout.write(";\n\n".join(statements) + ";")
             return
@@ -120,7 +120,7 @@ class Command(BaseCommand):
         try:
             _closing_of(alias, key)
         except UnknownSubjectError:
-            self._note(answers.no_such_row(closing.ready(alias).eraser.policy))
+            self._note(answers.no_such_row(ready.ready(alias).eraser.policy))
         search = closing.verify(key, lines, using=alias)
         said = answers.search_json(search) if options["json"] else answers.search_text(search)
         self.stdout.write(said)
@@ -166,8 +166,8 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _at_work(alias: str) -> Iterator[tuple[closing.Ready, sa.Connection]]:
-    here = closing.sound(alias)
+def _at_work(alias: str) -> Iterator[tuple[ready.Ready, sa.Connection]]:
+    here = ready.sound(alias)
     with transaction.atomic(using=alias), joined(alias) as bind:
         yield here, bind
 
@@ -175,13 +175,13 @@ def _at_work(alias: str) -> Iterator[tuple[closing.Ready, sa.Connection]]:
 def _closing_of(alias: str, key: str) -> Receipt | None:
     """Return the receipt of the account with this *key*, or None where it is open."""
     with _at_work(alias) as (here, bind):
-        return here.eraser.closing_of(bind, closing.key_of(here, key))
+        return here.eraser.closing_of(bind, ready.key_of(here, key))
 
 
 def _needs_migrate(error: EffaceError, alias: str) -> bool:
     """Return whether it is the database that lacks something, and not the models."""
     if isinstance(error, MissingTombstoneError):
-        return not any(each.level == "error" for each in closing.problems(alias))
+        return not any(each.level == "error" for each in ready.problems(alias))
     return isinstance(error, (MissingTablesError, SchemaMismatchError))
 
 
