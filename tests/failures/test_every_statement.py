@@ -9,7 +9,7 @@ from efface.store.tables import closings
 from tests.failures.tripwire import SECRET, wired
 from tests.schemas import forum, tangle
 
-pytestmark = pytest.mark.laws("P10")
+pytestmark = [pytest.mark.laws("P10"), pytest.mark.slow]
 SCHEMAS = {"forum": forum, "tangle": tangle}
 
 

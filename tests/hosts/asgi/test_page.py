@@ -10,6 +10,9 @@ from tests.browserless.browser import Browser, BrowserError
 from tests.hosts.asgi.site import PASSWORD
 
 OPEN, SUBMIT, CANCEL = "[data-efface=open]", "[data-efface=submit]", "[data-efface=cancel]"
+# From the click to the farewell the tutorial's own tests go too, and those are always run.
+pytestmark = pytest.mark.slow
+
 PASSWORD_FIELD, CONFIRM = "[name=current_password]", "[name=confirm]"
 FAREWELL = ["DELETE /users/log_out 204", "GET / 200"]
 

@@ -44,7 +44,7 @@ def ended(town):
 
 @pytest.fixture
 def site(tmp_path):
-    """A town in processes of its own, in which Ada lives."""
+    """A town in processes of its own, in which Ada lives; they take their time."""
     return with_ada(processes.Town(tmp_path))
 
 
@@ -100,6 +100,7 @@ def test_on_a_terminal_the_plan_is_shown_and_the_account_closed_after_a_yes(site
     assert not site.is_open(1)
 
 
+@pytest.mark.slow
 def test_any_other_answer_changes_nothing(site):
     for answer in (b"n\n", b"\n", b"yellow\n", b"\x04"):
         with site.on_a_terminal("efface", "close", 1, "--actor", "x") as (process, keyboard):
@@ -114,6 +115,7 @@ def test_any_other_answer_changes_nothing(site):
         assert site.receipts() == []
 
 
+@pytest.mark.slow
 def test_whoever_breaks_off_at_the_question_changes_nothing(site):
     with site.on_a_terminal("efface", "close", 1, "--actor", "x") as (process, _):
         until_asked(process)
@@ -125,6 +127,7 @@ def test_whoever_breaks_off_at_the_question_changes_nothing(site):
     assert site.is_open(1)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_nobody_is_asked_who_has_said_yes(site):
     with site.on_a_terminal("efface", "close", 1, "--actor", "x", "--yes") as (process, _):
         _, error = process.communicate(timeout=60)
@@ -133,6 +136,7 @@ def test_on_a_terminal_nobody_is_asked_who_has_said_yes(site):
     assert not site.is_open(1)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_nobody_is_asked(site):
     done = site.ended("efface", "close", 1, "--actor", "x")
 
@@ -140,6 +144,7 @@ def test_without_a_terminal_nobody_is_asked(site):
     assert not site.is_open(1)
 
 
+@pytest.mark.slow
 def test_without_any_input_nobody_is_asked_and_none_is_read(site):
     close = ("efface", "close", 1, "--actor", "x")
     verify = ("efface", "verify", 1, "--identifiers", "-")
@@ -151,6 +156,7 @@ def test_without_any_input_nobody_is_asked_and_none_is_read(site):
     assert "The file - cannot be read as text." in searched.stderr
 
 
+@pytest.mark.slow
 def test_about_an_account_that_is_closed_nobody_is_asked(site):
     first = site.manage("efface", "close", 1, "--actor", "x", "--json")
 
@@ -162,6 +168,7 @@ def test_about_an_account_that_is_closed_nobody_is_asked(site):
     assert "This account was closed before; nothing was changed." in out
 
 
+@pytest.mark.slow
 def test_what_changes_while_somebody_is_asked_is_refused(site):
     with site.on_a_terminal("efface", "close", 1, "--actor", "x") as (process, keyboard):
         until_asked(process)
@@ -261,6 +268,7 @@ def test_closings_cannot_be_listed_before_somebody_has_migrated(ended, town):
         ('ALTER TABLE town_person DROP COLUMN "nickName"', 3),
     ],
 )
+@pytest.mark.slow
 def test_a_database_that_nobody_has_migrated_says_what_to_run(site, statement, status):
     site.execute(statement)
 
@@ -273,6 +281,7 @@ def test_a_database_that_nobody_has_migrated_says_what_to_run(site, statement, s
         assert "op." not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_database_that_is_not_there_is_one_sentence(site):
     site.environment["TOWN_DATABASE"] = str(site.path.parent / "nowhere" / "town.db")
 
@@ -283,6 +292,7 @@ def test_a_database_that_is_not_there_is_one_sentence(site):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_pass_that_fails_leaves_the_account_closed_and_says_so(site):
     site.execute(
         "CREATE TRIGGER no BEFORE UPDATE ON efface_closings "
@@ -392,6 +402,7 @@ def test_closings_are_listed_since_a_year_a_month_or_a_day(ended, town, since, n
     assert [done.status, len(found)] == [0, number]
 
 
+@pytest.mark.slow
 def test_closings_are_listed_since_a_day_where_django_reads_no_time_zones(tmp_path):
     site = with_ada(processes.Town(tmp_path, USE_TZ=False, TIME_ZONE="Pacific/Honolulu"))
     site.manage("efface", "close", 1, "--actor", "x")
@@ -444,6 +455,7 @@ def test_every_decision_is_printed_as_a_markdown_table(ended):
 # ---------------------------------------------------------------- what is typed
 
 
+@pytest.mark.slow
 def test_without_a_command_they_are_named(site):
     done = site.ended("efface")
 
@@ -451,6 +463,7 @@ def test_without_a_command_they_are_named(site):
     assert "Name a command: check, plan, close, verify, closed, erase-due." in done.stderr
 
 
+@pytest.mark.slow
 def test_each_command_says_what_it_does(site):
     said = {
         name: site.ended("efface", name, "--help").stdout
@@ -463,6 +476,7 @@ def test_each_command_says_what_it_does(site):
     assert all(text.split("\n\n")[1][0].isupper() for text in said.values()), said
 
 
+@pytest.mark.slow
 def test_options_of_django_stand_also_behind_the_command(site):
     settings = site.environment["DJANGO_SETTINGS_MODULE"]
     options = ("--settings", settings, "--traceback", "--no-color", "--verbosity", "0")

@@ -149,10 +149,10 @@ class Command(BaseCommand):
             # Nothing will change.
             return plan
         shown = plan or closing.plan(key, using=alias)
-        self._note(shown.explain())
-        self.stderr.write(f"{answers.QUESTION} [y/N]: ", str, ending="")
-        self.stderr.flush()
         try:
+            self._note(shown.explain())
+            self.stderr.write(f"{answers.QUESTION} [y/N]: ", str, ending="")
+            self.stderr.flush()
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
             answer = ""
