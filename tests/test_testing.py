@@ -58,6 +58,13 @@ SCHEMAS = {
 FORUM = Policy.from_metadata(forum.Base.metadata)
 
 
+# Two of them in the quick run; filled whole, the others take their time.
+WORLDS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name not in ("forum", "garden")))
+    for name in SCHEMAS
+]
+
+
 @pytest.fixture
 def populated(database):
     """Make worlds, and end them before the database goes."""
@@ -104,7 +111,7 @@ class World:
 # ---------------------------------------------------------------- populate
 
 
-@pytest.mark.parametrize("world", SCHEMAS, indirect=True)
+@pytest.mark.parametrize("world", WORLDS, indirect=True)
 def test_a_person_is_in_every_column_and_leaves_no_trace(world):
     """The whole story, for any schema: filled, seen, closed, not seen any more."""
     person, bystander = world.people.person, world.people.bystander
@@ -131,7 +138,7 @@ def test_a_person_is_in_every_column_and_leaves_no_trace(world):
     world.look_for(bystander)
 
 
-@pytest.mark.parametrize("world", SCHEMAS, indirect=True)
+@pytest.mark.parametrize("world", WORLDS, indirect=True)
 def test_the_bystander_does_not_notice(world):
     """In rows of the bystander's own; those that both share keep what is the bystander's."""
     person, bystander = world.people.person, world.people.bystander
