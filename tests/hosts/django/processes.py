@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+# Where tests run in the background, Ctrl-C is ignored, and by whatever they start as well.
+HEARING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("django", run_name="__main__", alter_sys=True)
+"""
 
 
 def told(module, *, database=None, **environment):
@@ -75,7 +81,7 @@ class Town:
     def on_a_terminal(self, *arguments):
         """Give such a command as it runs on a terminal, and the end of it where somebody types."""
         keyboard, terminal = os.openpty()
-        command = [sys.executable, "-m", "django", *map(str, arguments)]
+        command = [sys.executable, "-c", HEARING, *map(str, arguments)]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
