@@ -69,6 +69,8 @@ def alias(request, migrated):
     from django.db import connections
     from django.utils import translation
 
+    # Wherever the people are, sessions are in the first one.
+    migrated("sqlite")
     alias = migrated(request.param)
     # A page in German leaves its language to whatever runs next in this thread.
     translation.deactivate()
