@@ -37,7 +37,7 @@ from efface import (
 class World:
     """People and things with the same keys, and one log about both."""
 
-    def __init__(self, engine, *, key=BigInteger, reference=None, by_table=False):
+    def __init__(self, engine, *, key=BigInteger, reference=None, by_table=False, name=None):
         self.engine, self.metadata = engine, MetaData()
         self.users = Table(
             "users",
@@ -58,7 +58,7 @@ class World:
                 unrelated(because="names of kinds"),
             )
         kind = Column("kind", *([ForeignKey("kinds.id")] if by_table else [String(20)]))
-        via = Generic("kind", "object_id", name="site.user" if by_table else "user")
+        via = Generic("kind", "object_id", name=name or ("site.user" if by_table else "user"))
         self.log = Table(
             "log",
             self.metadata,
@@ -119,6 +119,43 @@ def test_a_pair_never_takes_the_same_key_of_another_kind(database, keys, many):
         world.close_one(first)
 
     assert world.labels() == ["", "a chair", "g@x.org joined"]
+
+
+@pytest.mark.parametrize("by_table", [False, True], ids=["by text", "by table"])
+def test_people_of_several_kinds_are_found_under_each_name(database, by_table):
+    kinds = ("site.user", "site.guest", "site.product") if by_table else ("user", "guest", "chair")
+    world = World(database, by_table=by_table, name=kinds[:2])
+    world.fill(world.users, {"id": 1, "email": "ada@x.org"}, {"id": 2, "email": "g@x.org"})
+    said = dict(enumerate(kinds, start=1))
+    if by_table:
+        split = {number: name.split(".") for number, name in said.items()}
+        world.fill(
+            world.kinds, *({"id": n, "app": app, "model": m} for n, (app, m) in split.items())
+        )
+    world.fill(
+        world.log,
+        *(
+            {
+                "id": number,
+                "actor_id": 2,
+                "kind": number if by_table else name,
+                "object_id": "1",
+                "label": name,
+            }
+            for number, name in said.items()
+        ),
+    )
+
+    world.close_one(1)
+
+    assert world.labels() == ["", "", kinds[2]]
+
+
+@pytest.mark.parametrize("name", [(), "", ("user", "")])
+def test_a_pair_without_a_name_is_refused(name):
+    """Its condition would be empty, and so true of rows about anything."""
+    with pytest.raises(ValueError, match="needs the name"):
+        Generic("kind", "object_id", name=name)
 
 
 def test_keys_of_other_kinds_may_be_any_text(database):

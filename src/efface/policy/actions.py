@@ -272,11 +272,19 @@ class Generic:
     Where ``kind`` is text, ``name`` is what stands there for people. Where it refers to a table
     of kinds, ``name`` holds the values of that table's unique key, with dots between them. People
     who are of several kinds, as subclasses with one key are, have a tuple of names.
+
+    Raises:
+        ValueError: a name is missing: the link would reach rows about anything.
     """
 
     kind: str
     key: str
     name: str | tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a link without a name."""
+        if not self.names or not all(self.names):
+            raise ValueError("Generic needs the name of what people are called in its kind.")
 
     @property
     def names(self) -> tuple[str, ...]:
