@@ -154,6 +154,11 @@ def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
     assert town.Person.get(pk=ada.pk).email == "ada@example.org"
 
 
+def printed_by(script):
+    """What Python prints that runs it in a process of its own."""
+    return subprocess.check_output([sys.executable, "-c", script], text=True)
+
+
 def test_without_django_one_sentence_says_what_to_install():
     script = (
         "import sys; sys.modules['django'] = None\n"
@@ -161,11 +166,7 @@ def test_without_django_one_sentence_says_what_to_install():
         "except Exception as error:\n    print(error)"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-
-    assert 'pip install "efface[django]"' in done.stdout
+    assert 'pip install "efface[django]"' in printed_by(script)
 
 
 def test_routes_without_the_application_name_the_line_that_is_missing():
@@ -179,11 +180,7 @@ def test_routes_without_the_application_name_the_line_that_is_missing():
         "except Exception as error:\n    print(error)"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-
-    assert 'INSTALLED_APPS += ["efface.django"]' in done.stdout
+    assert 'INSTALLED_APPS += ["efface.django"]' in printed_by(script)
 
 
 @pytest.fixture
