@@ -140,7 +140,7 @@ def statements() -> Iterator[Measure]:
         )
         connection = sqlite3.connect(path, factory=CountingConnection, check_same_thread=False)
         engine = create_engine("sqlite://", creator=lambda: connection)
-        eraser = Eraser(people.policy, key=people.KEY)
+        eraser = Eraser(people.policy, secret=people.KEY)
         # Once per process an eraser looks whether its tables are there.
         sent(engine, connection, eraser, first)
         for_few, for_many = (sent(engine, connection, eraser, key) for key in (few, many))

@@ -28,7 +28,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from benchmarks import nine
 from benchmarks.closing import interleaved
 from benchmarks.measure import Measure, within
-from efface import Clear, Policy, Redact, data_subject, not_personal, on_leaving, personal
+from efface import Clear, Policy, Redact, data_subject, not_personal, on_close, personal
 from efface.policy.check import check
 from tests import databases
 
@@ -137,7 +137,7 @@ def big_policy() -> Iterator[Measure]:
             Column("person_id", ForeignKey("people.id"), index=True),
             *(Column(f"c{n}", Text, personal(Clear())) for n in range(10)),
             *(Column(f"n{n}", Integer, not_personal()) for n in range(10)),
-            on_leaving(Redact(), via="person_id"),
+            on_close(Redact(), via="person_id"),
         )
     start = perf_counter()
     problems = check(Policy.from_metadata(metadata))

@@ -70,7 +70,7 @@ def move_in(engine: Engine, marks: Marks) -> tuple[World, Eraser]:
     metadata = lobsters(marks)
     with timed("all rows, indexes and keys"):
         load(engine, metadata, tables(world), lambda name, rows: print(f"{rows:12,}  {name}"))
-    eraser = Eraser(Policy.from_metadata(metadata), key=KEY)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=KEY)
     eraser.create_tables(engine)
     return world, eraser
 
@@ -83,7 +83,7 @@ def close(engine: Engine, eraser: Eraser, key: int) -> Receipt:
     with timed("closing"), engine.begin() as connection:
         receipt = eraser.close_account(connection, key, actor="demo")
     with timed("second pass, and search of the whole database"), engine.begin() as connection:
-        return eraser.settle(connection, receipt)
+        return eraser.finalize(connection, receipt)
 
 
 def verdict(receipt: Receipt, others: int, changed: dict[str, str]) -> int:

@@ -61,7 +61,7 @@ def against_hand_written() -> Iterator[Measure]:
         world = World(FULL.scaled(SIZE))
         metadata = lobsters(POLICIES[False])
         load(engine, metadata, tables(world))
-        Eraser(Policy.from_metadata(metadata), key=KEY).create_tables(engine)
+        Eraser(Policy.from_metadata(metadata), secret=KEY).create_tables(engine)
         middle = the_middle(world, 4 * ROUNDS)
         with psycopg.connect(_plain(url), autocommit=True) as connection:
             for edit, keys in ((False, middle[::2]), (True, middle[1::2])):
@@ -73,7 +73,7 @@ def measured(
     engine: Engine, connection: psycopg.Connection, world: World, keys: list[int], *, edit: bool
 ) -> Measure:
     """Close the accounts of *keys*, by turns, and return the ratio."""
-    eraser = Eraser(Policy.from_metadata(lobsters(POLICIES[edit])), key=KEY)
+    eraser = Eraser(Policy.from_metadata(lobsters(POLICIES[edit])), secret=KEY)
 
     def efface(key: int) -> None:
         with engine.begin() as transaction:

@@ -79,14 +79,14 @@ def with_efface(engine: Engine) -> ASGIApp:
     """Return the same site with hiding, the closing, and a token in each form."""
     sessions = sessionmaker(engine)
     hide_closed(sessions, policy)
-    eraser = Eraser(policy, key="a key for benchmarks")
+    eraser = Eraser(policy, secret=SECRET)
     eraser.create_tables(engine)
     app = site(sessions, lambda request: FIELD.render(token=csrf_token(request)))
     closing = AccountClosing(
         eraser,
-        database=sessions,
+        session_factory=sessions,
         identify=lambda _connection: None,
-        reauthenticate=lambda _session, _key, _password: False,
+        check_password=lambda _session, _key, _password: False,
     )
     closing.install(app, "/users/settings/close")
     return in_sessions(CSRFMiddleware(app))

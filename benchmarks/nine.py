@@ -38,7 +38,7 @@ from efface import (
     Revoke,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 
@@ -84,7 +84,7 @@ Table(
     _key(),
     _person(),
     Column("token", String(64)),
-    on_leaving(Revoke(), "user_id"),
+    on_close(Revoke(), "user_id"),
 )
 Table(
     "addresses",
@@ -92,9 +92,9 @@ Table(
     _key(),
     _person(),
     Column("street", Text),
-    on_leaving(Delete(), "user_id"),
+    on_close(Delete(), "user_id"),
 )
-Table("likes", metadata, _key(), _person(), Column("post", KEYS), on_leaving(Delete(), "user_id"))
+Table("likes", metadata, _key(), _person(), Column("post", KEYS), on_close(Delete(), "user_id"))
 Table(
     "posts",
     metadata,
@@ -102,7 +102,7 @@ Table(
     _person(),
     Column("title", String(200), personal(Replace("")), nullable=False),
     Column("body", Text, not_personal()),
-    on_leaving(Redact(), "user_id"),
+    on_close(Redact(), "user_id"),
 )
 Table(
     "comments",
@@ -111,7 +111,7 @@ Table(
     _person(),
     Column("author_name", String(120), personal(Clear())),
     Column("body", Text, not_personal()),
-    on_leaving(Redact(), "user_id"),
+    on_close(Redact(), "user_id"),
 )
 Table(
     "orders",
@@ -121,7 +121,7 @@ Table(
     Column("total", Integer, not_personal()),
     Column("ship_name", String(120), personal(Clear())),
     Column("ship_email", String(254), personal(Clear())),
-    on_leaving(Redact(), "user_id"),
+    on_close(Redact(), "user_id"),
 )
 Table(
     "events",
@@ -130,7 +130,7 @@ Table(
     _person(),
     Column("kind", String(30), not_personal()),
     Column("payload", DOCUMENT, personal(Clear())),
-    on_leaving(Redact(), "user_id"),
+    on_close(Redact(), "user_id"),
 )
 Table(
     "messages",
@@ -139,15 +139,15 @@ Table(
     _person("sender_id"),
     _person("recipient_id"),
     Column("body", Text, personal(Replace(""), via="sender_id")),
-    on_leaving(Redact(), "sender_id"),
-    on_leaving(Redact(), "recipient_id"),
+    on_close(Redact(), "sender_id"),
+    on_close(Redact(), "recipient_id"),
 )
 policy = Policy.from_metadata(metadata)
 
 
 def eraser() -> Eraser:
     """Return the eraser of the nine tables."""
-    return Eraser(policy, key=KEY)
+    return Eraser(policy, secret=KEY)
 
 
 def settle_in(connection: Connection, keys: range) -> None:

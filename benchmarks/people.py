@@ -43,7 +43,7 @@ TWO_THOUSAND = Shape(tokens=40, plots=19, posts=940, orders=500, invoices=500)
 def create(path: Path) -> tuple[Engine, Eraser]:
     """Return the engine of a new database with the site's tables, and its eraser."""
     engine = open_engine(f"sqlite:///{path}")
-    eraser = Eraser(policy, key=KEY)
+    eraser = Eraser(policy, secret=KEY)
     Base.metadata.create_all(engine)
     eraser.create_tables(engine)
     return engine, eraser

@@ -21,7 +21,7 @@ from garden.settings import Limit, Limits, Settings
 ROUNDS = 100
 PAGES = 400
 WARM_UP = 5
-PATIENCE = 10
+MIN_AGE = 10
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
 
 
@@ -159,8 +159,8 @@ def token_in(page: httpx.Response) -> str:
 def wait_until_settled(path: Path) -> None:
     """Let the search after one closing end before the next: people do not leave in a row."""
     connection = people.connect(path)
-    query = "SELECT count(*) FROM efface_closings WHERE settled_at IS NULL"
-    ends = perf_counter() + PATIENCE
+    query = "SELECT count(*) FROM efface_closings WHERE finalized_at IS NULL"
+    ends = perf_counter() + MIN_AGE
     while connection.execute(query).fetchone() != (0,):
         expect(perf_counter() < ends, wanted=True)
         sleep(0.005)

@@ -33,13 +33,13 @@ from efface import (
     Policy,
     Redact,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.errors import SubjectTableError
-from efface.testing import assert_decided, assert_no_trace, populate
+from efface.testing import assert_no_trace, assert_policy_complete, populate
 from garden.models import Base as Garden
 from tests.schemas import crew, forum, odds, tangle
 from tests.schemas.lobsters.policy import leaving
@@ -91,7 +91,7 @@ class World:
     def __init__(self, engine, metadata):
         metadata.create_all(engine)
         self.metadata, self.policy = metadata, Policy.from_metadata(metadata)
-        self.eraser = Eraser(self.policy, key=KEY)
+        self.eraser = Eraser(self.policy, secret=KEY)
         self.eraser.create_tables(engine)
         self.session = Session(engine)
         self.people = populate(self.session, self.policy)
@@ -114,7 +114,7 @@ class World:
 @pytest.mark.parametrize("world", WORLDS, indirect=True)
 def test_a_person_is_in_every_column_and_leaves_no_trace(world):
     """The whole story, for any schema: filled, seen, closed, not seen any more."""
-    person, bystander = world.people.person, world.people.bystander
+    person, bystander = world.people.user, world.people.bystander
     for table in world.metadata.tables.values():
         rows = world.rows(table)
         assert len(rows) >= 2, table.name
@@ -141,7 +141,7 @@ def test_a_person_is_in_every_column_and_leaves_no_trace(world):
 @pytest.mark.parametrize("world", WORLDS, indirect=True)
 def test_the_bystander_does_not_notice(world):
     """In rows of the bystander's own; those that both share keep what is the bystander's."""
-    person, bystander = world.people.person, world.people.bystander
+    person, bystander = world.people.user, world.people.bystander
 
     def left():
         found = []
@@ -167,7 +167,7 @@ def test_the_bystander_does_not_notice(world):
 
 
 def test_markers_stand_in_one_column_each(world):
-    markers = world.people.person.markers
+    markers = world.people.user.markers
 
     assert {"users.bio", "orders.note", "posts.ip", "invoices.billing_name"} <= markers.keys()
     assert len(set(markers.values())) == len(markers)
@@ -177,17 +177,17 @@ def test_markers_stand_in_one_column_each(world):
 
 
 def test_text_that_is_edited_names_the_person_and_text_of_nobody_does_not(world):
-    email, *_ = world.people.person.identifiers
+    email, *_ = world.people.user.identifiers
     post, *_ = world.rows(forum.Post.__table__)
 
     assert email in post["body"]
-    assert not any(word in post["title"] for word in world.people.person.traces)
-    assert "posts.body" not in world.people.person.markers
+    assert not any(word in post["title"] for word in world.people.user.traces)
+    assert "posts.body" not in world.people.user.markers
 
 
 def test_links_by_value_and_shared_rows_lead_to_the_person(populated):
     world = populated(tangle.metadata)
-    key, other = world.people.person.key, world.people.bystander.key
+    key, other = world.people.user.key, world.people.bystander.key
 
     letters = {(m["sender_id"], m["recipient_id"]) for m in world.rows(tangle.messages)}
     teams = {t["owner_id"] for t in world.rows(tangle.teams)}
@@ -218,12 +218,12 @@ def test_generic_pairs_lead_to_people(database, is_text, is_known):
         Column("app", String(50)),
         Column("model", String(50)),
         UniqueConstraint("app", "model"),
-        unrelated(because="names of models"),
+        no_personal_data(reason="names of models"),
     )
     kind = Column("kind", String(50)) if is_text else Column("kind", ForeignKey("kinds.id"))
     log = Table("log", metadata, Column("id", Integer, primary_key=True), kind,
                 Column("key", Text), Column("said", Text, personal(Clear())),
-                on_leaving(Redact(), via=Generic("kind", "key", name="town.person")))  # fmt: skip
+                on_close(Redact(), via=Generic("kind", "key", type="town.person")))  # fmt: skip
     metadata.create_all(database)
     with database.begin() as connection:
         if is_known:
@@ -231,7 +231,7 @@ def test_generic_pairs_lead_to_people(database, is_text, is_known):
 
         people = populate(connection, metadata)
 
-    sides = [people.person.key, people.bystander.key]
+    sides = [people.user.key, people.bystander.key]
     with database.connect() as connection:
         found = connection.execute(select(log.c.kind, log.c.key).order_by(log.c.id)).all()
         named = select(kinds.c.id).where(kinds.c.app == "town", kinds.c.model == "person")
@@ -249,7 +249,7 @@ def test_views_are_left_as_they_are(database):
         data_subject(),
     )
     Table("names", metadata, Column("id", Integer, primary_key=True),
-          unrelated(because="a view"))  # fmt: skip
+          no_personal_data(reason="a view"))  # fmt: skip
     metadata.create_all(database, tables=[metadata.tables["people"]])
     with database.begin() as connection:
         kind = "VIEW" if database.dialect.name == "sqlite" else "MATERIALIZED VIEW"
@@ -257,7 +257,7 @@ def test_views_are_left_as_they_are(database):
 
         people = populate(connection, metadata)
 
-    assert people.person.key != people.bystander.key
+    assert people.user.key != people.bystander.key
 
 
 def test_it_can_be_done_twice_beside_real_people(database):
@@ -266,11 +266,11 @@ def test_it_can_be_done_twice_beside_real_people(database):
         first = populate(session, FORUM)
         second = populate(session, FORUM)
         found = {row.id for row in session.execute(select(forum.User.__table__))}
-    keys = {first.person.key, first.bystander.key, second.person.key, second.bystander.key}
+    keys = {first.user.key, first.bystander.key, second.user.key, second.bystander.key}
 
     assert len(keys) == 4
     assert found == keys | {1, 2}
-    assert not set(first.person.traces) & set(second.person.traces)
+    assert not set(first.user.traces) & set(second.user.traces)
 
 
 def test_the_caller_commits_and_gives_the_token(database):
@@ -280,7 +280,7 @@ def test_the_caller_commits_and_gives_the_token(database):
         connection.rollback()
         assert connection.scalar(select(func.count()).select_from(forum.User.__table__)) == 0
 
-    assert people.person.identifiers[0] == "p0000abcd0@email.example.org"
+    assert people.user.identifiers[0] == "p0000abcd0@email.example.org"
     assert people.bystander.identifiers[0] == "b0000abcd0@email.example.org"
 
 
@@ -307,7 +307,7 @@ class TestUnknownTypes:
             Column("email", String(40), personal(Clear())),
             Column("place", odds.Point, personal(Clear()), nullable=False),
             Column("other", odds.Point, personal(Clear())),
-            data_subject(identifiers=["email"], tombstone="email"),
+            data_subject(identifiers=["email"], deleted_at="email"),
         )
         return metadata
 
@@ -327,7 +327,7 @@ class TestUnknownTypes:
 
         assert {row[:2] for row in found} == {("0 0", None)}
         assert {row[2] for row in found} == {"9000@x.example", "9001@x.example"}
-        assert people.person.identifiers == ("9000@x.example",)
+        assert people.user.identifiers == ("9000@x.example",)
 
 
 def test_what_the_database_refuses_says_how_to_go_on(database):
@@ -358,12 +358,12 @@ def test_a_circle_that_no_row_can_begin_is_named(database, deferrable):
           data_subject())  # fmt: skip
     owner = Column("owner_id", ForeignKey("people.id"), nullable=False, index=True)
     Table("homes", metadata, Column("id", Integer, primary_key=True), owner,
-          on_leaving(Redact(), via="owner_id"))  # fmt: skip
+          on_close(Redact(), via="owner_id"))  # fmt: skip
     metadata.create_all(database)
 
     with database.begin() as connection:
         if deferrable or database.dialect.name == "sqlite":
-            assert populate(connection, metadata).person.key
+            assert populate(connection, metadata).user.key
             return
         with pytest.raises(ValueError, match=r"none can have the first row: homes, people\."):
             populate(connection, metadata)
@@ -374,12 +374,12 @@ def test_without_people_there_is_nobody_to_populate():
         populate(None, MetaData())
 
 
-# ---------------------------------------------------------------- assert_decided
+# ---------------------------------------------------------------- assert_policy_complete
 
 
 @pytest.mark.parametrize("given", [FORUM, forum.Base.metadata])
 def test_a_policy_that_decides_everything_passes(given):
-    assert_decided(given)
+    assert_policy_complete(given)
 
 
 def test_what_is_undecided_fails_with_the_lines_to_paste():
@@ -387,12 +387,12 @@ def test_what_is_undecided_fails_with_the_lines_to_paste():
     Table("people", metadata, Column("id", Integer, primary_key=True), Column("name", Text))
 
     with pytest.raises(AssertionError) as found:
-        assert_decided(metadata)
+        assert_policy_complete(metadata)
     assert "E102" in str(found.value)
 
     data_subject()._set_parent(metadata.tables["people"])
     with pytest.raises(AssertionError) as found:
-        assert_decided(metadata)
+        assert_policy_complete(metadata)
     assert "people.name" in str(found.value)
     assert "personal(Clear())" in str(found.value)
 
@@ -400,12 +400,12 @@ def test_what_is_undecided_fails_with_the_lines_to_paste():
 def test_a_link_that_leads_nowhere_fails():
     metadata = MetaData()
     forum.User.__table__.to_metadata(metadata)
-    Table("others", metadata, Column("id", Integer, primary_key=True), unrelated(because="x"))
+    Table("others", metadata, Column("id", Integer, primary_key=True), no_personal_data(reason="x"))
     lost = Column("other_id", ForeignKey("others.id"))
-    Table("notes", metadata, lost, on_leaving(Redact(), via="other_id"))
+    Table("notes", metadata, lost, on_close(Redact(), via="other_id"))
 
     with pytest.raises(AssertionError, match="E201"):
-        assert_decided(metadata)
+        assert_policy_complete(metadata)
 
 
 # ---------------------------------------------------------------- assert_no_trace
@@ -414,7 +414,7 @@ def test_a_link_that_leads_nowhere_fails():
 @pytest.fixture
 def empty(world):
     """A world that the person has left."""
-    world.close(world.people.person)
+    world.close(world.people.user)
     return world
 
 
@@ -496,7 +496,7 @@ def test_part_of_a_word_is_no_trace(empty):
 
 def test_records_that_are_kept_are_left_out_and_those_of_others_are_not(empty):
     """Without a key nobody knows whose record it is."""
-    person, bystander = empty.people.person, empty.people.bystander
+    person, bystander = empty.people.user, empty.people.bystander
     invoices = empty.metadata.tables["invoices"]
     orders = empty.metadata.tables["orders"]
     theirs = select(orders.c.id).where(orders.c.user_id == bystander.key)
@@ -548,11 +548,11 @@ def test_keys_that_are_text_stay(database):
         Column("id", Integer, primary_key=True),
         Column("login", ForeignKey("people.login"), index=True),
         Column("blob", LargeBinary, not_personal()),
-        on_leaving(Redact(), via="login"),
+        on_close(Redact(), via="login"),
     )
     metadata.create_all(database)
     with database.connect() as connection:
-        person = populate(connection, metadata).person
+        person = populate(connection, metadata).user
         connection.execute(update(metadata.tables["people"]).values(name=None))
         assert_no_trace(connection, metadata, person.traces)
         connection.execute(update(metadata.tables["notes"]).values(blob=person.key.encode()))

@@ -37,7 +37,7 @@ from efface import (
     Retain,
     Revoke,
     data_subject,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.errors import (
@@ -127,14 +127,14 @@ def a_schema(subject, *, with_invoices):
         subject,
     )
     reference = Column("person_id", ForeignKey("people.id"))
-    Table("sessions", metadata, reference, on_leaving(Revoke(), via="person_id"))
+    Table("sessions", metadata, reference, on_close(Revoke(), via="person_id"))
     if with_invoices:
         keep = Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law")
         reference = Column("person_id", ForeignKey("people.id"))
-        Table("invoices", metadata, reference, on_leaving(keep, via="person_id"))
+        Table("invoices", metadata, reference, on_close(keep, via="person_id"))
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key="a key for tests, long enough")
+    eraser = Eraser(Policy.from_metadata(metadata), secret="a key for tests, long enough")
     eraser.create_tables(engine)
     with engine.begin() as connection:
         connection.execute(insert(metadata.tables["people"]), [{"email": ADA}])
@@ -219,7 +219,7 @@ def test_T04_what_must_be_kept_is_kept_and_one_is_told_until_when(garden, ada, e
 
     kept = next(step for step in plan.steps if step.action == "retain")
     assert (kept.table, kept.reached) == ("invoices", 1)
-    assert kept.because == "legal obligation: tax law"
+    assert kept.reason == "legal obligation: tax law"
     assert kept.until.isoformat() == "2036-12-31"
     assert "until 2036-12-31" in plan.explain()
     section = unescape(browser.page.split('id="delete-account"')[1])
@@ -363,7 +363,7 @@ def test_T16_a_column_that_nobody_decided_stops_everything(garden, ada):
     for table in Base.metadata.sorted_tables:
         table.to_metadata(metadata)
     metadata.tables["users"].append_column(Column("phone", String(20)))
-    eraser = Eraser(Policy.from_metadata(metadata), key="a key for tests, long enough")
+    eraser = Eraser(Policy.from_metadata(metadata), secret="a key for tests, long enough")
 
     with garden.sessions.begin() as session, pytest.raises(IncompletePolicyError) as stopped:
         eraser.close_account(session, ada, actor="self-service")

@@ -3,7 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 
-from efface import Clear, Delete, Placeholder, Redact, Replace, Revoke, data_subject, on_leaving
+from efface import Clear, Delete, Placeholder, Redact, Replace, Revoke, data_subject, on_close
 from efface.django import Rules
 
 
@@ -26,7 +26,7 @@ class Person(AbstractBaseUser):
     )
 
 
-class Owned(models.Model):
+class OwnedBy(models.Model):
     """A row of somebody's."""
 
     person = models.ForeignKey(Person, models.PROTECT)
@@ -37,46 +37,46 @@ class Owned(models.Model):
         abstract = True
 
 
-class Login(Owned):
+class Login(OwnedBy):
     """A device that is signed in."""
 
     token = models.CharField(max_length=40)
-    efface = Rules(on_leaving(Revoke(), via="person"))
+    efface = Rules(on_close(Revoke(), via="person"))
 
 
-class Address(Owned):
+class Address(OwnedBy):
     """A place to deliver to."""
 
     street = models.CharField(max_length=80)
-    efface = Rules(on_leaving(Delete(), via="person"))
+    efface = Rules(on_close(Delete(), via="person"))
 
 
-class Post(Owned):
+class Post(OwnedBy):
     """A text that stays, without its title."""
 
     title = models.CharField(max_length=80)
-    efface = Rules(on_leaving(Redact(), via="person"), personal={"title": Replace("")})
+    efface = Rules(on_close(Redact(), via="person"), personal={"title": Replace("")})
 
 
-class Comment(Owned):
+class Comment(OwnedBy):
     """A comment that stays, without a name."""
 
     name = models.CharField(max_length=80, null=True)
-    efface = Rules(on_leaving(Redact(), via="person"), personal={"name": Clear()})
+    efface = Rules(on_close(Redact(), via="person"), personal={"name": Clear()})
 
 
-class Order(Owned):
+class Order(OwnedBy):
     """An order that stays, without its note."""
 
     note = models.TextField(null=True)
-    efface = Rules(on_leaving(Redact(), via="person"), personal={"note": Clear()})
+    efface = Rules(on_close(Redact(), via="person"), personal={"note": Clear()})
 
 
-class Event(Owned):
+class Event(OwnedBy):
     """Something that happened, from an address that goes."""
 
     ip = models.CharField(max_length=40, null=True)
-    efface = Rules(on_leaving(Redact(), via="person"), personal={"ip": Clear()})
+    efface = Rules(on_close(Redact(), via="person"), personal={"ip": Clear()})
 
 
 ROWS = (

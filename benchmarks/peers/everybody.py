@@ -92,10 +92,10 @@ def _copied(name: str) -> Iterator[str]:
 
 
 def _efface(size: parts.Size) -> Callable[[], None]:
-    from efface.django import eraser, joined  # noqa: PLC0415  # installed for its own sides alone
+    from efface.django import eraser, sqlalchemy_connection  # noqa: PLC0415  # installed for its own sides alone
 
     def close(keys: Sequence[int]) -> None:
-        with transaction.atomic(), joined("default") as bind:
+        with transaction.atomic(), sqlalchemy_connection("default") as bind:
             eraser("default").close_accounts(bind, keys, actor="benchmark")
 
     def close_all() -> None:

@@ -40,7 +40,7 @@ def _efface() -> Callable[[int], None]:
     from efface.django import close_account  # noqa: PLC0415  # installed for its own sides alone
 
     def close(key: int) -> None:
-        close_account(key, actor="benchmark", settle=False)
+        close_account(key, actor="benchmark", finalize=False)
 
     return close
 

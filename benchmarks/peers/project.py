@@ -31,7 +31,7 @@ class Package:
 
 
 PACKAGES: dict[str, Package] = {
-    parts.EFFACE: Package(("efface.django",), {"EFFACE": {"KEY": KEY}}),
+    parts.EFFACE: Package(("efface.django",), {"EFFACE": {"SECRET": KEY}}),
     parts.ASSIST: Package(
         ("gdpr_assist",),
         {

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 
-from efface.asgi import AccountClosing, Farewell, TooManyTriesError
+from efface.asgi import AccountClosing, ConfirmationEmail, TooManyAttemptsError
 from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.live.redis import RedisBroker
 from garden import notices
@@ -70,7 +70,7 @@ def create_app(
     templates.env.globals["csrf_token"] = csrf_token
     templates.env.globals["csrf_field"] = csrf_field
     templates.env.globals["is_magic"] = site.profile == "magic"
-    templates.env.globals["account_closing"] = closing.section
+    templates.env.globals["account_closing"] = closing.render
 
     for part in (pages, registration, log_in, passwords, settings, groups):
         app.include_router(part.router)
@@ -106,16 +106,16 @@ def account_closing(app: FastAPI) -> AccountClosing:
     def check_password(session: Session, user_id: int, password: str) -> bool:
         seconds = tries.wait("password", site.limits.password, account=str(user_id))
         if seconds is not None:
-            raise TooManyTriesError(seconds)
+            raise TooManyAttemptsError(seconds)
         return users.check_password(session, users.get_user(session, user_id), password)
 
-    def recently_signed_in(connection: HTTPConnection) -> bool:
+    def has_recent_login(connection: HTTPConnection) -> bool:
         with sessions() as session:
             log_in = current_log_in(connection, session)
             now = session.info["clock"]()
             return log_in is not None and log_in.authenticated_within(SUDO_TO_SEND, now)
 
-    def last_mail(session: Session, user_id: int) -> Callable[[Farewell], None] | None:
+    def last_mail(session: Session, user_id: int) -> Callable[[ConfirmationEmail], None] | None:
         user = users.get_user(session, user_id)
         if user is None:
             return None
@@ -124,20 +124,20 @@ def account_closing(app: FastAPI) -> AccountClosing:
 
     return AccountClosing(
         sessions.kw["info"]["eraser"],
-        database=sessions,
+        session_factory=sessions,
         identify=current_user_id,
-        reauthenticate=check_password,
+        check_password=check_password,
         has_password=has_password,
-        recently_signed_in=recently_signed_in,
-        log_out_path="/users/log_out",
+        has_recent_login=has_recent_login,
+        logout_path="/users/log_out",
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),
-        words=words,
+        labels=words,
         templates=HERE / "templates" / "closing",
         blockers=blockers,
-        farewell=last_mail,
-        log_in_path="/users/log_in",
-        broker=RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None,
+        confirmation_email=last_mail,
+        login_path="/users/log_in",
+        broker=RedisBroker(site.redis_url, secret=site.live_key) if site.redis_url else None,
     )
 
 

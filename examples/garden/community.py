@@ -27,7 +27,7 @@ from garden.models import (
     UserToken,
 )
 
-WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+LABELS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 MEMBERS = 200
 ADA, ADA_EMAIL = "Ada Lovelace", "ada@lovelace.example"
@@ -84,7 +84,7 @@ def member_name(number: int) -> str:
     if number in (ADA_ID, GRACE_ID):
         return ADA if number == ADA_ID else GRACE
     # Each round through the first names meets the last names one further on.
-    firsts, lasts = WORDS["first_names"], WORDS["last_names"]
+    firsts, lasts = LABELS["first_names"], LABELS["last_names"]
     first = firsts[number % len(firsts)]
     return f"{first} {lasts[(number * 7 + number // len(firsts)) % len(lasts)]}"
 
@@ -131,7 +131,7 @@ def _plots(chance: Random) -> Iterator[Row]:
     chance.shuffle(holders)
     holders[8:8], holders[21:21] = [ADA_ID], [GRACE_ID]
     for number, holder in enumerate(holders):
-        crop = chance.choice(WORDS["crops"])
+        crop = chance.choice(LABELS["crops"])
         yield {
             "id": number + 1,
             "label": f"{'ABCDEFGH'[number // 6]}{number % 6 + 1}",
@@ -141,17 +141,17 @@ def _plots(chance: Random) -> Iterator[Row]:
 
 
 def _posts(chance: Random, now: datetime) -> Iterator[Row]:
-    for number, post in enumerate(WORDS["adas_posts"]):
+    for number, post in enumerate(LABELS["adas_posts"]):
         written = now - timedelta(days=1 + number * 23, hours=5)
         body = post["body"].format(name=ADA, email=ADA_EMAIL)
         yield _post(ADA_ID, post["title"], body, written)
-    for number, post in enumerate(WORDS["latest_posts"]):
+    for number, post in enumerate(LABELS["latest_posts"]):
         author = GRACE_ID if number == 1 else chance.randint(GRACE_ID + 1, MEMBERS)
         written = now - timedelta(hours=3 + number * 17)
         yield _post(author, post["title"], post["body"], written)
     for _ in range(360):
-        crop = chance.choice(WORDS["crops"])
-        post = chance.choice(WORDS["posts"])
+        crop = chance.choice(LABELS["crops"])
+        post = chance.choice(LABELS["posts"])
         author = chance.randint(GRACE_ID, MEMBERS)
         written = now - timedelta(minutes=chance.randrange(14 * 1440, 1400 * 1440))
         yield _post(author, post["title"].format(crop=crop), post["body"], written)
@@ -172,8 +172,8 @@ def _orders(chance: Random, now: datetime) -> Iterator[Row]:
         yield {
             "id": number,
             "user_id": buyer,
-            "item": f"{chance.choice(WORDS['crops'])} seeds",
-            "note": chance.choice(WORDS["notes"]) if number % 3 else None,
+            "item": f"{chance.choice(LABELS['crops'])} seeds",
+            "note": chance.choice(LABELS["notes"]) if number % 3 else None,
             "packets": chance.randint(1, 6),
             "ordered_at": now - timedelta(minutes=chance.randrange(1440, 1400 * 1440)),
         }

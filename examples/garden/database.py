@@ -44,7 +44,7 @@ def open_sessions(
     What the accounts need besides the database travels in `session.info`.
     """
     tools = {
-        "eraser": Eraser(policy, key=key, clock=clock),
+        "eraser": Eraser(policy, secret=key, clock=clock),
         "passwords": passwords or Passwords(),
         "clock": clock,
     }

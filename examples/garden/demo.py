@@ -86,7 +86,7 @@ class Backstage:
 
     def receipt(self) -> Receipt:
         """Return the receipt of her closing, when all is done that follows it."""
-        self.server.wait_for(self.app.state.closing.settled())
+        self.server.wait_for(self.app.state.closing.wait_finalized())
         with self.app.state.sessions() as session:
             return session.info["eraser"].close_account(session, ADA_ID, actor="the story")
 

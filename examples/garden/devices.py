@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 TOKEN = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
-PATIENCE = 10
+MIN_AGE = 10
 
 
 class Device:
@@ -22,7 +22,7 @@ class Device:
     def __init__(self, address: str) -> None:
         """Open a browser without any cookies."""
         self.address = address
-        self.http = httpx.Client(base_url=address, timeout=PATIENCE)
+        self.http = httpx.Client(base_url=address, timeout=MIN_AGE)
         self.page = ""
         self.socket: ClientConnection
         self._lid = ExitStack()
@@ -59,7 +59,7 @@ class Device:
         url = f"{self.address.replace('http', 'ws', 1)}/live?_csrf_token={quote(self.token)}"
         origin, headers = Origin(self.address), {"Cookie": self.cookie}
         self.socket = self._lid.enter_context(
-            connect(url, origin=origin, additional_headers=headers, open_timeout=PATIENCE)
+            connect(url, origin=origin, additional_headers=headers, open_timeout=MIN_AGE)
         )
 
     def push(self, event: str, **payload: str) -> None:
@@ -68,7 +68,7 @@ class Device:
 
     def hear(self) -> dict[str, Any]:
         """Return the next message from the socket."""
-        message: dict[str, Any] = json.loads(self.socket.recv(PATIENCE))
+        message: dict[str, Any] = json.loads(self.socket.recv(MIN_AGE))
         return message
 
     def listen_to_the_end(self) -> tuple[list[dict[str, Any]], int | None, float]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from efface.page.blocker import Blocker
+from efface.page.blockers import Blocker
 
-WORDS = {
+LABELS = {
     "en": {
         "users_tokens": "log-ins and links",
         "users.hashed_password": "password",
@@ -40,7 +40,7 @@ WORDS = {
 
 def words(language: str) -> Mapping[str, str]:
     """Return how the page calls what the database holds, in one language."""
-    return WORDS.get(language, WORDS["en"])
+    return LABELS.get(language, LABELS["en"])
 
 
 def to_settle(groups: Iterable[Any]) -> list[Blocker]:

@@ -31,10 +31,10 @@ from efface import (
     Retain,
     Revoke,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 
 FORMER_MEMBER = "a former member"
@@ -110,7 +110,7 @@ class UserToken(Base):
 
     __tablename__ = "users_tokens"
     __table_args__ = (
-        on_leaving(Revoke(), via="user_id", identifiers=["sent_to"]),
+        on_close(Revoke(), via="user_id", identifiers=["sent_to"]),
         UniqueConstraint("context", "token"),
     )
 
@@ -129,7 +129,7 @@ class Plot(Base):
     """A bed in the garden; when its holder leaves, it is free for somebody else."""
 
     __tablename__ = "plots"
-    __table_args__ = (on_leaving(Redact(), via="holder_id", not_personal=["label", "crop"]),)
+    __table_args__ = (on_close(Redact(), via="holder_id", not_personal=["label", "crop"]),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     label: Mapped[str] = mapped_column(unique=True)
@@ -144,7 +144,7 @@ class PlotGroup(Base):
     """Members who look after some plots together."""
 
     __tablename__ = "plot_groups"
-    __table_args__ = (unrelated(because="it says what is grown together, and not by whom"),)
+    __table_args__ = (no_personal_data(reason="it says what is grown together, and not by whom"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -155,7 +155,7 @@ class PlotGroupMember(Base):
     """That somebody is in a group; it goes with them."""
 
     __tablename__ = "plot_group_members"
-    __table_args__ = (on_leaving(Delete(), via="user_id"),)
+    __table_args__ = (on_close(Delete(), via="user_id"),)
 
     group_id: Mapped[int] = mapped_column(ForeignKey("plot_groups.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
@@ -167,7 +167,7 @@ class Post(Base):
     """A post on the notice board; it stays, without its author's name in it."""
 
     __tablename__ = "posts"
-    __table_args__ = (on_leaving(Redact(), via="author_id", not_personal=["inserted_at"]),)
+    __table_args__ = (on_close(Redact(), via="author_id", not_personal=["inserted_at"]),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -181,7 +181,7 @@ class Order(Base):
     """Seeds somebody ordered; the garden's accounts need the row, and the note goes."""
 
     __tablename__ = "orders"
-    __table_args__ = (on_leaving(Redact(), via="user_id"),)
+    __table_args__ = (on_close(Redact(), via="user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -196,11 +196,11 @@ class Invoice(Base):
 
     __tablename__ = "invoices"
     __table_args__ = (
-        on_leaving(
+        on_close(
             Retain(
                 "P10Y",
                 basis=Basis.LEGAL_OBLIGATION,
-                because="tax law",
+                reason="tax law",
                 start="calendar-year-end",
             ),
             via="order_id",

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from efface.live.event import LiveEvent
-from efface.live.sockets import Sockets
+from efface.live.live_event import LiveEvent
+from efface.live.open_sockets import OpenSockets
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,13 @@ class Picked:
     freed: str | None
 
 
-async def tell(live: Sockets, user_id: Any, picked: Picked) -> None:
+async def tell(live: OpenSockets, user_id: Any, picked: Picked) -> None:
     """Tell the member's tabs that it is theirs, and everybody that it is taken, not by whom."""
     await live.push(user_id, "plot_picked", {"plot": picked.plot})
     await live.broadcast("plot_taken", {"plot": picked.plot, "freed": picked.freed})
 
 
-def listen(live: Sockets, pick: Callable[[Any, str], Awaitable[Picked | None]]) -> None:
+def listen(live: OpenSockets, pick: Callable[[Any, str], Awaitable[Picked | None]]) -> None:
     """Let pages pick a plot over the live socket, and tell all others.
 
     *pick* takes the member's key and the label of the plot.

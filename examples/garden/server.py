@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-PATIENCE = 10
+MIN_AGE = 10
 USUAL_PORT = 8000
 
 
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
 
     def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run *work* beside the application, and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(MIN_AGE)
 
 
 @contextmanager
@@ -77,10 +77,10 @@ def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
     server.thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     server.thread.start()
     try:
-        if not server.ready.wait(PATIENCE):
+        if not server.ready.wait(MIN_AGE):
             raise TimeoutError("The server did not start.")
         yield server
     finally:
         server.should_exit = True
-        server.thread.join(PATIENCE)
+        server.thread.join(MIN_AGE)
         bound.close()

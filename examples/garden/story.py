@@ -15,9 +15,9 @@ from httpx import HTTPError, codes
 from websockets.exceptions import WebSocketException
 
 from efface import Plan, Receipt
-from efface.live.line import SIGNED_OUT
+from efface.live.socket_writer import LOGGED_OUT
 from garden.community import ADA, ADA_EMAIL, ADA_ID, GRACE_EMAIL, PASSWORD
-from garden.devices import PATIENCE, Device
+from garden.devices import MIN_AGE, Device
 from garden.mail import Mailbox
 
 SHOWN = ("id", "email", "name", "hashed_password", "confirmed_at", "deleted_at")
@@ -123,8 +123,8 @@ class Story:
             answer = laptop.open(pushed["payload"]["to"])
             farewell = answer.status_code == codes.OK and "Log in" in answer.text
             self.step(farewell, "and goes to the start page, signed out", answer)
-            heard, code, ended = end.result(PATIENCE)
-        told = [message.get("event") for message in heard] == ["logout"] and code == SIGNED_OUT
+            heard, code, ended = end.result(MIN_AGE)
+        told = [message.get("event") for message in heard] == ["logout"] and code == LOGGED_OUT
         milliseconds = (ended - clicked) * 1000
         self.step(told, f"the phone's socket ended {milliseconds:.0f} ms after the click", heard)
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from efface.asgi.csrf import csrf_token
-from efface.page.paths import is_local_path
+from efface.page.local_paths import is_local_path
 from garden import notices
 from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
 from garden.accounts.sessions import current_log_in

@@ -38,7 +38,7 @@ class Backstage:
 
     def receipt(self) -> Receipt:
         """Return the receipt of her closing, when all is done that follows it."""
-        parts.settled()
+        parts.finalized()
         return anonymize_user(ADA_ID, actor="the story")
 
     def left(self) -> list[datetime]:

@@ -25,7 +25,7 @@ class Errands:
         self._under_way.add(errand)
         errand.add_done_callback(self._under_way.discard)
 
-    def settled(self) -> None:
+    def finalized(self) -> None:
         """Wait until every errand is done."""
         while under_way := set(self._under_way):
             wait(under_way)

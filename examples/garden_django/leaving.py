@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 
-from efface.django import TooManyTriesError
-from efface.page.farewell import Farewell
+from efface.django import TooManyAttemptsError
+from efface.page.confirmation_email import ConfirmationEmail
 from garden.accounts.letters import deliver_farewell
 from garden.accounts.secret import SUDO_TO_SEND
 from garden_django.accounts import users
@@ -24,22 +24,22 @@ def is_password(request: HttpRequest, password: str) -> bool:
     """Return whether *password* is that of whoever is logged in.
 
     Raises:
-        TooManyTriesError: it was tried too often.
+        TooManyAttemptsError: it was tried too often.
     """
     user_id = request.user.pk
     seconds = parts.tries.wait("password", parts.settings.limits.password, account=str(user_id))
     if seconds is not None:
-        raise TooManyTriesError(seconds)
+        raise TooManyAttemptsError(seconds)
     return users.check_password(users.get_user(user_id), password)
 
 
-def has_recent_log_in(request: HttpRequest) -> bool:
+def has_recent_login(request: HttpRequest) -> bool:
     """Return whether somebody without a password has proved a short while ago that it is them."""
     log_in = current_log_in(request)
     return log_in is not None and log_in.authenticated_within(SUDO_TO_SEND, now())
 
 
-def farewell(user: User) -> Callable[[Farewell], None]:
+def farewell(user: User) -> Callable[[ConfirmationEmail], None]:
     """Return what sends the last mail; its address is taken now, before it goes."""
     email = user.email
     return lambda said: deliver_farewell(parts.mailer, email, said, parts.settings.url)

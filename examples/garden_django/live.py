@@ -12,7 +12,7 @@ from garden_django.parts import parts
 from garden_django.plots import pick_plot
 
 site = parts.settings
-broker = RedisBroker(site.redis_url, key=site.live_key) if site.redis_url else None
+broker = RedisBroker(site.redis_url, secret=site.live_key) if site.redis_url else None
 live = Live("/live", broker=broker)
 
 

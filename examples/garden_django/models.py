@@ -19,8 +19,8 @@ from efface import (
     Retain,
     Revoke,
     data_subject,
-    on_leaving,
-    unrelated,
+    no_personal_data,
+    on_close,
 )
 from efface.django import Rules
 
@@ -108,7 +108,7 @@ class UserToken(models.Model):
     replaced_at = models.DateTimeField(null=True)
     browser_id = models.TextField(null=True)  # noqa: DJ001  # a link belongs to no browser
 
-    efface = Rules(on_leaving(Revoke(), via="user", identifiers=["sent_to"]))
+    efface = Rules(on_close(Revoke(), via="user", identifiers=["sent_to"]))
 
     class Meta:
         db_table = "users_tokens"
@@ -128,7 +128,7 @@ class Plot(models.Model):
     holder = models.ForeignKey(User, models.SET_NULL, null=True)
 
     efface = Rules(
-        on_leaving(Redact(), via="holder", not_personal=["label", "crop"]),
+        on_close(Redact(), via="holder", not_personal=["label", "crop"]),
         personal={"holder": Clear()},
     )
 
@@ -144,7 +144,7 @@ class PlotGroup(models.Model):
 
     name = models.TextField(unique=True)
 
-    efface = Rules(unrelated(because="it says what is grown together, and not by whom"))
+    efface = Rules(no_personal_data(reason="it says what is grown together, and not by whom"))
 
     class Meta:
         db_table = "plot_groups"
@@ -161,7 +161,7 @@ class PlotGroupMember(models.Model):
     user = models.ForeignKey(User, models.CASCADE)
     is_organizer = models.BooleanField()
 
-    efface = Rules(on_leaving(Delete(), via="user"))
+    efface = Rules(on_close(Delete(), via="user"))
 
     class Meta:
         db_table = "plot_group_members"
@@ -179,7 +179,7 @@ class Post(models.Model):
     inserted_at = models.DateTimeField()
 
     efface = Rules(
-        on_leaving(Redact(), via="author", not_personal=["inserted_at"]),
+        on_close(Redact(), via="author", not_personal=["inserted_at"]),
         personal=dict.fromkeys(["title", "body"], ReplaceMentions(FORMER_MEMBER)),
     )
 
@@ -200,7 +200,7 @@ class Order(models.Model):
     ordered_at = models.DateTimeField()
 
     efface = Rules(
-        on_leaving(Redact(), via="user"),
+        on_close(Redact(), via="user"),
         personal={"note": Clear()},
         not_personal=["item", "packets", "ordered_at"],
     )
@@ -222,11 +222,11 @@ class Invoice(models.Model):
     issued_at = models.DateTimeField()
 
     efface = Rules(
-        on_leaving(
+        on_close(
             Retain(
                 "P10Y",
                 basis=Basis.LEGAL_OBLIGATION,
-                because="tax law",
+                reason="tax law",
                 start="calendar-year-end",
             ),
             via="order.user",

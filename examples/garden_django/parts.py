@@ -26,9 +26,9 @@ class Parts:
     clock: Callable[[], datetime] = timezone.now
     errands: Errands = field(default_factory=Errands)
 
-    def settled(self) -> None:
+    def finalized(self) -> None:
         """Wait until everything is done that follows answers and closings."""
-        self.errands.settled()
+        self.errands.finalized()
 
 
 def now() -> datetime:

@@ -76,7 +76,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_USE_SESSIONS = True
 CSRF_HEADER_NAME = "HTTP_X_CSRF_TOKEN"
-CSRF_FAILURE_VIEW = "efface.django.views.out_of_date"
+CSRF_FAILURE_VIEW = "efface.django.csrf.csrf_failure"
 
 if _url.get_backend_name() == "sqlite":
     DATABASES = {
@@ -105,17 +105,17 @@ else:
     }
 
 EFFACE = {
-    "KEY": GARDEN.efface_key,
+    "SECRET": GARDEN.efface_key,
     "CLOCK": "garden_django.parts.now",
     "BLOCKERS": "garden_django.groups.blockers",
-    "WORDS": "garden.leaving.words",
+    "LABELS": "garden.leaving.words",
     "IDENTIFY": "garden_django.leaving.identify",
-    "REAUTHENTICATE": "garden_django.leaving.is_password",
-    "HAS_RECENT_LOG_IN": "garden_django.leaving.has_recent_log_in",
-    "FAREWELL": "garden_django.leaving.farewell",
+    "CHECK_PASSWORD": "garden_django.leaving.is_password",
+    "HAS_RECENT_LOGIN": "garden_django.leaving.has_recent_login",
+    "CONFIRMATION_EMAIL": "garden_django.leaving.farewell",
     "LIVE": "garden_django.live.live",
-    "LOG_OUT_PATH": "/users/log_out",
-    "REDIRECT_URL": "/",
+    "LOGOUT_PATH": "/users/log_out",
+    "REDIRECT_PATH": "/",
     "CLEAR_COOKIES": [REMEMBER_ME],
 }
 

@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 from jinja2 import Environment
 from markupsafe import Markup
 
-from efface.django.views import section
-from efface.page.paths import is_local_path
+from efface.django.page.views import section
+from efface.page.local_paths import is_local_path
 from garden import notices
 from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
 from garden.accounts.tries import client_of

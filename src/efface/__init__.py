@@ -10,31 +10,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from efface.eraser import Eraser
-    from efface.eraser.due import Settlement
+    from efface.eraser.eraser import Eraser
+    from efface.eraser.pending_closings import PendingRun
     from efface.errors import EffaceError
     from efface.evidence.receipt import BatchReceipt, Receipt
-    from efface.plan.steps import Plan
+    from efface.plan.plan import Plan
     from efface.policy.actions import (
         Basis,
         Clear,
         Delete,
         Generalize,
-        Generic,
-        Match,
-        Owned,
         Placeholder,
         Redact,
         Replace,
         ReplaceMentions,
         Retain,
         Revoke,
-        Tokens,
         Unlink,
     )
-    from efface.policy.markers import data_subject, not_personal, on_leaving, personal, unrelated
+    from efface.policy.declarations import (
+        data_subject,
+        no_personal_data,
+        not_personal,
+        on_close,
+        personal,
+    )
+    from efface.policy.policy import Policy
     from efface.policy.presets import preset
-    from efface.policy.rules import Policy
+    from efface.policy.relationships import Generic, MatchBy, OwnedBy
 
 __all__ = [
     "Basis",
@@ -45,8 +48,9 @@ __all__ = [
     "Eraser",
     "Generalize",
     "Generic",
-    "Match",
-    "Owned",
+    "MatchBy",
+    "OwnedBy",
+    "PendingRun",
     "Placeholder",
     "Plan",
     "Policy",
@@ -56,49 +60,51 @@ __all__ = [
     "ReplaceMentions",
     "Retain",
     "Revoke",
-    "Settlement",
-    "Tokens",
     "Unlink",
     "data_subject",
+    "no_personal_data",
     "not_personal",
-    "on_leaving",
+    "on_close",
     "personal",
     "preset",
-    "unrelated",
 ]
 
 _HOMES = {
-    "efface.eraser": ("Eraser",),
-    "efface.eraser.due": ("Settlement",),
+    "efface.eraser.eraser": ("Eraser",),
+    "efface.eraser.pending_closings": ("PendingRun",),
     "efface.errors": ("EffaceError",),
-    "efface.evidence.receipt": ("BatchReceipt", "Receipt"),
-    "efface.plan.steps": ("Plan",),
+    "efface.evidence.receipt": (
+        "BatchReceipt",
+        "Receipt",
+    ),
+    "efface.plan.plan": ("Plan",),
     "efface.policy.actions": (
         "Basis",
         "Clear",
         "Delete",
         "Generalize",
-        "Generic",
-        "Match",
-        "Owned",
         "Placeholder",
         "Redact",
         "Replace",
         "ReplaceMentions",
         "Retain",
         "Revoke",
-        "Tokens",
         "Unlink",
     ),
-    "efface.policy.markers": (
+    "efface.policy.declarations": (
         "data_subject",
+        "no_personal_data",
         "not_personal",
-        "on_leaving",
+        "on_close",
         "personal",
-        "unrelated",
     ),
+    "efface.policy.policy": ("Policy",),
     "efface.policy.presets": ("preset",),
-    "efface.policy.rules": ("Policy",),
+    "efface.policy.relationships": (
+        "Generic",
+        "MatchBy",
+        "OwnedBy",
+    ),
 }
 
 

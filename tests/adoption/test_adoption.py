@@ -22,7 +22,7 @@ FILES = ("suite.py", "leaving.py")
 MOST_LINES = 25
 # Keys and words are those of a test machine.
 ENVIRONMENT = {
-    "EFFACE_KEY": "a key of sixteen bytes or more",
+    "EFFACE_SECRET": "a key of sixteen bytes or more",
     "SESSION_SECRET": "a secret",
     "JWT_SECRET": "a secret of thirty-two bytes or more",
 }

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from tests.gardening import PASSWORD
 
 # A page of a test that Playwright waits for longer than this is not coming.
-PATIENCE = 20_000
+MIN_AGE = 20_000
 LIVE = """async (open) => {
   const { live } = await import("/users/settings/close/efface.js");
   while (live.isOpen !== open) await new Promise((later) => setTimeout(later, 20));
@@ -25,7 +25,7 @@ class Window:
     def __init__(self, context):
         self.context = context
         self.complaints, self.frames, self.requests = [], [], []
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(MIN_AGE)
         context.add_init_script(WATCH)
         context.on("page", self._watch)
         context.on("request", lambda asked: self.requests.append((asked.method, asked.url)))

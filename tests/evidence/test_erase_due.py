@@ -28,16 +28,16 @@ from efface import (
     Redact,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.errors import (
     ForeignClosingError,
+    NotFinalizedError,
     StatementError,
     UnrecognizedClosingError,
-    UnsettledError,
 )
-from efface.store.tables import closings
+from efface.store.efface_tables import closings
 from tests.databases import allow, emptied, refuse, sqlite_engine
 from tests.failures.lanes import WAITING
 from tests.schemas import forum
@@ -72,10 +72,10 @@ def close(engine, *subjects, now=forum.NOW):
     return receipts
 
 
-def erase_due(engine, now=LATER, **options):
+def run_pending(engine, now=LATER, **options):
     """Settle what is due in a transaction of its own."""
     with engine.begin() as connection:
-        return forum.eraser(clock=lambda: now).erase_due(connection, **options)
+        return forum.eraser(clock=lambda: now).run_pending(connection, **options)
 
 
 def stored(engine):
@@ -101,38 +101,38 @@ def test_what_nobody_settled_is_settled_from_its_receipt_alone(engine):
     close(engine, 1)
     write_late(engine, 1)
 
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
 
-    (receipt,) = settlement.receipts
-    assert (receipt.late, receipt.settled_at, receipt.search) == (1, LATER, None)
-    assert (settlement.failures, settlement.remaining) == ((), 0)
+    (receipt,) = pending_run.receipts
+    assert (receipt.late, receipt.finalized_at, receipt.search) == (1, LATER, None)
+    assert (pending_run.failures, pending_run.remaining) == ((), 0)
     assert stored(engine) == [receipt]
     assert tokens(engine) == {2}
 
 
 def test_nothing_is_done_twice(engine):
     close(engine, 1)
-    erase_due(engine)
+    run_pending(engine)
     write_late(engine, 1)
 
-    assert erase_due(engine, LATER + timedelta(hours=1)).receipts == ()
+    assert run_pending(engine, LATER + timedelta(hours=1)).receipts == ()
     assert tokens(engine) == {1, 2}
 
 
 def test_a_closing_is_left_a_while_to_whoever_made_it(engine):
     close(engine, 1)
 
-    soon = erase_due(engine, forum.NOW + timedelta(minutes=14))
+    soon = run_pending(engine, forum.NOW + timedelta(minutes=14))
     assert (soon.receipts, soon.remaining) == ((), 0)
-    assert erase_due(engine, forum.NOW, patience=timedelta()).remaining == 0
-    assert stored(engine)[0].settled_at == forum.NOW
+    assert run_pending(engine, forum.NOW, min_age=timedelta()).remaining == 0
+    assert stored(engine)[0].finalized_at == forum.NOW
 
 
 def test_the_oldest_come_first_and_the_limit_says_how_many(engine):
     first, second = close(engine, 2, 1)
 
-    once = erase_due(engine, limit=1)
-    again = erase_due(engine, limit=1)
+    once = run_pending(engine, limit=1)
+    again = run_pending(engine, limit=1)
 
     assert [r.reference for r in once.receipts] == [first.reference]
     assert once.remaining == 1
@@ -146,28 +146,28 @@ def test_one_that_fails_is_undone_alone_and_keeps_nobody_waiting(engine):
     write_late(engine, 2)
     refuse(engine, "users_tokens", "DELETE", "OLD.user_id = 1")
 
-    settlement = erase_due(engine, limit=1)
+    pending_run = run_pending(engine, limit=1)
 
-    (failure,) = settlement.failures
+    (failure,) = pending_run.failures
     assert failure.reference == failing.reference
     assert isinstance(failure.error, StatementError)
-    assert "ada" not in repr(settlement).lower() + str(failure.error).lower()
-    assert [r.reference for r in settlement.receipts] == [other.reference]
-    assert settlement.remaining == 1
+    assert "ada" not in repr(pending_run).lower() + str(failure.error).lower()
+    assert [r.reference for r in pending_run.receipts] == [other.reference]
+    assert pending_run.remaining == 1
     assert tokens(engine) == {1}
-    assert [r.settled_at for r in stored(engine)] == [None, LATER]
+    assert [r.finalized_at for r in stored(engine)] == [None, LATER]
 
     allow(engine, "users_tokens")
-    assert [r.reference for r in erase_due(engine).receipts] == [failing.reference]
+    assert [r.reference for r in run_pending(engine).receipts] == [failing.reference]
 
 
 def test_what_is_left_out_is_not_tried(engine):
     one, other = close(engine, 1, 2)
 
-    settlement = erase_due(engine, leaving_out={one.reference})
+    pending_run = run_pending(engine, exclude={one.reference})
 
-    assert [r.reference for r in settlement.receipts] == [other.reference]
-    assert settlement.remaining == 1
+    assert [r.reference for r in pending_run.receipts] == [other.reference]
+    assert pending_run.remaining == 1
 
 
 def test_a_receipt_that_cannot_be_read_stands_in_nobodys_way(engine):
@@ -176,13 +176,13 @@ def test_a_receipt_that_cannot_be_read_stands_in_nobodys_way(engine):
         mine = closings.c.reference == broken.reference
         connection.execute(update(closings).where(mine).values(receipt='{"name": "Ada Lovelace"}'))
 
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
 
-    (failure,) = settlement.failures
-    assert isinstance(failure.error, UnsettledError)
+    (failure,) = pending_run.failures
+    assert isinstance(failure.error, NotFinalizedError)
     assert "KeyError" in str(failure.error)
     assert "Lovelace" not in str(failure.error)
-    assert [r.reference for r in settlement.receipts] == [other.reference]
+    assert [r.reference for r in pending_run.receipts] == [other.reference]
 
 
 def test_the_steps_of_a_batch_keep_the_numbers_of_all(engine):
@@ -191,12 +191,12 @@ def test_the_steps_of_a_batch_keep_the_numbers_of_all(engine):
         batch = forum.eraser().close_accounts(connection, [1, 2], actor="test")
     write_late(engine, 2)
 
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
 
-    assert [r.reference for r in settlement.receipts] == [r.reference for r in batch.receipts]
-    assert [r.late for r in settlement.receipts] == [0, 1]
-    assert {r.steps for r in settlement.receipts} == {batch.steps}
-    assert stored(engine) == list(settlement.receipts)
+    assert [r.reference for r in pending_run.receipts] == [r.reference for r in batch.receipts]
+    assert [r.late for r in pending_run.receipts] == [0, 1]
+    assert {r.steps for r in pending_run.receipts} == {batch.steps}
+    assert stored(engine) == list(pending_run.receipts)
 
 
 def test_people_of_one_moment_are_looked_for_once(tmp_path):
@@ -208,10 +208,10 @@ def test_people_of_one_moment_are_looked_for_once(tmp_path):
     asked = []
     with engine.begin() as connection:
         connection.connection.driver_connection.set_trace_callback(asked.append)
-        settlement = forum.eraser(clock=lambda: LATER).erase_due(connection)
+        pending_run = forum.eraser(clock=lambda: LATER).run_pending(connection)
     engine.dispose()
 
-    assert len(settlement.receipts) == 2
+    assert len(pending_run.receipts) == 2
     assert sum("users.deleted_at BETWEEN '2026-05-04 12:30:14" in sql for sql in asked) == 1
 
 
@@ -236,7 +236,7 @@ def test_rows_that_a_waiting_writer_added_are_caught(engine):
     written.wait()
     writer.join()
 
-    (receipt,) = erase_due(engine).receipts
+    (receipt,) = run_pending(engine).receipts
 
     assert receipt.late == 2
     assert tokens(engine) == {2}
@@ -254,14 +254,14 @@ def notes(bodies):
     Table("notes", metadata, Column("id", Integer, primary_key=True),
           Column("owner_id", ForeignKey("people.id"), index=True),
           Column("title", String(40), personal(Clear())),
-          Column("body", String(40), bodies), on_leaving(Redact(), via="owner_id"))  # fmt: skip
+          Column("body", String(40), bodies), on_close(Redact(), via="owner_id"))  # fmt: skip
     return metadata
 
 
 def test_a_policy_that_has_changed_since_is_carried_out_as_it_is_now(database):
     before, now = notes(not_personal()), notes(personal(Clear()))
     before.create_all(database)
-    first = Eraser(Policy.from_metadata(before), key=forum.KEY, clock=lambda: forum.NOW)
+    first = Eraser(Policy.from_metadata(before), secret=forum.KEY, clock=lambda: forum.NOW)
     first.create_tables(database)
     with database.begin() as connection:
         connection.execute(insert(before.tables["people"]).values(id=1, name="Ada Lovelace"))
@@ -270,12 +270,12 @@ def test_a_policy_that_has_changed_since_is_carried_out_as_it_is_now(database):
     with database.begin() as connection:
         receipt = first.close_account(connection, 1, actor="test")
 
-    second = Eraser(Policy.from_metadata(now), key=forum.KEY, clock=lambda: LATER)
+    second = Eraser(Policy.from_metadata(now), secret=forum.KEY, clock=lambda: LATER)
     with database.begin() as connection:
-        (settled,) = second.erase_due(connection).receipts
+        (finalized,) = second.run_pending(connection).receipts
 
-    assert (settled.policy, settled.late) == (receipt.policy, 1)
-    assert [s.rows for s in settled.steps] == [s.rows for s in receipt.steps]
+    assert (finalized.policy, finalized.late) == (receipt.policy, 1)
+    assert [s.rows for s in finalized.steps] == [s.rows for s in receipt.steps]
     with database.connect() as connection:
         assert connection.execute(text("SELECT title, body FROM notes")).all() == [(None, None)]
 
@@ -285,20 +285,20 @@ def test_a_closing_of_other_people_is_not_called_settled(engine):
     close(engine, 1)
     metadata = notes(not_personal())
     metadata.create_all(engine)
-    other = Eraser(Policy.from_metadata(metadata), key=forum.KEY, clock=lambda: LATER)
+    other = Eraser(Policy.from_metadata(metadata), secret=forum.KEY, clock=lambda: LATER)
 
     with engine.begin() as connection:
-        settlement = other.erase_due(connection)
+        pending_run = other.run_pending(connection)
 
-    assert [type(failure.error) for failure in settlement.failures] == [ForeignClosingError]
-    assert stored(engine)[0].settled_at is None
-    assert len(erase_due(engine).receipts) == 1
+    assert [type(failure.error) for failure in pending_run.failures] == [ForeignClosingError]
+    assert stored(engine)[0].finalized_at is None
+    assert len(run_pending(engine).receipts) == 1
 
 
 def with_another_key(now=LATER):
     """The eraser of a site whose key has been changed."""
     policy = Policy.from_metadata(forum.Base.metadata)
-    return Eraser(policy, key="another key of the forum", clock=lambda: now)
+    return Eraser(policy, secret="another key of the forum", clock=lambda: now)
 
 
 def test_under_another_key_nothing_is_called_settled(engine):
@@ -307,15 +307,15 @@ def test_under_another_key_nothing_is_called_settled(engine):
     write_late(engine, 1)
 
     with engine.begin() as connection:
-        settlement = with_another_key().erase_due(connection)
+        pending_run = with_another_key().run_pending(connection)
 
-    (failure,) = settlement.failures
+    (failure,) = pending_run.failures
     assert isinstance(failure.error, UnrecognizedClosingError)
     assert "1 row is marked in users" in str(failure.error)
-    assert (settlement.receipts, settlement.remaining) == ((), 1)
+    assert (pending_run.receipts, pending_run.remaining) == ((), 1)
     assert stored(engine) == [receipt]
     assert tokens(engine) == {1, 2}
-    assert [late.late for late in erase_due(engine).receipts] == [1]
+    assert [late.late for late in run_pending(engine).receipts] == [1]
 
 
 def test_nor_is_a_receipt_that_was_recorded_under_another_key(engine):
@@ -323,7 +323,7 @@ def test_nor_is_a_receipt_that_was_recorded_under_another_key(engine):
     (recorded,) = stored(engine)
 
     with engine.begin() as connection, pytest.raises(UnrecognizedClosingError) as refused:
-        with_another_key().settle(connection, recorded)
+        with_another_key().finalize(connection, recorded)
 
     assert "the one that the account was closed with" in str(refused.value)
     assert stored(engine) == [recorded]
@@ -337,11 +337,11 @@ def test_a_row_that_is_gone_is_settled_beside_others_of_its_moment(engine):
         for row in (Order.user_id, Post.author_id, Token.user_id, User.id):
             connection.execute(delete(row.class_).where(row == 1))
 
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
 
-    assert [r.reference for r in settlement.receipts] == [first.reference, second.reference]
-    assert settlement.keys == (None, (2,))
-    assert "keys" not in repr(settlement)
+    assert [r.reference for r in pending_run.receipts] == [first.reference, second.reference]
+    assert pending_run.keys == (None, (2,))
+    assert "keys" not in repr(pending_run)
 
 
 def test_a_closing_is_known_again_however_a_host_has_written_its_moment(tmp_path):
@@ -356,11 +356,13 @@ def test_a_closing_is_known_again_however_a_host_has_written_its_moment(tmp_path
             assert connection.execute(text(shorter)).rowcount
 
     (again,) = close(engine, 1)
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
     engine.dispose()
 
     assert (again.reference, again.already_closed) == (receipt.reference, True)
-    assert [(late.late, late.reference) for late in settlement.receipts] == [(1, receipt.reference)]
+    assert [(late.late, late.reference) for late in pending_run.receipts] == [
+        (1, receipt.reference)
+    ]
 
 
 def test_what_a_worker_counted_stays_counted_when_the_batch_is_settled(engine):
@@ -368,14 +370,14 @@ def test_what_a_worker_counted_stays_counted_when_the_batch_is_settled(engine):
         eraser = forum.eraser(clock=lambda: LATER)
         batch = eraser.close_accounts(connection, [1, 2], actor="test")
     write_late(engine, 1)
-    erase_due(engine, LATER + timedelta(hours=1), limit=1)
+    run_pending(engine, LATER + timedelta(hours=1), limit=1)
     write_late(engine, 2)
 
     with engine.begin() as connection:
-        settled = eraser.settle(connection, batch)
+        finalized = eraser.finalize(connection, batch)
 
-    assert [receipt.late for receipt in settled.receipts] == [2, 1]
-    assert stored(engine) == list(settled.receipts)
+    assert [receipt.late for receipt in finalized.receipts] == [2, 1]
+    assert stored(engine) == list(finalized.receipts)
 
 
 def test_a_refusal_of_the_persons_own_row_undoes_their_other_rows(engine):
@@ -385,10 +387,10 @@ def test_a_refusal_of_the_persons_own_row_undoes_their_other_rows(engine):
         connection.execute(text("UPDATE users SET email = 'ada@example.net' WHERE id = 1"))
     refuse(engine, "users", "UPDATE", "OLD.email = 'ada@example.net' AND NEW.email <> OLD.email")
 
-    settlement = erase_due(engine)
+    pending_run = run_pending(engine)
 
-    assert [failure.reference for failure in settlement.failures] == [failing.reference]
-    assert [r.reference for r in settlement.receipts] == [other.reference]
+    assert [failure.reference for failure in pending_run.failures] == [failing.reference]
+    assert [r.reference for r in pending_run.receipts] == [other.reference]
     assert tokens(engine) == {1}
 
 
@@ -398,15 +400,15 @@ def test_two_workers_at_once_share_what_is_due(server):
     eraser = forum.eraser(clock=lambda: LATER)
 
     with server.connect() as first, server.connect() as second:
-        begun = eraser.erase_due(first, limit=1)
-        meanwhile = eraser.erase_due(second)
+        begun = eraser.run_pending(first, limit=1)
+        meanwhile = eraser.run_pending(second)
         first.commit()
         second.commit()
 
     assert [r.reference for r in begun.receipts] == [one.reference]
     assert [r.reference for r in meanwhile.receipts] == [other.reference]
     assert meanwhile.remaining == 1
-    assert erase_due(server).remaining == 0
+    assert run_pending(server).remaining == 0
 
 
 def test_whoever_remembers_waits_for_the_worker_and_adds_the_search(server):
@@ -416,17 +418,17 @@ def test_whoever_remembers_waits_for_the_worker_and_adds_the_search(server):
 
     with ThreadPoolExecutor() as pool, server.connect() as worker, server.connect() as host:
         pid = host.scalar(text("SELECT pg_backend_pid()"))
-        eraser.erase_due(worker)
-        settling = pool.submit(eraser.settle, host, receipt)
+        eraser.run_pending(worker)
+        finalizing = pool.submit(eraser.finalize, host, receipt)
         with server.connect() as watcher:
             while not watcher.scalar(WAITING, {"pid": pid}):
                 watcher.rollback()
         worker.commit()
-        settled = settling.result()
+        finalized = finalizing.result()
         host.commit()
 
-    assert settled.search.is_clean
-    assert stored(server) == [settled]
+    assert finalized.search.is_clean
+    assert stored(server) == [finalized]
 
 
 @pytest.mark.parametrize("people", [[1], [1, 2]])
@@ -443,13 +445,13 @@ def test_whoever_settles_locks_closings_before_people(server, people):
     with ThreadPoolExecutor() as pool, server.connect() as worker, server.connect() as host:
         pid = host.scalar(text("SELECT pg_backend_pid()"))
         worker.execute(claim)
-        settling = pool.submit(eraser.settle, host, closed)
+        finalizing = pool.submit(eraser.finalize, host, closed)
         with server.connect() as watcher:
             while not watcher.scalar(WAITING, {"pid": pid}):
                 watcher.rollback()
         worker.execute(text("SELECT id FROM users ORDER BY id FOR UPDATE NOWAIT"))
         worker.commit()
-        assert settling.result().settled_at == LATER
+        assert finalizing.result().finalized_at == LATER
         host.commit()
 
 
@@ -461,7 +463,9 @@ def test_the_queue_is_read_by_its_own_index(server):
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join(
             connection.scalars(
-                text("EXPLAIN SELECT id FROM efface_closings WHERE settled_at IS NULL ORDER BY id")
+                text(
+                    "EXPLAIN SELECT id FROM efface_closings WHERE finalized_at IS NULL ORDER BY id"
+                )
             )
         )
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import pytest
 
 from efface import Receipt
-from efface.store.fingerprint import Fingerprints
+from efface.store.fingerprints import Fingerprints
 from tests.schemas import forum
 
 
@@ -20,9 +20,9 @@ def receipt():
     with engine.begin() as connection:
         receipt = eraser.close_account(connection, 1, actor="ticket 8114")
     with engine.begin() as connection:
-        settled = eraser.settle(connection, receipt)
+        finalized = eraser.finalize(connection, receipt)
     engine.dispose()
-    return settled.remembering(receipt.people)
+    return finalized.remembering(receipt.people)
 
 
 def test_a_receipt_survives_json(receipt):

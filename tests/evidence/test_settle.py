@@ -27,11 +27,11 @@ from efface import (
     Redact,
     Unlink,
     data_subject,
-    on_leaving,
+    on_close,
     personal,
 )
-from efface.evidence.residue import Finding
-from efface.store.tables import closings
+from efface.evidence.database_search import Finding
+from efface.store.efface_tables import closings
 from tests.schemas import forum
 from tests.schemas.forum import Category, Invoice, Newsletter, Post, Token, User
 
@@ -49,25 +49,25 @@ def close(engine, subject=1):
         return forum.eraser().close_account(connection, subject, actor="test")
 
 
-def settle(engine, receipt):
+def finalize(engine, receipt):
     """Settle a closing in a transaction of its own."""
     with engine.begin() as connection:
-        return forum.eraser().settle(connection, receipt)
+        return forum.eraser().finalize(connection, receipt)
 
 
 def test_a_clean_search_says_how_much_was_searched(engine):
-    settled = settle(engine, close(engine))
+    finalized = finalize(engine, close(engine))
 
-    assert settled.search.is_clean
-    assert settled.search.summary() == "searched 8 tables, 19 columns: clean"
-    assert settled.settled_at == forum.NOW
+    assert finalized.search.is_clean
+    assert finalized.search.summary() == "searched 8 tables, 19 columns: clean"
+    assert finalized.finalized_at == forum.NOW
 
 
 def test_what_is_kept_is_listed_apart(engine):
-    settled = settle(engine, close(engine))
+    finalized = finalize(engine, close(engine))
 
-    assert settled.search.kept == (Finding("invoices", "billing_name", 2),)
-    assert settled.kept_until.isoformat() == "2036-12-31"
+    assert finalized.search.kept == (Finding("invoices", "billing_name", 2),)
+    assert finalized.kept_until.isoformat() == "2036-12-31"
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_an_identifier_left_in_any_column_is_found(engine, statement, place):
     with engine.begin() as connection:
         connection.execute(statement)
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
     place = place or "users_tokens.sent_to"
-    assert [f"{f.table}.{f.column}" for f in settled.search.findings] == [place]
-    assert settled.search.findings[0].rows == 1
-    assert not settled.search.is_clean
-    assert settled.search.summary().endswith(f"still found in {place} (1)")
+    assert [f"{f.table}.{f.column}" for f in finalized.search.findings] == [place]
+    assert finalized.search.findings[0].rows == 1
+    assert not finalized.search.is_clean
+    assert finalized.search.summary().endswith(f"still found in {place} (1)")
 
 
 def test_the_search_reports_no_value(engine):
@@ -104,9 +104,9 @@ def test_the_search_reports_no_value(engine):
     with engine.begin() as connection:
         connection.execute(insert(Category).values(title="Ada Lovelace"))
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert "Lovelace" not in repr(settled) + settled.to_json() + settled.search.summary()
+    assert "Lovelace" not in repr(finalized) + finalized.to_json() + finalized.search.summary()
 
 
 def test_somebody_elses_invoice_is_not_what_is_kept(engine):
@@ -117,19 +117,19 @@ def test_somebody_elses_invoice_is_not_what_is_kept(engine):
             update(Invoice).where(Invoice.order_id == 21).values(billing_name="Ada Lovelace")
         )
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert settled.search.findings == (Finding("invoices", "billing_name", 1),)
-    assert settled.search.kept == (Finding("invoices", "billing_name", 2),)
+    assert finalized.search.findings == (Finding("invoices", "billing_name", 1),)
+    assert finalized.search.kept == (Finding("invoices", "billing_name", 2),)
 
 
 def test_an_actor_that_names_the_person_is_found_in_our_own_table(engine):
     with engine.begin() as connection:
         receipt = forum.eraser().close_account(connection, 1, actor="for Ada Lovelace")
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert {f.table for f in settled.search.findings} == {"efface_closings"}
+    assert {f.table for f in finalized.search.findings} == {"efface_closings"}
 
 
 def test_rows_that_a_waiting_writer_added_are_caught(engine):
@@ -154,20 +154,20 @@ def test_rows_that_a_waiting_writer_added_are_caught(engine):
     written.wait()
     writer.join()
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert settled.late == 2
-    assert settled.rows == receipt.rows + 2
-    assert settled.search.is_clean
+    assert finalized.late == 2
+    assert finalized.rows == receipt.rows + 2
+    assert finalized.search.is_clean
 
 
 def test_settling_counts_the_rows_that_stay_linked_to_the_tombstone(engine):
     receipt = close(engine)
     assert next(s for s in receipt.steps if s.table == "posts").reached is None
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    posts = next(s for s in settled.steps if s.table == "posts")
+    posts = next(s for s in finalized.steps if s.table == "posts")
     assert (posts.reached, posts.rows) == (3, 2)
     assert dict(posts.levels) == {
         "author_id": "pseudonymized",
@@ -179,11 +179,11 @@ def test_settling_counts_the_rows_that_stay_linked_to_the_tombstone(engine):
 
 def test_settling_twice_answers_the_first_result(engine):
     receipt = close(engine)
-    first = settle(engine, receipt)
+    first = finalize(engine, receipt)
     with engine.begin() as connection:
         connection.execute(insert(Category).values(title="Ada Lovelace"))
 
-    assert settle(engine, receipt) == first
+    assert finalize(engine, receipt) == first
 
 
 def test_a_receipt_from_another_process_is_settled_without_the_search(engine):
@@ -192,11 +192,11 @@ def test_a_receipt_from_another_process_is_settled_without_the_search(engine):
     with engine.begin() as connection:
         connection.execute(insert(Token).values(user_id=1, token=b"late"))
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert settled.late == 1
-    assert settled.search is None
-    assert settled.settled_at == forum.NOW
+    assert finalized.late == 1
+    assert finalized.search is None
+    assert finalized.finalized_at == forum.NOW
 
 
 @pytest.mark.parametrize(("remembers", "left"), [(True, 0), (False, 1)])
@@ -206,9 +206,9 @@ def test_a_late_row_by_value_is_found_only_where_the_address_is_remembered(engin
     with engine.begin() as connection:
         connection.execute(insert(Newsletter).values(address="ada@example.org"))
 
-    settled = settle(engine, receipt if remembers else Receipt.from_json(receipt.to_json()))
+    finalized = finalize(engine, receipt if remembers else Receipt.from_json(receipt.to_json()))
 
-    assert settled.late == 1 - left
+    assert finalized.late == 1 - left
     with engine.connect() as connection:
         query = select(func.count()).where(Newsletter.address == "ada@example.org")
         assert connection.scalar(query) == left
@@ -223,10 +223,10 @@ def test_a_late_child_of_a_row_that_was_unlinked_is_found_by_the_search_alone(da
     Table("people", metadata, number, name, gone, data_subject(identifiers=["name"]))
     owner = Column("owner_id", ForeignKey("people.id"), personal(Unlink()), index=True)
     Table("teams", metadata, Column("id", Integer, primary_key=True), owner,
-          on_leaving(Redact(), via="owner_id"))  # fmt: skip
+          on_close(Redact(), via="owner_id"))  # fmt: skip
     notes = Table("notes", metadata, Column("team_id", ForeignKey("teams.id"), index=True),
-                  Column("text", String(40)), on_leaving(Delete(), via="team_id"))  # fmt: skip
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY)
+                  Column("text", String(40)), on_close(Delete(), via="team_id"))  # fmt: skip
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY)
     metadata.create_all(database)
     eraser.create_tables(database)
     with database.begin() as connection:
@@ -238,22 +238,22 @@ def test_a_late_child_of_a_row_that_was_unlinked_is_found_by_the_search_alone(da
         connection.execute(insert(notes).values(team_id=1, text="by Ada Lovelace"))
 
     with database.begin() as connection:
-        settled = eraser.settle(connection, receipt)
+        finalized = eraser.finalize(connection, receipt)
 
-    assert settled.late == 0
-    assert settled.search.findings == (Finding("notes", "text", 1),)
+    assert finalized.late == 0
+    assert finalized.search.findings == (Finding("notes", "text", 1),)
 
 
 def test_a_search_made_later_is_added_to_a_closing_that_was_settled_without_one(engine):
     receipt = close(engine)
-    settle(engine, Receipt.from_json(receipt.to_json()))
+    finalize(engine, Receipt.from_json(receipt.to_json()))
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
     with engine.connect() as connection:
         stored = Receipt.from_json(connection.scalar(select(closings.c.receipt)))
-    assert stored == settled
+    assert stored == finalized
 
 
 def test_a_tombstone_that_was_taken_away_is_not_erased_again(engine):
@@ -263,8 +263,8 @@ def test_a_tombstone_that_was_taken_away_is_not_erased_again(engine):
         connection.execute(text("UPDATE users SET deleted_at = NULL WHERE id = 1"))
         connection.execute(insert(Token).values(user_id=1, token=b"new"))
 
-    settled = settle(engine, receipt)
+    finalized = finalize(engine, receipt)
 
-    assert settled.late == 0
+    assert finalized.late == 0
     with engine.connect() as connection:
         assert connection.scalars(select(Token.user_id).where(Token.user_id == 1)).all() == [1]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 CLOSE = "/users/settings/close"
 ADA = "ada@garden.example"
-PATIENCE = 60
+MIN_AGE = 60
 AT_ONCE = 50
 
 
@@ -40,7 +40,7 @@ def sender(browser):
     address, token = browser.address, browser.token
 
     def send(path, method="POST", **fields):
-        with httpx.Client(base_url=address, timeout=PATIENCE) as tab:
+        with httpx.Client(base_url=address, timeout=MIN_AGE) as tab:
             data = {"_csrf_token": token, **fields}
             return tab.request(method, path, data=data, headers={"Cookie": cookies})
 
@@ -226,7 +226,7 @@ def test_hostile_bodies_are_the_senders_mistake(garden, ada, body):
             "application/json",
         ):
             headers = {"Cookie": cookies, "Content-Type": kind, "X-CSRF-Token": site.token}
-            with httpx.Client(base_url=site.address, timeout=PATIENCE) as tab:
+            with httpx.Client(base_url=site.address, timeout=MIN_AGE) as tab:
                 answer = tab.post(CLOSE, content=body, headers=headers)
 
             assert 400 <= answer.status_code < 500

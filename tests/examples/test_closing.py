@@ -112,7 +112,7 @@ def test_a_failure_in_any_table_changes_nothing_and_the_member_is_told(
 
     assert answer.status_code == 503
     assert "could not be closed" in browser.page
-    garden.settled()
+    garden.finalized()
     assert garden.everything() == before
     assert browser.is_signed_in
     assert garden.mailbox.all() == []

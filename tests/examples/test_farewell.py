@@ -54,7 +54,7 @@ def test_one_mail_says_what_was_kept_and_until_when(garden, ada, close):
     """pitfalls:P-59, tutorial:G37"""
     close(garden)
 
-    garden.settled()
+    garden.finalized()
     (mail,) = garden.mailbox.all()
     (closing,) = garden.rows("SELECT reference FROM efface_closings")
     assert (mail.to, mail.subject) == (EMAIL, "Your account is closed")
@@ -74,7 +74,7 @@ def test_the_mail_leads_to_the_page_that_needs_no_account_where_the_site_knows_i
     garden.member()
     by_form(garden)
 
-    garden.settled()
+    garden.finalized()
     (mail,) = garden.mailbox.all()
     path = mail.text.split("https://garden.example")[1].strip()
     assert path.startswith(f"{CLOSE}/done?reference=")
@@ -87,7 +87,7 @@ def test_the_mail_is_in_the_language_of_who_leaves(garden, ada):
     browser.open("/users/settings")
     browser.submit(CLOSE, **CONSENT)
 
-    garden.settled()
+    garden.finalized()
     (mail,) = garden.mailbox.all()
     assert mail.subject == "Ihr Konto ist geschlossen"
     assert "Rechnungen bis 31. Dezember 2036, weil das Gesetz es verlangt: Steuerrecht" in mail.text
@@ -103,7 +103,7 @@ def test_closing_twice_sends_one_mail(garden, ada):
     answers = [browser.submit(CLOSE, **CONSENT) for browser in (first, again, second)]
     program = second.script("POST", CLOSE, json=CONSENT)
 
-    garden.settled()
+    garden.finalized()
     assert [answer.status_code for answer in answers] == [303] * 3
     assert program.status_code in (401, 403)
     assert [mail.to for mail in garden.mailbox.all()] == [EMAIL]
@@ -121,7 +121,7 @@ def test_a_closing_that_fails_sends_none(garden, ada, verb, table):
 
     answer = browser.submit(CLOSE, **CONSENT)
 
-    garden.settled()
+    garden.finalized()
     assert answer.status_code == 503
     assert browser.is_signed_in
     assert garden.mailbox.all() == []
@@ -133,11 +133,11 @@ def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(open_garden):
     garden.lose_mail_server()
 
     by_form(garden)
-    garden.settled()
+    garden.finalized()
 
-    (closing,) = garden.rows("SELECT reference, settled_at FROM efface_closings")
+    (closing,) = garden.rows("SELECT reference, finalized_at FROM efface_closings")
     assert garden.row(ada)["deleted_at"] is not None
-    assert closing["settled_at"] is not None
+    assert closing["finalized_at"] is not None
     assert f"The farewell of {closing['reference']} could not be sent: OSError" in garden.log
     assert EMAIL not in garden.log
 

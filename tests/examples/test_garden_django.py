@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from efface.store.tables import metadata as efface_tables
+from efface.store.efface_tables import metadata as efface_tables
 from garden.accounts import tokens
 from garden.models import Base
 from tests.gardening import SECRET

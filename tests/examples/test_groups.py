@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from efface.errors import VetoedError
-from garden.leaving import WORDS
+from efface.errors import BlockedError
+from garden.leaving import LABELS
 from garden.models import PlotGroup, PlotGroupMember
 from tests.gardening import PASSWORD
 
@@ -80,7 +80,7 @@ def test_two_organizers_at_once_do_not_both_go(garden, ada, grace):
     def go(user_id):
         try:
             return garden.leave(user_id)
-        except VetoedError:
+        except BlockedError:
             return None
 
     with ThreadPoolExecutor(2) as both:
@@ -141,4 +141,4 @@ def test_the_closing_page_is_there_in_german(garden, ada):
 
     assert '<html lang="de">' in page
     assert "E-Mail-Adresse wird frei" in page
-    assert WORDS["de"].keys() >= WORDS["en"].keys()
+    assert LABELS["de"].keys() >= LABELS["en"].keys()

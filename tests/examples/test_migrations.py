@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import inspect, text
 
 from efface.errors import ClosedAccountsError
-from efface.store.tables import metadata as efface_tables
+from efface.store.efface_tables import metadata as efface_tables
 from garden import demo
 from garden.models import Base
 

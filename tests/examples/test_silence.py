@@ -60,7 +60,7 @@ def test_a_whole_round_of_flows_leaves_no_address_token_or_password_in_the_log(g
     browser, other = garden.browser(), garden.browser()
 
     answer = round_of(garden, browser, other)
-    garden.settled()
+    garden.finalized()
 
     assert answer.headers["location"] == "/"
     assert garden.rows("SELECT 1 FROM users WHERE deleted_at IS NOT NULL")

@@ -17,8 +17,8 @@ from tests.examples.workers import (
     Process,
     Tabs,
     at,
+    confirmation_emails,
     environment,
-    farewells,
     signed_in,
     still_open,
     workers,
@@ -89,7 +89,7 @@ def test_the_documented_command_runs_two_workers_and_stops_them(garden, redis_se
         async with Tabs() as tabs:
             adas, graces = await tabs.open(laptop, 16), await tabs.open(other, 16)
             await asyncio.to_thread(close, laptop)
-            return await farewells(adas), await still_open(graces)
+            return await confirmation_emails(adas), await still_open(graces)
 
     with Process(shlex.split(command), surroundings) as supervisor:
         address = supervisor.address()
@@ -117,7 +117,7 @@ def test_closing_on_one_worker_ends_the_tabs_on_both_and_nobody_elses(garden, tw
             adas += await tabs.open(at(there, laptop))
             graces = [tab for browser in others for tab in await tabs.open(browser, 2)]
             await asyncio.to_thread(close, laptop)
-            return await farewells(adas), await still_open(graces)
+            return await confirmation_emails(adas), await still_open(graces)
 
     codes, graces_are_open = asyncio.run(story())
 
@@ -142,7 +142,7 @@ def test_log_out_ends_the_sockets_of_that_session_on_both_workers_and_no_others(
             stays += await tabs.open(other)
             answer = await asyncio.to_thread(laptop.script, "DELETE", "/users/log_out")
             assert answer.status_code == 204
-            return await farewells(gone), await still_open(stays)
+            return await confirmation_emails(gone), await still_open(stays)
 
     codes, others_are_open = asyncio.run(story())
 
@@ -190,7 +190,7 @@ def test_with_the_broker_dead_each_of_100_sockets_ends_at_its_next_event(
             taken = time.monotonic() - before
             for tab in theirs:
                 await tab.wire.send('{"id": 2, "event": "pick_plot", "payload": {"plot": "A1"}}')
-            return taken, await farewells(theirs), await still_open([eves])
+            return taken, await confirmation_emails(theirs), await still_open([eves])
 
     taken, codes, eve_is_open = asyncio.run(story())
 
@@ -214,7 +214,7 @@ def test_when_the_broker_is_back_who_was_signed_out_meanwhile_is_told(
             redis_server.stop()
             await asyncio.to_thread(laptop.script, "DELETE", "/users/log_out")
             redis_server.start()
-            return await farewells(gone), await still_open(stays)
+            return await confirmation_emails(gone), await still_open(stays)
 
     assert asyncio.run(story()) == ([4401, 4401], True)
 
@@ -232,7 +232,7 @@ def test_20_tabs_among_200_end_within_a_second(garden, two, ada):
             rest = [tab for browser in others for tab in await tabs.open(browser, 20)]
             await asyncio.to_thread(close, laptop)
             before = time.monotonic()
-            codes = await farewells(adas)
+            codes = await confirmation_emails(adas)
             return codes, time.monotonic() - before, await still_open(rest)
 
     codes, seconds, others_are_open = asyncio.run(story())

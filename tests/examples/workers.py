@@ -151,7 +151,7 @@ class Tabs(AsyncExitStack):
         return Tab(await self.enter_async_context(wire))
 
 
-async def farewells(tabs):
+async def confirmation_emails(tabs):
     """Wait until each has been logged out; return the codes."""
     return await asyncio.gather(*(tab.farewell() for tab in tabs))
 

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from efface import Receipt
-from efface.errors import TombstoneWithoutClosingError, UnknownSubjectError
-from efface.plan.driver import Driver
-from efface.store.tables import closings
+from efface.errors import UnknownSubjectError, UnrecordedClosingError
+from efface.plan.cursor import Cursor
+from efface.store.efface_tables import closings
 from tests.schemas import forum, tangle
 from tests.schemas.forum import Post, Token, User
 
@@ -30,10 +30,10 @@ def close(engine, subjects, **options):
         return forum.eraser(**options).close_accounts(connection, subjects, actor="ticket 8114")
 
 
-def settle(engine, batch):
+def finalize(engine, batch):
     """Settle a batch in a transaction of its own."""
     with engine.begin() as connection:
-        return forum.eraser().settle(connection, batch)
+        return forum.eraser().finalize(connection, batch)
 
 
 def state(engine, schema=forum):
@@ -151,7 +151,7 @@ def test_a_tombstone_set_by_hand_stops_the_batch(engine):
     with engine.begin() as connection:
         connection.execute(update(User).where(User.id == 2).values(deleted_at=forum.NOW))
 
-    with pytest.raises(TombstoneWithoutClosingError):
+    with pytest.raises(UnrecordedClosingError):
         close(engine, [1, 2])
 
     with engine.connect() as connection:
@@ -173,17 +173,17 @@ def test_the_statements_do_not_depend_on_the_number_of_people(engine, monkeypatc
     """laws:P24."""
     drivers = []
 
-    class Counted(Driver):
+    class Counted(Cursor):
         def __init__(self, connection):
             super().__init__(connection)
             drivers.append(self)
 
-    monkeypatch.setattr("efface.eraser.joined.Driver", Counted)
+    monkeypatch.setattr("efface.eraser.callers_transaction.Cursor", Counted)
 
     close(engine, [1])
     close(engine, range(2, 32))
 
-    few, many = (driver.statements for driver in drivers)
+    few, many = (driver.statement_count for driver in drivers)
     assert few == many <= 2 * 6 + 6
 
 
@@ -194,11 +194,13 @@ def test_settling_searches_for_all_of_them_in_one_reading(engine):
         body = "as Member Number7 said to grace@example.org"
         connection.execute(insert(Post).values(author_id=25, title="t", body=body))
 
-    settled = settle(engine, batch)
+    finalized = finalize(engine, batch)
 
-    assert settled.late == 1
-    assert [(f.table, f.column, f.rows) for f in settled.search.findings] == [("posts", "body", 1)]
-    assert [(f.table, f.column, f.rows) for f in settled.search.kept] == [
+    assert finalized.late == 1
+    assert [(f.table, f.column, f.rows) for f in finalized.search.findings] == [
+        ("posts", "body", 1)
+    ]
+    assert [(f.table, f.column, f.rows) for f in finalized.search.kept] == [
         ("invoices", "billing_name", 40)
     ]
     with engine.connect() as connection:
@@ -207,10 +209,10 @@ def test_settling_searches_for_all_of_them_in_one_reading(engine):
 
 
 def test_a_clean_batch_is_clean(engine):
-    settled = settle(engine, close(engine, range(1, 33)))
+    finalized = finalize(engine, close(engine, range(1, 33)))
 
-    assert settled.search.is_clean
-    assert settled.search.summary() == "searched 8 tables, 19 columns: clean"
+    assert finalized.search.is_clean
+    assert finalized.search.summary() == "searched 8 tables, 19 columns: clean"
 
 
 def test_a_batch_shows_nobody_and_forgets_them_in_pickles(engine):
@@ -229,4 +231,4 @@ def test_a_batch_shows_nobody_and_forgets_them_in_pickles(engine):
         assert "example.org" not in text
         assert "Lovelace" not in text
     with pytest.raises(ValueError, match="Only the process"):
-        settle(engine, again)
+        finalize(engine, again)

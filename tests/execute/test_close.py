@@ -24,20 +24,20 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from efface import Clear, Delete, Eraser, Policy, Revoke, data_subject, on_leaving, personal
+from efface import Clear, Delete, Eraser, Policy, Revoke, data_subject, on_close, personal
 from efface.errors import (
     ForeignPlanError,
+    MissingDeletedAtError,
     MissingTablesError,
-    MissingTombstoneError,
     StalePlanError,
     StatementError,
-    TombstoneWithoutClosingError,
     UnknownSubjectError,
-    WeakKeyError,
+    UnrecordedClosingError,
+    WeakSecretError,
 )
-from efface.plan.driver import Driver
-from efface.plan.people import aware
-from efface.store.tables import closings
+from efface.plan.closing_subjects import aware
+from efface.plan.cursor import Cursor
+from efface.store.efface_tables import closings
 from tests.databases import allow, refuse
 from tests.schemas import forum
 from tests.schemas.forum import Newsletter, Post, Token, User
@@ -162,15 +162,15 @@ def test_values_that_hold_no_mention_stay_to_the_byte(engine):
 def test_whoever_watches_is_told_after_each_table_and_before_anything_is_committed(engine):
     told = []
 
-    def watch(done, total):
+    def on_progress(done, total):
         with engine.connect() as elsewhere:
             told.append((done, total, elsewhere.scalar(select(User.deleted_at).limit(1))))
 
     with engine.begin() as connection:
         eraser = forum.eraser()
-        eraser.close_account(connection, 1, actor="test", watch=watch)
+        eraser.close_account(connection, 1, actor="test", on_progress=on_progress)
         closed = list(told)
-        eraser.close_account(connection, 1, actor="test", watch=watch)
+        eraser.close_account(connection, 1, actor="test", on_progress=on_progress)
 
     total = closed[0][1]
     assert total > 2
@@ -359,7 +359,7 @@ def test_a_tombstone_set_by_hand_is_refused_and_can_be_adopted(engine):
     with engine.begin() as connection:
         connection.execute(update(User).where(User.id == 1).values(deleted_at=long_ago))
 
-    with engine.begin() as connection, pytest.raises(TombstoneWithoutClosingError) as caught:
+    with engine.begin() as connection, pytest.raises(UnrecordedClosingError) as caught:
         forum.eraser().close_account(connection, 1, actor="test")
     assert "eraser.adopt(session, subject" in str(caught.value)
     assert row(engine, 1).email == "ada@example.org"
@@ -387,7 +387,7 @@ def reusable():
         metadata,
         Column("id", Integer, primary_key=True),
         Column("person_id", ForeignKey("people.id"), nullable=False),
-        on_leaving(Revoke(), via="person_id"),
+        on_close(Revoke(), via="person_id"),
     )
     return metadata
 
@@ -398,7 +398,7 @@ def test_a_key_given_out_again_belongs_to_somebody_new():  # only SQLite does so
     people, tokens = metadata.tables["people"], metadata.tables["tokens"]
     engine = forum.engine_of()
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY, clock=lambda: forum.NOW)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY, clock=lambda: forum.NOW)
     eraser.create_tables(engine)
     with engine.begin() as connection:
         connection.execute(insert(people), [{"email": "ada@example.org"}])
@@ -409,13 +409,13 @@ def test_a_key_given_out_again_belongs_to_somebody_new():  # only SQLite does so
         connection.execute(insert(tokens), [{"person_id": 1}])
         assert connection.scalar(select(people.c.id)) == 1
 
-        settled = eraser.settle(connection, first)
+        finalized = eraser.finalize(connection, first)
 
         assert connection.scalar(select(func.count()).select_from(tokens)) == 1
         second = eraser.close_account(connection, 1, actor="test")
 
-    assert settled.late == 0
-    assert settled.search.is_clean
+    assert finalized.late == 0
+    assert finalized.search.is_clean
     assert not second.already_closed
     assert second.reference != first.reference
     engine.dispose()
@@ -431,7 +431,7 @@ def test_a_tombstones_key_given_out_again_is_an_open_account(engine):
         connection.execute(insert(User), [{"id": 1, "email": "new@example.org", "bio": ""}])
 
     with engine.begin() as connection:
-        forum.eraser().settle(connection, first)
+        forum.eraser().finalize(connection, first)
     assert row(engine, 1).email == "new@example.org"
 
     second = close(engine, clock=lambda: forum.NOW + timedelta(seconds=1))
@@ -449,14 +449,14 @@ def test_a_person_whose_every_identifier_is_blank_touches_nobody(engine, blank):
 
     receipt = close(engine, 5)
     with engine.begin() as connection:
-        settled = forum.eraser().settle(connection, receipt)
+        finalized = forum.eraser().finalize(connection, receipt)
 
     after = rows(engine)
     assert {n for n in before if before[n] != after[n]} == {"users"}
     assert [u for u in before["users"] if u not in after["users"]] == [
         u for u in before["users"] if u[0] == 5
     ]
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
 
 
 def test_ten_rounds_of_leaving_and_coming_back(engine):
@@ -486,17 +486,17 @@ def test_the_number_of_statements_does_not_depend_on_rows(engine, monkeypatch):
     """laws:P24: at most two statements a table and six besides."""
     drivers = []
 
-    class Counted(Driver):
+    class Counted(Cursor):
         def __init__(self, connection):
             super().__init__(connection)
             drivers.append(self)
 
-    monkeypatch.setattr("efface.eraser.joined.Driver", Counted)
+    monkeypatch.setattr("efface.eraser.callers_transaction.Cursor", Counted)
 
     def statements(subject):
         drivers.clear()
         close(engine, subject)
-        return drivers[-1].statements
+        return drivers[-1].statement_count
 
     with engine.begin() as connection:
         post = {"author_id": 2, "title": "t", "body": "by Grace Hopper", "details": None}
@@ -541,14 +541,14 @@ async def test_an_async_session_runs_the_same_code(engine, anyio_backend):
     async with AsyncSession(aio) as session:
         receipt = await session.run_sync(eraser.close_account, 1, actor="test")
         await session.commit()
-        settled = await session.run_sync(eraser.settle, receipt)
+        finalized = await session.run_sync(eraser.finalize, receipt)
         await session.commit()
 
         with pytest.raises(TypeError, match="run_sync"):
             eraser.close_account(session, 1, actor="test")
     await aio.dispose()
 
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
     assert row(engine, 1).name is None
 
 
@@ -566,10 +566,10 @@ def test_a_database_without_the_tombstone_is_said_with_the_line_that_adds_it(eng
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users DROP COLUMN deleted_at"))
 
-    with engine.begin() as connection, pytest.raises(MissingTombstoneError) as caught:
+    with engine.begin() as connection, pytest.raises(MissingDeletedAtError) as caught:
         forum.eraser().plan(connection, 1)
 
-    assert 'op.add_tombstone("users")' in str(caught.value)
+    assert 'op.add_deleted_at("users")' in str(caught.value)
 
 
 def test_a_table_missing_in_the_database_is_an_error_without_values(engine):
@@ -590,8 +590,8 @@ def test_an_actor_is_named_in_a_few_words(engine, actor):
 
 
 def test_a_short_key_is_refused():
-    with pytest.raises(WeakKeyError):
-        Eraser(Policy.from_metadata(forum.Base.metadata), key="short")
+    with pytest.raises(WeakSecretError):
+        Eraser(Policy.from_metadata(forum.Base.metadata), secret="short")
 
 
 def test_values_never_reach_the_statement_log(engine, caplog):
@@ -618,7 +618,7 @@ def test_application_defaults_do_not_ride_along():
     )
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY)
     eraser.create_tables(engine)
     with engine.begin() as connection:
         connection.execute(insert(people), [{"id": 1, "name": "Ada", "changed": 1}])

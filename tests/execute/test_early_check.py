@@ -15,7 +15,7 @@ from efface import (
     Unlink,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 
@@ -39,7 +39,7 @@ def schema(rows, reply):
         Column("id", Integer, primary_key=True),
         Column("author_id", ForeignKey("people.id", **DEFERRED), index=True),
         Column("text", String(80), personal(Clear())),
-        on_leaving(rows, via="author_id"),
+        on_close(rows, via="author_id"),
     )
     Table(
         "notes",
@@ -47,7 +47,7 @@ def schema(rows, reply):
         Column("id", Integer, primary_key=True),
         Column("post_id", ForeignKey("posts.id", **DEFERRED), reply, index=True),
         Column("who", ForeignKey("people.id", **DEFERRED), index=True),
-        on_leaving(rows, via="who"),
+        on_close(rows, via="who"),
     )
     return metadata
 
@@ -65,7 +65,7 @@ def test_every_reference_is_looked_at_only_where_closing_may_break_one(rows, rep
     metadata = schema(rows, reply)
     engine = create_engine("sqlite://", poolclass=StaticPool)
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key="a key for the tests alone")
+    eraser = Eraser(Policy.from_metadata(metadata), secret="a key for the tests alone")
     eraser.create_tables(engine)
     sent = []
     with engine.begin() as connection:

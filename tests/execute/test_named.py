@@ -5,7 +5,7 @@ from sqlalchemy import event, insert, select, text
 
 from efface import Clear, Placeholder, not_personal, personal
 from efface.errors import ImpossibleActionError
-from efface.evidence.residue import Finding
+from efface.evidence.database_search import Finding
 from tests.schemas import named
 
 
@@ -31,13 +31,13 @@ def test_a_key_that_names_the_person_stays_and_is_said_to_stay(database, logins)
         plan = eraser.plan(connection, "ada-l")
         receipt = eraser.close_account(connection, "ada-l", actor="test", plan=plan)
     with database.begin() as connection:
-        settled = eraser.settle(connection, receipt)
+        finalized = eraser.finalize(connection, receipt)
 
     levels = {step.table: dict(step.levels) for step in plan.steps}
     assert levels["people"]["login"] == "kept: names the person"
     assert levels["days"]["login"] == "kept: names the person"
-    assert settled.search.findings == ()
-    assert settled.search.kept == (Finding("days", "login", 2), Finding("people", "login", 1))
+    assert finalized.search.findings == ()
+    assert finalized.search.kept == (Finding("days", "login", 2), Finding("people", "login", 1))
     with database.connect() as connection:
         days = logins.tables["days"]
         notes = connection.scalars(select(days.c.note).order_by(days.c.login, days.c.day)).all()

@@ -19,17 +19,16 @@ from sqlalchemy import (
 from efface import (
     Delete,
     Eraser,
-    Match,
+    MatchBy,
     Placeholder,
     Policy,
     Redact,
-    Tokens,
     data_subject,
-    on_leaving,
+    no_personal_data,
+    on_close,
     personal,
-    unrelated,
 )
-from efface.errors import ConflictError
+from efface.errors import ConstraintError
 from tests.schemas import tangle
 
 
@@ -46,7 +45,7 @@ def close(engine, subject=1, **options):
     with engine.begin() as connection:
         receipt = eraser.close_account(connection, subject, actor="test")
     with engine.begin() as connection:
-        return eraser.settle(connection, receipt)
+        return eraser.finalize(connection, receipt)
 
 
 def rows(engine, table):
@@ -62,9 +61,9 @@ def test_the_policy_has_no_problems():
 def test_nothing_of_the_person_is_left_and_nobody_else_changes(engine):
     before = {t.name: rows(engine, t) for t in tangle.metadata.sorted_tables}
 
-    settled = close(engine)
+    finalized = close(engine)
 
-    assert settled.late == 0
+    assert finalized.late == 0
     after = {t.name: rows(engine, t) for t in tangle.metadata.sorted_tables}
     for name in ("people", "teams", "visits", "rounds", "scores", "managers"):
         changed = [row for row in before[name] if row not in after[name]]
@@ -86,9 +85,9 @@ def test_a_message_loses_only_what_is_the_leavers(engine):
 
 
 def test_what_others_wrote_about_the_person_is_reported(engine):
-    settled = close(engine)
+    finalized = close(engine)
 
-    assert [(f.table, f.column, f.rows) for f in settled.search.findings] == [
+    assert [(f.table, f.column, f.rows) for f in finalized.search.findings] == [
         ("messages", "body", 2)
     ]
 
@@ -169,10 +168,13 @@ def test_a_code_of_hexadecimal_digits_is_not_taken_for_a_placeholder(database):
                    gone, data_subject(identifiers=["code"]))  # fmt: skip
     owner = Column("person_id", ForeignKey("people.id"), index=True)
     cards = Table("cards", metadata, owner, Column("code", String(20), code),
-                  on_leaving(Redact(), via="person_id"))  # fmt: skip
+                  on_close(Redact(), via="person_id"))  # fmt: skip
     scans = Table("scans", metadata, Column("code", String(20), index=True),
-                  on_leaving(Delete(), via=Match("code", equals="people.code")))  # fmt: skip
-    eraser, value = Eraser(Policy.from_metadata(metadata), key=tangle.KEY), "0123456789abcdef0123"
+                  on_close(Delete(), via=MatchBy("code", equals="people.code")))  # fmt: skip
+    eraser, value = (
+        Eraser(Policy.from_metadata(metadata), secret=tangle.KEY),
+        "0123456789abcdef0123",
+    )
     metadata.create_all(database)
     eraser.create_tables(database)
     with database.begin() as connection:
@@ -183,12 +185,12 @@ def test_a_code_of_hexadecimal_digits_is_not_taken_for_a_placeholder(database):
     with database.begin() as connection:
         receipt = eraser.close_account(connection, 1, actor="test")
     with database.begin() as connection:
-        settled = eraser.settle(connection, receipt)
+        finalized = eraser.finalize(connection, receipt)
 
     found = [row for table in metadata.tables.values() for row in rows(database, table)]
     assert value not in str(found)
     assert receipt.rows == 3
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
 
 
 def test_a_placeholder_that_is_taken_is_made_again(engine):
@@ -198,7 +200,7 @@ def test_a_placeholder_that_is_taken_is_made_again(engine):
         connection.execute(insert(tangle.people), [{"id": 9, "login": f"-{taken[:19]}"}])
     source = iter([taken, taken, fresh])
 
-    close(engine, 2, tokens=Tokens.bound(lambda: next(source)))
+    close(engine, 2, random_source=lambda: next(source))
 
     with engine.connect() as connection:
         query = select(tangle.people.c.login).where(tangle.people.c.id == 2)
@@ -210,8 +212,8 @@ def test_a_placeholder_that_is_always_taken_ends_in_an_error(engine):
         connection.execute(insert(tangle.people), [{"id": 9, "login": "-taken"}])
     before = rows(engine, tangle.people)
 
-    with pytest.raises(ConflictError):
-        close(engine, tokens=Tokens.bound(lambda: "taken"))
+    with pytest.raises(ConstraintError):
+        close(engine, random_source=lambda: "taken")
 
     assert rows(engine, tangle.people) == before
 
@@ -261,23 +263,23 @@ def test_deferred_keys_are_checked_before_the_receipt(database):
         metadata,
         Column("id", Integer, primary_key=True),
         Column("person_id", ForeignKey("people.id")),
-        on_leaving(Delete(), via="person_id"),
+        on_close(Delete(), via="person_id"),
     )
     marks = Table(
         "marks",
         metadata,
         Column("note_id", ForeignKey("notes.id", deferrable=True, initially="DEFERRED")),
-        unrelated(because="what a doctored policy says"),
+        no_personal_data(reason="what a doctored policy says"),
     )
     metadata.create_all(database)
-    eraser = Eraser(Policy.from_metadata(metadata), key=tangle.KEY)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=tangle.KEY)
     eraser.create_tables(database)
     with database.begin() as connection:
         connection.execute(insert(people), [{"id": 1}])
         connection.execute(insert(notes), [{"id": 1, "person_id": 1}])
         connection.execute(insert(marks), [{"note_id": 1}])
 
-    with pytest.raises(ConflictError), database.begin() as connection:
+    with pytest.raises(ConstraintError), database.begin() as connection:
         eraser.close_account(connection, 1, actor="test")
 
     with database.connect() as connection:

@@ -23,12 +23,12 @@ from efface import (
     Placeholder,
     Policy,
     data_subject,
-    on_leaving,
+    no_personal_data,
+    on_close,
     personal,
-    unrelated,
 )
-from efface.errors import UnknownSubjectError, VetoedError
-from efface.store.tables import closings
+from efface.errors import BlockedError, UnknownSubjectError
+from efface.store.efface_tables import closings
 
 metadata = MetaData()
 people = Table(
@@ -43,20 +43,20 @@ groups = Table(
     "groups",
     metadata,
     Column("id", Integer, primary_key=True),
-    unrelated(because="they hold nothing about anybody"),
+    no_personal_data(reason="they hold nothing about anybody"),
 )
 organizers = Table(
     "organizers",
     metadata,
     Column("group_id", ForeignKey("groups.id"), primary_key=True),
     Column("person_id", ForeignKey("people.id"), primary_key=True, index=True),
-    on_leaving(Delete(), via="person_id"),
+    on_close(Delete(), via="person_id"),
 )
 
 
 @pytest.fixture
 def eraser():
-    return Eraser(Policy.from_metadata(metadata), key=b"k" * 32)
+    return Eraser(Policy.from_metadata(metadata), secret=b"k" * 32)
 
 
 @pytest.fixture
@@ -103,19 +103,19 @@ def everything(engine):
 def test_reasons_stop_the_closing_and_nothing_was_changed(engine, eraser):
     before = everything(engine)
 
-    with engine.begin() as connection, pytest.raises(VetoedError) as stopped:
-        eraser.close_account(connection, 1, actor="test", veto=last_of)
+    with engine.begin() as connection, pytest.raises(BlockedError) as stopped:
+        eraser.close_account(connection, 1, actor="test", blockers=last_of)
 
     assert stopped.value.reasons == (8,)
     assert stopped.value.code == "E413"
     assert "1 reason that has" in str(stopped.value)
-    assert "2 reasons that have" in str(VetoedError([7, 8]))
+    assert "2 reasons that have" in str(BlockedError([7, 8]))
     assert everything(engine) == before
 
 
 def test_without_reasons_it_goes_on(engine, eraser):
     with engine.begin() as connection:
-        receipt = eraser.close_account(connection, 2, actor="test", veto=last_of)
+        receipt = eraser.close_account(connection, 2, actor="test", blockers=last_of)
 
     assert not receipt.already_closed
 
@@ -124,15 +124,15 @@ def test_it_is_asked_once_the_row_is_locked_and_known_to_be_open(engine, eraser)
     """Who is closed, or was never there, has nothing to settle."""
     asked = []
 
-    def veto(_connection, person):
+    def blockers(_connection, person):
         asked.append(person)
         return []
 
     with engine.begin() as connection:
-        eraser.close_account(connection, 2, actor="test", veto=veto)
-        again = eraser.close_account(connection, 2, actor="test", veto=veto)
+        eraser.close_account(connection, 2, actor="test", blockers=blockers)
+        again = eraser.close_account(connection, 2, actor="test", blockers=blockers)
         with pytest.raises(UnknownSubjectError):
-            eraser.close_account(connection, 3, actor="test", veto=veto)
+            eraser.close_account(connection, 3, actor="test", blockers=blockers)
 
     assert again.already_closed
     assert asked == [2]
@@ -142,12 +142,12 @@ def test_a_question_that_fails_rolls_back(engine, eraser):
     """What it may have written before it failed must not be committed with half a closing."""
     before = everything(engine)
 
-    def veto(connection, _person):
+    def blockers(connection, _person):
         connection.execute(organizers.delete())
         raise LookupError
 
     with pytest.raises(LookupError), engine.begin() as connection:
-        eraser.close_account(connection, 1, actor="test", veto=veto)
+        eraser.close_account(connection, 1, actor="test", blockers=blockers)
 
     assert everything(engine) == before
 
@@ -158,7 +158,7 @@ def test_two_organizers_who_leave_at_once_do_not_both_go(engine, eraser):
         connection.execute(organizers.delete().where(organizers.c.group_id == 8))
     meeting = threading.Barrier(2)
 
-    def veto(connection, person):
+    def blockers(connection, person):
         if engine.dialect.name == "postgresql":
             meeting.wait(10)
         return last_of(connection, person)
@@ -168,8 +168,8 @@ def test_two_organizers_who_leave_at_once_do_not_both_go(engine, eraser):
             meeting.wait(10)  # there the lock itself lets only one in at a time
         with engine.begin() as connection:
             try:
-                return eraser.close_account(connection, person, actor="test", veto=veto)
-            except VetoedError as stopped:
+                return eraser.close_account(connection, person, actor="test", blockers=blockers)
+            except BlockedError as stopped:
                 return stopped.reasons
 
     with ThreadPoolExecutor(2) as both:

@@ -10,7 +10,7 @@ import threading
 from sqlalchemy import make_url, select
 
 from efface import Receipt
-from efface.store.tables import closings
+from efface.store.efface_tables import closings
 from tests.failures.tripwire import Tripwire, wired
 from tests.schemas import forum
 
@@ -35,8 +35,8 @@ def main(url, stage, statement="0"):
     if stage == "elsewhere":
         with engine.begin() as connection:
             stored = connection.scalar(select(closings.c.receipt))
-            settled = eraser.settle(connection, Receipt.from_json(stored))
-        say(settled.to_json())
+            finalized = eraser.finalize(connection, Receipt.from_json(stored))
+        say(finalized.to_json())
         return
     with engine.connect() as connection:
         eraser.plan(connection, 1)
@@ -50,7 +50,7 @@ def main(url, stage, statement="0"):
         stop()
     with engine.connect() as connection:
         with wire.set(int(statement) if stage == "settling" else None, stop):
-            eraser.settle(connection, receipt)
+            eraser.finalize(connection, receipt)
         if stage == "before the second commit":
             stop()
         connection.commit()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import (
     selectinload,
 )
 
-from efface import Clear, Delete, Eraser, Policy, Redact, data_subject, on_leaving, personal
+from efface import Clear, Delete, Eraser, Policy, Redact, data_subject, on_close, personal
 from efface.errors import StatementError
 from tests.databases import allow, refuse
 from tests.schemas import forum
@@ -93,8 +93,8 @@ async def test_settling_and_batches_leave_objects_readable(aio):
 
         await session.execute(insert(Post).values(author_id=1, title="t", body="Ada Lovelace"))
         late = (await session.scalars(select(Post).where(Post.body == "Ada Lovelace"))).one()
-        settled = await session.run_sync(eraser.settle, batch)
-        assert settled.late == 1
+        finalized = await session.run_sync(eraser.finalize, batch)
+        assert finalized.late == 1
         assert late.body == "a former member"
         await session.commit()
 
@@ -131,9 +131,9 @@ async def test_an_async_connection_closes_too(aio):
     async with aio.begin() as connection:
         receipt = await connection.run_sync(eraser.close_account, 1, actor="test")
     async with aio.begin() as connection:
-        settled = await connection.run_sync(eraser.settle, receipt)
+        finalized = await connection.run_sync(eraser.finalize, receipt)
 
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
 
 
 def test_a_session_with_a_database_for_each_table(database):
@@ -169,7 +169,7 @@ class Employee(Person):
     """Joined inheritance."""
 
     __tablename__ = "employees"
-    __table_args__ = (on_leaving(Redact(), via="id"),)
+    __table_args__ = (on_close(Redact(), via="id"),)
     __mapper_args__: ClassVar = {"polymorphic_identity": "employee"}
 
     id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
@@ -180,7 +180,7 @@ class Note(Base):
     """A key of two columns, and a column that is loaded on demand."""
 
     __tablename__ = "notes"
-    __table_args__ = (on_leaving(Delete(), via="person_id"),)
+    __table_args__ = (on_close(Delete(), via="person_id"),)
 
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -191,7 +191,7 @@ async def test_inheritance_and_keys_of_two_columns_can_be_read_after_a_closing(
     database, anyio_backend
 ):
     Base.metadata.create_all(database)
-    eraser = Eraser(Policy.from_metadata(Base.metadata), key=forum.KEY)
+    eraser = Eraser(Policy.from_metadata(Base.metadata), secret=forum.KEY)
     eraser.create_tables(database)
     engine = asynchronous(database)
     async with AsyncSession(engine) as session:

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from efface.errors import StatementError
-from efface.store.tables import closings
+from efface.store.efface_tables import closings
 from tests.failures.tripwire import SECRET, wired
 from tests.schemas import forum, tangle
 
@@ -91,7 +91,7 @@ def test_settling_that_fails_anywhere_can_be_done_again(world, wire, how):
         receipt = act(eraser, connection, how)
     closed = state(schema, engine)
     with engine.connect() as connection, wire.set():
-        eraser.settle(connection, receipt)
+        eraser.finalize(connection, receipt)
     statements = wire.count
 
     for k in range(1, statements + 1):
@@ -100,16 +100,16 @@ def test_settling_that_fails_anywhere_can_be_done_again(world, wire, how):
                 wire.set(k, wire.fail(engine.dialect.name)),
                 pytest.raises(StatementError) as caught,
             ):
-                eraser.settle(connection, receipt)
+                eraser.finalize(connection, receipt)
             connection.commit()
 
         check_refusal(caught, wire)
         assert state(schema, engine) == closed, k
 
     with engine.begin() as connection:
-        settled = eraser.settle(connection, receipt)
-    assert settled.settled_at
-    assert (settled.late, settled.search is None) == (0, False)
+        finalized = eraser.finalize(connection, receipt)
+    assert finalized.finalized_at
+    assert (finalized.late, finalized.search is None) == (0, False)
 
 
 def test_a_first_use_that_fails_anywhere_is_refused_in_our_words(world, wire):

@@ -1,13 +1,13 @@
 """laws:P11: two transactions in every order of their steps; afterwards nothing is left behind."""
 
-from contextlib import closing as closing_of
+from contextlib import closing as find_receipt
 
 import pytest
 from sqlalchemy import func, insert, select, update
 
 from efface import Receipt
 from efface.errors import RetryError
-from efface.store.tables import closings
+from efface.store.efface_tables import closings
 from tests.failures.conftest import named
 from tests.failures.lanes import Lanes, orders, run
 from tests.schemas import forum
@@ -95,13 +95,13 @@ def test_what_is_written_meanwhile_is_refused_or_erased(isolated, fresh, what):
             receipt = finish(closer)
             outcomes.add("refused" if writer.error else "written")
         with isolated.begin() as connection:
-            settled = eraser.settle(connection, receipt)
+            finalized = eraser.finalize(connection, receipt)
 
         # Whoever has a new address before the closing is not known by the old one any more.
         assert named(isolated, ("ada.new@", "ada king")) == set(), order
         if "new address" not in what:
             assert named(isolated) == set(), order
-        assert settled.search.is_clean, order
+        assert finalized.search.is_clean, order
         with isolated.connect() as connection:
             grace = connection.execute(select(User.__table__).where(User.id == 2)).one()
         assert grace.email == "grace@example.org"
@@ -148,7 +148,7 @@ def test_a_batch_waits_for_the_smallest_key_before_it_holds_any(server):
     scripts = [batch(eraser, [1, 2]), batch(eraser, [2, 1])]
     free = select(User.id).where(User.id == 2).with_for_update(nowait=True)
 
-    with server.connect() as holder, closing_of(Lanes(server, scripts)) as lanes:
+    with server.connect() as holder, find_receipt(Lanes(server, scripts)) as lanes:
         holder.execute(select(User.id).where(User.id == 1).with_for_update())
         lanes.go(0, 0, 1, 1)
 
@@ -168,12 +168,12 @@ def test_settling_twice_at_once_counts_once(isolated, fresh):
             receipt = eraser.close_account(connection, 1, actor="test")
         with isolated.begin() as connection:
             connection.execute(SESSION)
-        script = [look, lambda c: eraser.settle(c, receipt), commit]  # noqa: B023  # runs at once
+        script = [look, lambda c: eraser.finalize(c, receipt), commit]  # noqa: B023  # runs at once
 
         with run(isolated, [script, script], order) as lanes:
-            settled = [finish(lane) for lane in lanes]
+            finalized = [finish(lane) for lane in lanes]
 
-        assert [each.late for each in settled] == [1, 1]
+        assert [each.late for each in finalized] == [1, 1]
         assert named(isolated) == set()
 
 
@@ -186,7 +186,7 @@ def test_a_search_is_not_lost_to_another_process_that_settles_at_once(isolated, 
             remembered = eraser.close_account(connection, 1, actor="test")
         forgotten = Receipt.from_json(remembered.to_json())
         scripts = [
-            [look, lambda c, r=receipt: eraser.settle(c, r), commit]  # noqa: B023  # runs at once
+            [look, lambda c, r=receipt: eraser.finalize(c, r), commit]  # noqa: B023  # runs at once
             for receipt in (remembered, forgotten)
         ]
 

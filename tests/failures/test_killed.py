@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from efface import Receipt
-from efface.store.tables import closings
+from efface.store.efface_tables import closings
 from tests.failures.conftest import named
 from tests.schemas import forum
 from tests.schemas.forum import Token
@@ -56,7 +56,7 @@ def close(engine):
     with engine.begin() as connection:
         receipt = eraser.close_account(connection, 1, actor="test")
     with engine.begin() as connection:
-        return eraser.settle(connection, receipt)
+        return eraser.finalize(connection, receipt)
 
 
 @pytest.fixture
@@ -80,19 +80,19 @@ def test_killed_before_the_commit_nothing_has_happened(database):
 def test_killed_after_the_commit_another_process_settles(database, stage):
     """From the receipt alone, which does not say whose it is."""
     assert killed(database, *stage)
-    _, ((*_, receipt, settled_at),) = everything(database)
-    assert settled_at is None
-    assert Receipt.from_json(receipt).settled_at is None
+    _, ((*_, receipt, finalized_at),) = everything(database)
+    assert finalized_at is None
+    assert Receipt.from_json(receipt).finalized_at is None
     with database.begin() as connection:
         connection.execute(insert(Token).values(user_id=1, token=b"late"))
 
     with child(database, "elsewhere") as process:
-        settled = Receipt.from_json(process.stdout.read())
+        finalized = Receipt.from_json(process.stdout.read())
 
-    assert settled.late == 1
-    assert settled.settled_at == forum.NOW
+    assert finalized.late == 1
+    assert finalized.finalized_at == forum.NOW
     assert named(database) == set()
-    assert Receipt.from_json(everything(database)[1][0][6]) == settled
+    assert Receipt.from_json(everything(database)[1][0][6]) == finalized
 
 
 def test_killed_after_the_commit_whoever_comes_by_settles(database):
@@ -103,10 +103,10 @@ def test_killed_after_the_commit_whoever_comes_by_settles(database):
     eraser = forum.eraser(clock=lambda: forum.NOW + timedelta(hours=1))
 
     with database.begin() as connection:
-        settlement = eraser.erase_due(connection)
+        pending_run = eraser.run_pending(connection)
 
-    assert [receipt.late for receipt in settlement.receipts] == [1]
-    assert settlement.remaining == 0
+    assert [receipt.late for receipt in pending_run.receipts] == [1]
+    assert pending_run.remaining == 0
     assert named(database) == set()
 
 

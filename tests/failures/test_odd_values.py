@@ -22,14 +22,14 @@ from efface import (
     Clear,
     Eraser,
     Generalize,
-    Match,
+    MatchBy,
     Placeholder,
     Policy,
     Redact,
     ReplaceMentions,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.errors import StatementError
@@ -58,7 +58,7 @@ def schema():
         Column("login", String(20), personal(Clear()), index=True),
         Column("code", String(20), personal(Placeholder())),
         Column("body", Text, not_personal()),
-        on_leaving(Redact(), via=Match("login", equals="people.login")),
+        on_close(Redact(), via=MatchBy("login", equals="people.login")),
     )
     return metadata
 
@@ -77,7 +77,7 @@ def moved_in(engine):
     """Create the schema; return what inserts Ada and what closes her account."""
     metadata = schema()
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY, clock=lambda: forum.NOW)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY, clock=lambda: forum.NOW)
     eraser.create_tables(engine)
 
     def close(**values):
@@ -92,13 +92,13 @@ def moved_in(engine):
                 connection.execute(text(statement))
             receipt = eraser.close_account(connection, 1, actor="test")
         with engine.begin() as connection:
-            settled = eraser.settle(connection, receipt)
+            finalized = eraser.finalize(connection, receipt)
             row = connection.execute(
                 text(
                     "SELECT id, login, born_on, CAST(details AS TEXT) AS details, note FROM people"
                 )
             ).one()
-        return row, settled
+        return row, finalized
 
     close.again, close.metadata, close.engine = again, metadata, engine
     return close
@@ -111,11 +111,11 @@ def test_a_login_as_long_as_a_placeholder_is_no_placeholder(people):
         letter = {"login": LOGIN, "code": "a-code-of-20-letters", "body": "Dear all"}
         connection.execute(insert(letters), [letter])
 
-    row, settled = people(note=f"I am {LOGIN}.")
+    row, finalized = people(note=f"I am {LOGIN}.")
 
     assert row.note == "I am someone."
     assert row.login != LOGIN
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
     with people.engine.connect() as connection:
         login, code = connection.execute(select(letters.c.login, letters.c.code)).one()
     assert login is None
@@ -158,11 +158,11 @@ def test_a_document_that_is_no_json_still_loses_the_name(tmp_path, document):
             {"login": LOGIN, "document": document},
         )
 
-    row, settled = close.again()
+    row, finalized = close.again()
 
     assert LOGIN not in row.details
     assert "someone" in row.details
-    assert settled.search.is_clean
+    assert finalized.search.is_clean
     engine.dispose()
 
 
@@ -194,8 +194,8 @@ def test_a_date_that_is_none_is_refused_without_being_repeated(tmp_path, caplog)
 def test_every_character_can_stand_in_an_identifier(people, login):
     note, details = f"by {login}, and {login}", {"by": [login], login: 1}
 
-    row, settled = people(login=login, note=note, details=details)
+    row, finalized = people(login=login, note=note, details=details)
 
     assert row.note == "by someone, and someone"
     assert json.loads(row.details) == {"by": ["someone"], "someone": 1}
-    assert settled.search.is_clean
+    assert finalized.search.is_clean

@@ -7,10 +7,10 @@ from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from efface.errors import (
+    ActorIdentifiesUserError,
     AutocommitError,
     ConnectionLostError,
     EffaceError,
-    NamedActorError,
     ReadOnlyError,
     RetryError,
     SchemaMismatchError,
@@ -71,7 +71,7 @@ def test_a_key_of_the_wrong_type(engine, caplog, call):
 @pytest.mark.parametrize("actor", ["ada@example.org", "asked by ADA@Example.org, by mail"])
 def test_an_actor_that_is_the_address_of_whoever_leaves(engine, caplog, use, actor):
     """It would be kept with the closing, and in no column that an action reaches."""
-    with refused(NamedActorError, engine, caplog), engine.begin() as connection:
+    with refused(ActorIdentifiesUserError, engine, caplog), engine.begin() as connection:
         close = getattr(forum.eraser(), use)
         close(connection, 1 if use == "close_account" else [2, 1], actor=actor)
 
@@ -146,7 +146,7 @@ def test_a_database_that_goes_in_the_middle(server, wire, caplog, use):
             receipt = act(connection)
 
     def again(connection):
-        return eraser.settle(connection, receipt) if receipt else act(connection)
+        return eraser.finalize(connection, receipt) if receipt else act(connection)
 
     with engine.connect() as connection, wire.set():
         again(connection)
@@ -287,7 +287,7 @@ def test_an_application_that_begins_by_itself(tmp_path):
     with Session(engine) as session:
         receipt = eraser.close_account(session, 1, actor="test")
         session.commit()
-        assert eraser.settle(session, receipt).search.is_clean
+        assert eraser.finalize(session, receipt).search.is_clean
         session.commit()
     engine.dispose()
 

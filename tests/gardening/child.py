@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+MIN_AGE = 60
 
 
 def environment(database_url, *, secret, dev):
@@ -64,7 +64,7 @@ class Child:
                 answer.cancel()
         if answer.cancelled():
             raise ChildProcessError(self._complaints.read_text())
-        return answer.result(PATIENCE)
+        return answer.result(MIN_AGE)
 
     def end(self):
         """Let it end, and wait until it has."""
@@ -72,11 +72,11 @@ class Child:
         with self._writing, suppress(BrokenPipeError):
             self._wire.send(None)
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(MIN_AGE)
         finally:
             self._process.kill()
-            self._process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+            self._process.wait(MIN_AGE)
+        self._reader.join(MIN_AGE)
         self._wire.close()
 
     def _read(self):

@@ -24,7 +24,7 @@ from django.urls.resolvers import URLResolver
 from sqlalchemy import make_url
 
 from efface.django import close_account, plan
-from efface.django.ready import problems
+from efface.django.policy.erasers import find_problems
 from garden.accounts.tries import Tries
 from garden.mail import Mailbox
 from garden.server import bind, serving
@@ -92,7 +92,7 @@ class Site:
     def close(self):
         """Stop serving, wait for what is under way, and let go of the database."""
         self._server.close()
-        parts.settled()
+        parts.finalized()
         self._opened.close()
         for connection in list(self._connections):
             connection.inc_thread_sharing()
@@ -129,11 +129,11 @@ class Site:
         return self._written
 
     def logged(self):
-        parts.settled()
+        parts.finalized()
         return self.log.text
 
     def mails(self):
-        parts.settled()
+        parts.finalized()
         return parts.mailer.all()
 
     def wait_for_mail(self, address, mails):
@@ -142,8 +142,8 @@ class Site:
     def lose_mail_server(self):
         parts.mailer = Unreachable(now)
 
-    def settled(self):
-        parts.settled()
+    def finalized(self):
+        parts.finalized()
 
     # ---------------------------------------------------------------- people
 
@@ -168,7 +168,7 @@ class Site:
         return users.anonymize_user(user_id, actor="a test")
 
     def leave(self, user_id):
-        return close_account(user_id, actor="a test", veto=blockers)
+        return close_account(user_id, actor="a test", blockers=blockers)
 
     def plan(self, user_id):
         return plan(user_id)
@@ -210,7 +210,7 @@ class Site:
         tokens.delete_expired_tokens()
 
     def problems(self):
-        return [str(each) for each in problems("default")]
+        return [str(each) for each in find_problems("default")]
 
     def unmigrated(self):
         made = MigrationLoader(connections["default"])

@@ -87,7 +87,7 @@ class Garden:
 
     def dispose(self):
         """Wait for what is under way, and let go of the database."""
-        self.settled()
+        self.finalized()
         self.engine.dispose()
 
     # ---------------------------------------------------------------- browsers
@@ -141,7 +141,7 @@ class Garden:
 
     def close_elsewhere(self, user_id):
         """Close an account as another program does, which tells the site nothing."""
-        eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
+        eraser = Eraser(policy, secret=self.settings.efface_key, clock=self.clock)
         with self.engine.begin() as connection:
             return eraser.close_account(connection, user_id, actor="another program")
 
@@ -166,14 +166,14 @@ class Garden:
 
     def while_closing(self, user_id, work):
         """Do *work* while another program closes an account and has no more than locked it."""
-        eraser = Eraser(policy, key=self.settings.efface_key, clock=self.clock)
+        eraser = Eraser(policy, secret=self.settings.efface_key, clock=self.clock)
 
         def close(connection, begin):
             def without_objection(*_):
                 begin()
                 return []
 
-            eraser.close_account(connection, user_id, actor="them", veto=without_objection)
+            eraser.close_account(connection, user_id, actor="them", blockers=without_objection)
 
         (result,) = self.during(close, work)
         return result

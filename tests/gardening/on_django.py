@@ -38,7 +38,7 @@ class Loopback(httpx.BaseTransport):
         )
         answer = self._inner.handle_request(there)
         content = answer.read()
-        self._child.call("settled")
+        self._child.call("finalized")
         return httpx.Response(answer.status_code, headers=answer.headers, content=content)
 
     def close(self):
@@ -152,7 +152,7 @@ class DjangoGarden(Garden):
         return self._child.call(name, *args, **fields)
 
     close = partialmethod(_call, "close_account")
-    settled = partialmethod(_call, "settled")
+    finalized = partialmethod(_call, "finalized")
     member, token = partialmethod(_call, "member"), partialmethod(_call, "token")
     session_cookie = partialmethod(_call, "session_cookie")
     leave, plan = partialmethod(_call, "leave"), partialmethod(_call, "plan")

@@ -18,7 +18,7 @@ from starlette.routing import Match
 
 import garden.routes
 from efface.sqlalchemy import include_closed
-from efface.store.tables import metadata as efface_tables
+from efface.store.efface_tables import metadata as efface_tables
 from garden.accounts import purge, tokens, users
 from garden.accounts.passwords import Passwords
 from garden.app import create_app
@@ -111,9 +111,9 @@ class FastAPIGarden(Garden):
             self._log.hear_server(self._log_level)
             yield lambda: windows.enter_context(Browser(address))
 
-    def settled(self):
+    def finalized(self):
         """Wait until what follows a closing is done."""
-        self._loop.call(self.closing.settled)
+        self._loop.call(self.closing.wait_finalized)
 
     # ---------------------------------------------------------------- people
 
@@ -148,7 +148,7 @@ class FastAPIGarden(Garden):
         """Close an account by the rules of the page."""
         with self.sessions.begin() as session:
             eraser = session.info["eraser"]
-            return eraser.close_account(session, user_id, actor="a test", veto=blockers)
+            return eraser.close_account(session, user_id, actor="a test", blockers=blockers)
 
     def plan(self, user_id):
         """Return what closing an account would do."""

@@ -28,9 +28,9 @@ from efface import (
     Redact,
     Replace,
     data_subject,
-    on_leaving,
+    no_personal_data,
+    on_close,
     personal,
-    unrelated,
 )
 
 
@@ -55,10 +55,10 @@ class World:
                 Column("app", String(20)),
                 Column("model", String(20)),
                 UniqueConstraint("app", "model"),
-                unrelated(because="names of kinds"),
+                no_personal_data(reason="names of kinds"),
             )
         kind = Column("kind", *([ForeignKey("kinds.id")] if by_table else [String(20)]))
-        via = Generic("kind", "object_id", name=name or ("site.user" if by_table else "user"))
+        via = Generic("kind", "object_id", type=name or ("site.user" if by_table else "user"))
         self.log = Table(
             "log",
             self.metadata,
@@ -67,11 +67,11 @@ class World:
             kind,
             Column("object_id", reference or String(64)),
             Column("label", Text, personal(Replace(""), via=via), nullable=False),
-            on_leaving(Redact(), via="actor_id"),
-            on_leaving(Redact(), via=via),
+            on_close(Redact(), via="actor_id"),
+            on_close(Redact(), via=via),
         )
         self.metadata.create_all(engine)
-        self.eraser = Eraser(Policy.from_metadata(self.metadata), key="a key for the tests")
+        self.eraser = Eraser(Policy.from_metadata(self.metadata), secret="a key for the tests")
         self.eraser.create_tables(engine)
 
     def fill(self, table, *rows):
@@ -155,7 +155,7 @@ def test_people_of_several_kinds_are_found_under_each_name(database, by_table):
 def test_a_pair_without_a_name_is_refused(name):
     """Its condition would be empty, and so true of rows about anything."""
     with pytest.raises(ValueError, match="needs the name"):
-        Generic("kind", "object_id", name=name)
+        Generic("kind", "object_id", type=name)
 
 
 def test_keys_of_other_kinds_may_be_any_text(database):
@@ -195,9 +195,9 @@ def test_a_kind_may_be_a_row_in_a_table_of_kinds(database):
 @pytest.mark.parametrize(
     ("via", "sentence"),
     [
-        (Generic("sort", "key", name="user"), "Generic names sort"),
-        (Generic("kind", "moment", name="user"), "moment cannot hold the primary key"),
-        (Generic("moment", "key", name="user"), "moment is no text and refers to no table"),
+        (Generic("sort", "key", type="user"), "Generic names sort"),
+        (Generic("kind", "moment", type="user"), "moment cannot hold the primary key"),
+        (Generic("moment", "key", type="user"), "moment is no text and refers to no table"),
     ],
 )
 def test_a_pair_that_cannot_be_followed_is_refused(via, sentence):
@@ -216,9 +216,9 @@ def test_a_pair_that_cannot_be_followed_is_refused(via, sentence):
         Column("kind", String(20)),
         Column("key", BigInteger),
         Column("moment", DateTime),
-        on_leaving(Delete(), via=via),
+        on_close(Delete(), via=via),
     )
 
-    problems = Eraser(Policy.from_metadata(metadata), key="a key for the tests").check()
+    problems = Eraser(Policy.from_metadata(metadata), secret="a key for the tests").check()
 
     assert [p.text for p in problems if p.code == "E201" and sentence in p.text]

@@ -7,7 +7,7 @@ from efface import (
     Basis,
     Delete,
     Generic,
-    Match,
+    MatchBy,
     Policy,
     Redact,
     Retain,
@@ -15,10 +15,10 @@ from efface import (
     Unlink,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
-from efface.graph import build
+from efface.graph.graph import build
 from tests.schemas import forum
 
 
@@ -47,7 +47,7 @@ def paths(policy):
     """Every path, by table."""
     graph, problems = build(policy)
     assert problems == ()
-    return {name: [str(r.path) for r in found] for name, found in graph.reaches.items()}
+    return {name: [str(r.path) for r in found] for name, found in graph.relationships.items()}
 
 
 def refusals(policy):
@@ -64,11 +64,11 @@ def test_a_path_goes_on_through_the_link_of_the_next_table():
 
 def test_children_come_before_the_tables_they_are_found_through():
     policy = schema(
-        ("a_parents", person(), on_leaving(Delete(), via="person_id")),
+        ("a_parents", person(), on_close(Delete(), via="person_id")),
         (
             "z_children",
             Column("parent_id", ForeignKey("a_parents.id")),
-            on_leaving(Delete(), via="parent_id"),
+            on_close(Delete(), via="parent_id"),
         ),
     )
 
@@ -80,12 +80,12 @@ def test_children_come_before_the_tables_they_are_found_through():
 def test_a_foreign_key_orders_tables_even_where_no_path_does():
     """Both are one hop away; deleting the parent first would break the child's key."""
     policy = schema(
-        ("a_threads", person(), on_leaving(Delete(), via="person_id")),
+        ("a_threads", person(), on_close(Delete(), via="person_id")),
         (
             "z_replies",
             person(),
             Column("thread_id", ForeignKey("a_threads.id")),
-            on_leaving(Delete(), via="person_id"),
+            on_close(Delete(), via="person_id"),
         ),
     )
 
@@ -100,9 +100,9 @@ def test_a_circle_of_tables_has_an_order():
             "a",
             person(),
             Column("b_id", ForeignKey("b.id", use_alter=True)),
-            on_leaving(Redact(), via="person_id"),
+            on_close(Redact(), via="person_id"),
         ),
-        ("b", Column("a_id", ForeignKey("a.id")), on_leaving(Redact(), via="a_id")),
+        ("b", Column("a_id", ForeignKey("a.id")), on_close(Redact(), via="a_id")),
     )
 
     graph, problems = build(policy)
@@ -119,10 +119,10 @@ def test_a_circle_of_tables_has_an_order():
         ("island_id", "E201", "nothing leads from there"),
         ("message_id", "E202", 'via="message_id.sender_id" or via="message_id.recipient_id"'),
         ("ring_id", "E201", "runs in a circle"),
-        (Match("nowhere", equals="people.email"), "E201", "is not a column"),
-        (Match("number", equals="people.nowhere"), "E201", "is not a column"),
-        (Match("number", equals="strangers.email"), "E201", "not a column of a table here"),
-        (Match("island_id", equals="people.email"), "E201", "island_id refers to islands.id"),
+        (MatchBy("nowhere", equals="people.email"), "E201", "is not a column"),
+        (MatchBy("number", equals="people.nowhere"), "E201", "is not a column"),
+        (MatchBy("number", equals="strangers.email"), "E201", "not a column of a table here"),
+        (MatchBy("island_id", equals="people.email"), "E201", "island_id refers to islands.id"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_reported(link, code, says):
@@ -132,13 +132,13 @@ def test_a_link_that_leads_nowhere_is_reported(link, code, says):
             "messages",
             person("sender_id"),
             person("recipient_id"),
-            on_leaving(Redact(), via="sender_id"),
-            on_leaving(Redact(), via="recipient_id"),
+            on_close(Redact(), via="sender_id"),
+            on_close(Redact(), via="recipient_id"),
         ),
         (
             "rings",
             Column("ring_id", ForeignKey("notes.id", use_alter=True)),
-            on_leaving(Redact(), via="ring_id"),
+            on_close(Redact(), via="ring_id"),
         ),
         (
             "notes",
@@ -146,7 +146,7 @@ def test_a_link_that_leads_nowhere_is_reported(link, code, says):
             Column("island_id", ForeignKey("islands.id")),
             Column("message_id", ForeignKey("messages.id")),
             Column("ring_id", ForeignKey("rings.id")),
-            on_leaving(Redact(), via=link),
+            on_close(Redact(), via=link),
         ),
     )
 
@@ -161,13 +161,13 @@ def test_an_ambiguous_hop_is_named_with_a_dot():
             "messages",
             person("sender_id"),
             person("recipient_id"),
-            on_leaving(Redact(), via="sender_id"),
-            on_leaving(Redact(), via="recipient_id"),
+            on_close(Redact(), via="sender_id"),
+            on_close(Redact(), via="recipient_id"),
         ),
         (
             "files",
             Column("message_id", ForeignKey("messages.id")),
-            on_leaving(Delete(), via="message_id.sender_id"),
+            on_close(Delete(), via="message_id.sender_id"),
         ),
     )
 
@@ -181,8 +181,8 @@ def test_a_reply_can_be_found_through_whom_it_answers():
             "comments",
             person("author_id"),
             Column("parent_id", ForeignKey("comments.id")),
-            on_leaving(Redact(), via="author_id"),
-            on_leaving(Redact(), via="parent_id.author_id"),
+            on_close(Redact(), via="author_id"),
+            on_close(Redact(), via="parent_id.author_id"),
         ),
     )
 
@@ -194,12 +194,12 @@ def test_a_reply_can_be_found_through_whom_it_answers():
 
 def test_a_value_that_several_people_may_share_reaches_nobody_by_accident():
     """A link by a value that is not unique could erase the rows of others."""
-    link = Match("address", equals="people.email")
-    shared = Match("address", equals="people.email", shared=True)
+    link = MatchBy("address", equals="people.email")
+    shared = MatchBy("address", equals="people.email", shared=True)
 
     def policy(via):
         return schema(
-            ("letters", Column("address", String), on_leaving(Delete(), via=via)), unique=False
+            ("letters", Column("address", String), on_close(Delete(), via=via)), unique=False
         )
 
     assert [(c, t) for c, t, _ in refusals(policy(link))] == [("E201", "letters")]
@@ -210,8 +210,8 @@ def test_a_person_cannot_be_deleted_while_something_must_stay():
     """T01: refused with the reason."""
     retain = Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law")
     policy = schema(
-        ("tokens", person(), on_leaving(Revoke(), via="person_id")),
-        ("invoices", person(), on_leaving(retain, via="person_id")),
+        ("tokens", person(), on_close(Revoke(), via="person_id")),
+        ("invoices", person(), on_close(retain, via="person_id")),
         subject=data_subject(Delete(), not_personal=["email"]),
     )
 
@@ -227,7 +227,7 @@ def test_a_person_cannot_be_deleted_while_an_undeclared_row_refers_to_them():
             "notes",
             person(),
             person("editor_id"),
-            on_leaving(Delete(), via="person_id"),
+            on_close(Delete(), via="person_id"),
         ),
         subject=data_subject(Delete()),
     )
@@ -237,7 +237,7 @@ def test_a_person_cannot_be_deleted_while_an_undeclared_row_refers_to_them():
 
 def test_a_person_nothing_refers_to_can_be_deleted():
     policy = schema(
-        ("tokens", person(), on_leaving(Revoke(), via="person_id")),
+        ("tokens", person(), on_close(Revoke(), via="person_id")),
         subject=data_subject(Delete()),
     )
 
@@ -250,7 +250,7 @@ def test_a_person_can_be_deleted_whom_rows_stop_to_refer_to(action):
     mark = personal(action) if action else not_personal()
     policy = schema(
         ("orders", Column("person_id", ForeignKey("people.id"), mark),
-         on_leaving(Redact(), via="person_id")),
+         on_close(Redact(), via="person_id")),
         subject=data_subject(Delete()),
     )  # fmt: skip
 
@@ -261,10 +261,10 @@ def test_a_person_can_be_deleted_whom_rows_stop_to_refer_to(action):
 
 def test_a_person_cannot_be_deleted_while_a_row_about_them_stays_that_they_wrote():
     """Staff who edit their own account: the entry is redacted and would refer to nobody."""
-    about = Generic("kind", "key", name="person")
+    about = Generic("kind", "key", type="person")
     policy = schema(
         ("log", person(), Column("kind", String), Column("key", String),
-         on_leaving(Delete(), via="person_id"), on_leaving(Redact(), via=about)),
+         on_close(Delete(), via="person_id"), on_close(Redact(), via=about)),
         subject=data_subject(Delete()),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from sqlalchemy.pool import StaticPool
 
 import efface.alembic
 from efface.errors import ClosedAccountsError
-from efface.store.tables import metadata
+from efface.store.efface_tables import metadata
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def op(connection):
 
 
 def test_the_tombstone_is_a_nullable_column_with_an_index_of_open_accounts(op, connection):
-    op.add_tombstone("users")
+    op.add_deleted_at("users")
 
     columns = {c["name"]: c for c in inspect(connection).get_columns("users")}
     assert columns["deleted_at"]["nullable"]
@@ -42,7 +42,7 @@ def test_the_tombstone_is_a_nullable_column_with_an_index_of_open_accounts(op, c
 
 
 def test_the_index_serves_a_list_of_open_accounts(op, connection):
-    op.add_tombstone("users")
+    op.add_deleted_at("users")
 
     query = text("EXPLAIN QUERY PLAN SELECT id FROM users WHERE deleted_at IS NULL ORDER BY id")
 
@@ -50,22 +50,22 @@ def test_the_index_serves_a_list_of_open_accounts(op, connection):
 
 
 def test_back_and_forth(op, connection):
-    op.add_tombstone("users")
-    op.drop_tombstone("users")
+    op.add_deleted_at("users")
+    op.drop_deleted_at("users")
     assert [c["name"] for c in inspect(connection).get_columns("users")] == ["id", "email"]
 
-    op.add_tombstone("users", "gone_at", key="email")
+    op.add_deleted_at("users", "gone_at", key="email")
 
     assert inspect(connection).get_columns("users")[-1]["name"] == "gone_at"
 
 
 def test_the_column_cannot_be_dropped_while_closed_accounts_exist(op, connection):
     """tutorial:G40: they would look open again."""
-    op.add_tombstone("users")
+    op.add_deleted_at("users")
     connection.execute(text("UPDATE users SET deleted_at = '2026-01-01'"))
 
     with pytest.raises(ClosedAccountsError) as caught:
-        op.drop_tombstone("users")
+        op.drop_deleted_at("users")
 
     assert caught.value.rows == 1
     assert "deleted_at" in [c["name"] for c in inspect(connection).get_columns("users")]
@@ -104,13 +104,13 @@ def test_written_as_sql_a_migration_adds_and_refuses_to_drop():
     )
     op = Operations(context)
 
-    op.add_tombstone("users")
+    op.add_deleted_at("users")
     op.create_efface_tables()
     with pytest.raises(ClosedAccountsError):
-        op.drop_tombstone("users")
+        op.drop_deleted_at("users")
 
     sql = written.getvalue()
     assert "ALTER TABLE users ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE" in sql
     assert "CREATE INDEX ix_users_open ON users (id) WHERE deleted_at IS NULL" in sql
     assert "CREATE TABLE efface_closings" in sql
-    assert efface.alembic.AddTombstone("u", "c", "id", None).reverse().column == "c"
+    assert efface.alembic.AddDeletedAt("u", "c", "id", None).reverse().column == "c"

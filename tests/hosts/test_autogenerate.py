@@ -23,7 +23,7 @@ MODELS = """
 from datetime import datetime
 from sqlalchemy import DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from efface import Clear, Placeholder, Policy, Redact, data_subject, on_leaving, personal
+from efface import Clear, Placeholder, Policy, Redact, data_subject, on_close, personal
 
 class Base(DeclarativeBase):
     pass
@@ -154,7 +154,7 @@ def test_autogenerate_writes_our_operations_and_then_finds_nothing_more(project)
 
 def test_check_names_what_is_missing_in_the_database(project):
     assert project.differences() == [
-        ("add_tombstone", "users", "deleted_at"),
+        ("add_deleted_at", "users", "deleted_at"),
         ("create_efface_tables",),
     ]
 
@@ -176,7 +176,7 @@ def test_a_decided_column_goes_in_beside_the_tombstone(project):
     written = project.revision("phone")
     project.alembic("upgrade", "head")
 
-    assert "op.add_tombstone('users')" in written
+    assert "op.add_deleted_at('users')" in written
     assert "batch_op.add_column(sa.Column('phone', sa.String(), nullable=True))" in written
     assert project.differences() == []
 
@@ -201,13 +201,15 @@ def test_what_models_say_of_our_index_and_tables_is_proposed_once(project):
         "migrations/env.py",
         ENV.replace(
             "target_metadata=Base.metadata", "target_metadata=[Base.metadata, ours]"
-        ).replace("from shop", "from efface.store.tables import metadata as ours\nfrom shop"),
+        ).replace(
+            "from shop", "from efface.store.efface_tables import metadata as ours\nfrom shop"
+        ),
     )
 
     written = project.revision("leaving")
     project.alembic("upgrade", "head")
 
-    assert operations(written)[:2] == ["op.add_tombstone('users')", "op.create_efface_tables()"]
+    assert operations(written)[:2] == ["op.add_deleted_at('users')", "op.create_efface_tables()"]
     assert len(operations(written)) == 4
     assert project.differences() == []
 
@@ -217,7 +219,7 @@ def test_another_name_key_or_type_is_written_out_or_left_to_alembic(project):
         "id: Mapped[int] = mapped_column(primary", "number: Mapped[int] = mapped_column(primary"
     )
     project.declare("deleted_at: Mapped", "gone_at: Mapped")
-    project.declare('identifiers=["email"]', 'identifiers=["email"], tombstone="gone_at"')
+    project.declare('identifiers=["email"]', 'identifiers=["email"], deleted_at="gone_at"')
     project.run("ALTER TABLE users RENAME COLUMN id TO number")
 
     named = project.revision("named")
@@ -225,8 +227,8 @@ def test_another_name_key_or_type_is_written_out_or_left_to_alembic(project):
     project.declare("DateTime(timezone=True)", "DateTime()")
     naive = project.revision("naive")
 
-    assert "op.add_tombstone('users', 'gone_at', key='number')" in named
-    assert "op.drop_tombstone('users', 'gone_at', key='number')" in named
+    assert "op.add_deleted_at('users', 'gone_at', key='number')" in named
+    assert "op.drop_deleted_at('users', 'gone_at', key='number')" in named
     assert "batch_op.add_column(sa.Column('gone_at', sa.DateTime(), nullable=True))" in naive
 
 
@@ -239,5 +241,5 @@ def test_a_table_that_nobody_has_decided_stops_it_too(project):
         project.alembic("revision", "--autogenerate", "-m", "notes")
 
     assert "notes is undecided" in str(stopped.value)
-    assert '__table_args__ = (unrelated(because="..."),)' in str(stopped.value)
+    assert '__table_args__ = (no_personal_data(reason="..."),)' in str(stopped.value)
     assert project.revisions == []

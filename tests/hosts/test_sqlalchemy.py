@@ -54,11 +54,11 @@ from sqlalchemy.pool import StaticPool
 from efface import Delete, Policy, data_subject
 from efface.errors import (
     ClosedMergeError,
-    MissingTombstoneError,
+    MissingDeletedAtError,
     StatementError,
     UnfilteredStatementError,
 )
-from efface.sqlalchemy import hide_closed, include_closed, statements
+from efface.sqlalchemy import hide_closed, include_closed, statement_filter
 from tests.schemas import forum
 from tests.schemas.forum import Category, Order, Post, User
 
@@ -243,7 +243,7 @@ def test_without_a_tombstone_nothing_can_be_hidden():
     people = Table("people", metadata, Column("id", Integer, primary_key=True))
     data_subject()._set_parent(people)
 
-    with pytest.raises(MissingTombstoneError):
+    with pytest.raises(MissingDeletedAtError):
         hide_closed(sessionmaker(), Policy.from_metadata(metadata))
 
 
@@ -431,7 +431,7 @@ def test_a_statement_that_cannot_show_people_is_left_as_it_is(engine, statement)
 
 
 def test_shapes_are_forgotten_when_there_are_too_many(session, monkeypatch):
-    monkeypatch.setattr(statements, "MOST_SHAPES", 3)
+    monkeypatch.setattr(statement_filter, "MOST_SHAPES", 3)
 
     for number in range(1, 9):
         columns = [User.id.label(f"id_{i}") for i in range(number)]

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from efface import Delete, Eraser, Match, Policy, Redact, data_subject, on_leaving
+from efface import Delete, Eraser, MatchBy, Policy, Redact, data_subject, on_close
 from efface.errors import PolicyFileError
-from efface.policy.drift import compare
+from efface.policy.schema_drift import compare
 from tests.schemas.lobsters import published
 from tests.schemas.lobsters.tables import build
 
@@ -29,7 +29,7 @@ TopicInterest
 def found(words, marks):
     """Return what `check` says of a policy, by table and column or link."""
     marks = {"users": [data_subject()]} | marks if "users\n" in words else marks
-    problems = Eraser(Policy.from_metadata(build(words, marks)), key=KEY).check()
+    problems = Eraser(Policy.from_metadata(build(words, marks)), secret=KEY).check()
     return [f"{problem.table}: {problem.text}" for problem in problems]
 
 
@@ -45,7 +45,7 @@ def said_of_file(tmp_path, words, text):
 @pytest.mark.parametrize("link", ["story_id", "comment_id"])
 def test_references_that_a_table_does_not_have(link):
     """The table info of Lobsters gives tag_filters a story and a comment."""
-    marks = {"tag_filters": [on_leaving(Delete(), via=link)]}
+    marks = {"tag_filters": [on_close(Delete(), via=link)]}
 
     assert any(
         text.startswith("tag_filters:") and f"{link}, which is not a column" in text
@@ -57,7 +57,7 @@ def test_misspelled_columns_of_comments(tmp_path):
     """The removal of today's Lobsters overwrites is_delete and score."""
     text = """
         [tables.comments]
-        on_leaving = { action = "Redact", via = "user_id" }
+        on_close = { action = "Redact", via = "user_id" }
         personal.is_delete = { action = "Replace", value = true }
         personal.score = { action = "Replace", value = 0 }
     """
@@ -70,7 +70,7 @@ def test_misspelled_columns_of_comments(tmp_path):
 
 
 def test_the_same_columns_as_markers():
-    marks = {"comments": [on_leaving(Redact(), via="user_id", not_personal=["is_delete", "score"])]}
+    marks = {"comments": [on_close(Redact(), via="user_id", not_personal=["is_delete", "score"])]}
 
     said = found(published.TABLES, marks)
 
@@ -82,7 +82,7 @@ def test_two_columns_in_one_string():
     """Both removals of HotCRP detach a column called "refusedBy, requestedBy"."""
     marks = {
         "ContactInfo": [data_subject()],
-        "PaperReviewRefused": [on_leaving(Redact(), via="refusedBy, requestedBy")],
+        "PaperReviewRefused": [on_close(Redact(), via="refusedBy, requestedBy")],
     }
 
     assert any(
@@ -95,11 +95,11 @@ def test_a_table_by_another_name(tmp_path):
     """The table info of HotCRP refers to Topic, which is TopicArea."""
     marks = {
         "ContactInfo": [data_subject()],
-        "TopicInterest": [on_leaving(Delete(), via=Match("topicId", equals="Topic.topicId"))],
+        "TopicInterest": [on_close(Delete(), via=MatchBy("topicId", equals="Topic.topicId"))],
     }
 
     assert any("Topic.topicId" in text for text in found(REVIEWS, marks))
-    said = said_of_file(tmp_path, REVIEWS, '[tables.Topic.unrelated]\nbecause = "a list"')
+    said = said_of_file(tmp_path, REVIEWS, '[tables.Topic.no_personal_data]\nreason = "a list"')
     assert said == ["Topic: Topic is not a table of the models. Did you mean TopicArea?"]
 
 
@@ -114,7 +114,7 @@ def test_a_column_in_another_case(tmp_path):
 
 def test_a_link_to_the_wrong_table():
     """K9db gives suggested_taggings to the user whose key is the story's."""
-    marks = {"suggested_taggings": [on_leaving(Delete(), via=Match("story_id", equals="users.id"))]}
+    marks = {"suggested_taggings": [on_close(Delete(), via=MatchBy("story_id", equals="users.id"))]}
 
     assert any(
         text.startswith("suggested_taggings:") and "stories" in text
@@ -130,7 +130,7 @@ def test_a_foreign_key_to_the_wrong_table(database):
     )
     marks = {
         "users": [data_subject()],
-        "suggested_taggings": [on_leaving(Delete(), via="story_id")],
+        "suggested_taggings": [on_close(Delete(), via="story_id")],
     }
     policy = Policy.from_metadata(build(wrong, marks))
 

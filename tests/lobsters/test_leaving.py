@@ -25,14 +25,14 @@ class Site:
     def __init__(self, engine, marks):
         self.engine, self.world, self.metadata = engine, World(), lobsters(marks)
         load(engine, self.metadata, tables(self.world))
-        self.eraser = Eraser(Policy.from_metadata(self.metadata), key=KEY)
+        self.eraser = Eraser(Policy.from_metadata(self.metadata), secret=KEY)
         self.eraser.create_tables(engine)
 
     def close(self, person):
         with self.engine.begin() as connection:
             receipt = self.eraser.close_account(connection, person, actor="test")
         with self.engine.begin() as connection:
-            return self.eraser.settle(connection, receipt)
+            return self.eraser.finalize(connection, receipt)
 
     def others(self, person):
         return checksums(self.engine, {"id": person, "email": self.world.emails[person]})
@@ -49,7 +49,7 @@ def who(world):
 
 
 def test_check_has_nothing_to_say():
-    assert Eraser(Policy.from_metadata(lobsters(leaving())), key=KEY).check() == ()
+    assert Eraser(Policy.from_metadata(lobsters(leaving())), secret=KEY).check() == ()
 
 
 @pytest.mark.laws("P4", "P5")

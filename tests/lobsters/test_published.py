@@ -61,7 +61,7 @@ class Site:
 
     def __init__(self, engine, metadata):
         self.engine, self.metadata = engine, metadata
-        self.eraser = Eraser(Policy.from_metadata(metadata), key=KEY)
+        self.eraser = Eraser(Policy.from_metadata(metadata), secret=KEY)
         metadata.create_all(engine)
         self.eraser.create_tables(engine)
         with engine.begin() as connection:
@@ -71,7 +71,7 @@ class Site:
         with self.engine.begin() as connection:
             receipt = self.eraser.close_account(connection, person, actor="test")
         with self.engine.begin() as connection:
-            return self.eraser.settle(connection, receipt)
+            return self.eraser.finalize(connection, receipt)
 
     def counts(self):
         with self.engine.begin() as connection:

@@ -12,7 +12,7 @@ from efface import (
     ReplaceMentions,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from tests.schemas.lobsters.tables import build
@@ -29,7 +29,7 @@ UNNAMED = ReplaceMentions("a former member")
 MARKS = {
     "people": [data_subject(identifiers=["name"])],
     "people.name": [personal(Placeholder())],
-    "letters": [on_leaving(Redact(), via="sender_id"), on_leaving(Redact(), via="recipient_id")],
+    "letters": [on_close(Redact(), via="sender_id"), on_close(Redact(), via="recipient_id")],
     # Whoever wrote it takes it along; whoever got it is only no longer named.
     "letters.body": [
         personal(Clear(), via="sender_id"),
@@ -50,7 +50,7 @@ class Post:
     def __init__(self, engine):
         self.engine, self.metadata = engine, build(TABLES, MARKS)
         self.metadata.create_all(engine)
-        self.eraser = Eraser(Policy.from_metadata(self.metadata), key=KEY)
+        self.eraser = Eraser(Policy.from_metadata(self.metadata), secret=KEY)
         self.eraser.create_tables(engine)
         people = [{"id": ADA, "name": "Ada Lovelace"}, {"id": GRACE, "name": "Grace Hopper"}]
         with engine.begin() as connection:
@@ -71,7 +71,7 @@ class Post:
         with self.engine.begin() as connection:
             receipt = self.eraser.close_account(connection, person, actor="test")
         with self.engine.begin() as connection:
-            return self.eraser.settle(connection, receipt)
+            return self.eraser.finalize(connection, receipt)
 
     def texts(self):
         letters = self.metadata.tables["letters"]

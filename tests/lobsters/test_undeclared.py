@@ -5,7 +5,7 @@ import re
 import pytest
 
 from efface.policy.draft import draft
-from efface.policy.drift import reflected
+from efface.policy.schema_drift import reflected
 from tests.schemas.lobsters.schema import TABLES
 from tests.schemas.lobsters.tables import build, undeclared
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efface.plan.edits import Edit
-from efface.plan.mentions import Needles, parsed
+from efface.plan.mentions import SearchTerms, parsed
+from efface.plan.row_edits import Edit
 
-ADA = Needles(["ada@example.org", "Ada Lovelace", "Zoë Ünal", "Иван", None, "", "  ", 7])
+ADA = SearchTerms(["ada@example.org", "Ada Lovelace", "Zoë Ünal", "Иван", None, "", "  ", 7])
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def test_other_peoples_words_are_left_alone(text):
 
 
 def test_the_longest_identifier_goes_first():
-    needles = Needles(["Lovelace", "Ada Lovelace"])
+    needles = SearchTerms(["Lovelace", "Ada Lovelace"])
 
     assert needles.replaced_in("Ada Lovelace, Lovelace", "X") == "X, X"
 
 
 def test_a_replacement_is_taken_literally():
-    assert Needles(["Ada Lovelace"]).replaced_in("Ada Lovelace", r"\1\g<0>") == r"\1\g<0>"
+    assert SearchTerms(["Ada Lovelace"]).replaced_in("Ada Lovelace", r"\1\g<0>") == r"\1\g<0>"
 
 
 @pytest.mark.parametrize("value", [None, "", "   ", "Ada", "ab", 42, b"ada@example.org"])
 def test_blank_short_and_other_values_are_no_needles(value):
-    needles = Needles([value])
+    needles = SearchTerms([value])
 
     assert not needles
     assert needles.patterns == ()
@@ -72,7 +72,7 @@ def test_blank_short_and_other_values_are_no_needles(value):
 
 
 def test_short_identifiers_are_counted():
-    assert Needles(["Ada", "Bo", "Ada Lovelace"]).skipped == 2
+    assert SearchTerms(["Ada", "Bo", "Ada Lovelace"]).skipped == 2
 
 
 def test_json_changes_only_in_the_strings_that_name_the_person():
@@ -124,7 +124,7 @@ names = st.text(min_size=4, max_size=12).filter(lambda text: text.strip() == tex
 @given(name=names, before=st.text(max_size=5), after=st.text(max_size=5), upper=st.booleans())
 def test_the_database_lets_through_whatever_names_the_person(name, before, after, upper):
     """The LIKE pattern may find too much, never too little: else a mention would be missed."""
-    needles = Needles([name])
+    needles = SearchTerms([name])
     text = before + (name.upper() if upper else name) + after
     if not needles.found_in(text) or "\x00" in text:
         return

@@ -17,7 +17,7 @@ from sqlalchemy import (
     insert,
 )
 
-from efface import Basis, Eraser, Plan, Policy, Retain, data_subject, on_leaving
+from efface import Basis, Eraser, Plan, Policy, Retain, data_subject, on_close
 from efface.errors import SubjectKeyError, UnknownSubjectError
 from tests.schemas import forum
 
@@ -139,7 +139,7 @@ def test_a_uuid_is_a_key_too():
     )
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY)
     eraser.create_tables(engine)
     key = uuid4()
     with engine.begin() as connection:
@@ -174,11 +174,11 @@ def test_a_term_starts_where_the_policy_says(start, until):
         metadata,
         Column("person_id", ForeignKey("people.id")),
         Column("issued_on", Date),
-        on_leaving(Retain("P1Y", Basis.CONTRACT, "a warranty", start=start), via="person_id"),
+        on_close(Retain("P1Y", Basis.CONTRACT, "a warranty", start=start), via="person_id"),
     )
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY, clock=lambda: forum.NOW)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY, clock=lambda: forum.NOW)
     eraser.create_tables(engine)
 
     with engine.begin() as connection:
@@ -188,5 +188,5 @@ def test_a_term_starts_where_the_policy_says(start, until):
         step = eraser.plan(connection, 1).steps[0]
 
     assert (step.reached, step.rows, step.until) == (2, 0, until)
-    assert step.because == "contract: a warranty"
+    assert step.reason == "contract: a warranty"
     engine.dispose()

@@ -20,7 +20,7 @@ def test_it_is_the_plan_but_for_the_texts_that_nobody_read(engine):
     with engine.connect() as connection:
         plan = eraser.plan(connection, 1)
 
-        steps = eraser.reached(connection, 1)
+        steps = eraser.preview(connection, 1)
 
     def without_rows(steps):
         return [replace(step, rows=0) for step in steps]
@@ -32,10 +32,10 @@ def test_it_is_the_plan_but_for_the_texts_that_nobody_read(engine):
 def test_it_sends_counts_and_nothing_else(engine):
     eraser, sent = forum.eraser(), []
     with engine.connect() as connection:
-        eraser.reached(connection, 1)
+        eraser.preview(connection, 1)
         event.listen(engine, "before_cursor_execute", lambda *seen: sent.append(seen[2]))
 
-        eraser.reached(connection, 1)
+        eraser.preview(connection, 1)
 
     assert all(statement.startswith("SELECT") for statement in sent)
 
@@ -45,8 +45,8 @@ def test_who_is_closed_has_no_steps_and_who_never_was_is_unknown(engine):
     with engine.begin() as connection:
         receipt = eraser.close_account(connection, 1, actor="test")
 
-        assert eraser.reached(connection, 1) == ()
-        assert eraser.receipt(connection, receipt.reference) == receipt
-        assert eraser.receipt(connection, "nothing of ours") is None
+        assert eraser.preview(connection, 1) == ()
+        assert eraser.get_receipt(connection, receipt.reference) == receipt
+        assert eraser.get_receipt(connection, "nothing of ours") is None
         with pytest.raises(UnknownSubjectError):
-            eraser.reached(connection, 4711)
+            eraser.preview(connection, 4711)

@@ -4,9 +4,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from efface import Policy
-from efface.graph import build
-from efface.plan.program import Program
-from efface.policy.actions import Tokens
+from efface.graph.graph import build
+from efface.plan.policy_statements import PolicyStatements
 from tests.schemas import forum
 
 
@@ -14,7 +13,7 @@ def program():
     """The forum's statements for SQLite."""
     graph, problems = build(Policy.from_metadata(forum.Base.metadata))
     assert problems == ()
-    return Program(graph, sqlite.dialect(), Tokens.database())
+    return PolicyStatements(graph, sqlite.dialect(), None)
 
 
 def sql(statement):

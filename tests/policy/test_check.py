@@ -27,19 +27,19 @@ from efface import (
     Retain,
     Unlink,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.errors import IncompletePolicyError, Problem
 from efface.policy.check import check
 from tests.schemas import forum
 
 
-def people(metadata, *columns, marker=None, tombstone=True):
+def people(metadata, *columns, marker=None, deleted_at=True):
     """The table of people, with these further columns."""
-    extra = [Column("deleted_at", DateTime(timezone=True))] if tombstone else []
+    extra = [Column("deleted_at", DateTime(timezone=True))] if deleted_at else []
     key = Column("id", Integer, primary_key=True)
     return Table("people", metadata, key, *extra, *columns, marker or data_subject())
 
@@ -79,7 +79,7 @@ def test_an_undecided_table_is_named():
     found = check(Policy.from_metadata(metadata))
 
     assert [(p.code, p.place) for p in found] == [("E101", "notes")]
-    assert 'on_leaving(Delete(), via="person_id")' in found[0].paste
+    assert 'on_close(Delete(), via="person_id")' in found[0].paste
 
 
 def test_everything_is_reported_at_once():
@@ -112,7 +112,7 @@ def test_a_row_that_goes_decides_its_columns(action):
         metadata,
         Column("person_id", ForeignKey("people.id")),
         Column("text", String),
-        on_leaving(action, via="person_id"),
+        on_close(action, via="person_id"),
     )
 
     assert problems(metadata) == []
@@ -127,7 +127,7 @@ def test_a_retained_row_that_is_redacted_later_needs_its_columns_decided():
         metadata,
         Column("person_id", ForeignKey("people.id")),
         Column("text", String),
-        on_leaving(retain, via="person_id"),
+        on_close(retain, via="person_id"),
     )
 
     assert problems(metadata) == [("E101", "notes.text")]
@@ -194,7 +194,7 @@ def letters(*subjects, **links):
         Column("writer", ForeignKey("people.id")),
         Column("reader", ForeignKey("people.id")),
         Column("subject", String, *subjects),
-        *(on_leaving(action, via=via) for via, action in links.items()),
+        *(on_close(action, via=via) for via, action in links.items()),
     )
     return metadata
 
@@ -248,8 +248,8 @@ def test_a_table_cannot_be_related_and_unrelated():
         "notes",
         metadata,
         Column("person_id", ForeignKey("people.id")),
-        on_leaving(Delete(), via="person_id"),
-        unrelated(because="changed my mind"),
+        on_close(Delete(), via="person_id"),
+        no_personal_data(reason="changed my mind"),
     )
 
     assert problems(metadata) == [("E104", "notes")]
@@ -271,8 +271,8 @@ def test_a_misspelled_column_gets_the_nearest_known_one():
 
 def test_the_tombstone_must_be_there_and_accept_null():
     without, strict = MetaData(), MetaData()
-    people(without, tombstone=False)
-    people(strict, Column("deleted_at", DateTime(timezone=True), nullable=False), tombstone=False)
+    people(without, deleted_at=False)
+    people(strict, Column("deleted_at", DateTime(timezone=True), nullable=False), deleted_at=False)
 
     assert problems(without) == [("E105", "people.deleted_at")]
     assert problems(strict) == [("E105", "people.deleted_at")]
@@ -294,7 +294,7 @@ def test_keeping_needs_a_period_a_basis_and_a_reason(action):
         "invoices",
         metadata,
         Column("person_id", ForeignKey("people.id")),
-        on_leaving(action, via="person_id"),
+        on_close(action, via="person_id"),
     )
 
     assert problems(metadata) == [("E103", "invoices")]
@@ -311,8 +311,8 @@ def test_with_several_links_a_column_says_whose_it_is():
             Column("sender_id", ForeignKey("people.id")),
             Column("recipient_id", ForeignKey("people.id")),
             Column("body", String, personal(Replace(""), **whose)),
-            on_leaving(Redact(), via="sender_id"),
-            on_leaving(Redact(), via="recipient_id"),
+            on_close(Redact(), via="sender_id"),
+            on_close(Redact(), via="recipient_id"),
         )
         return metadata
 
@@ -325,7 +325,7 @@ def test_an_undecided_column_stops_everything(tmp_path):
     metadata = MetaData()
     people(metadata, Column("phone", String(20)))
     engine = create_engine(f"sqlite:///{tmp_path / 'db'}")
-    eraser = Eraser(Policy.from_metadata(metadata), key=forum.KEY)
+    eraser = Eraser(Policy.from_metadata(metadata), secret=forum.KEY)
     metadata.create_all(engine)
     eraser.create_tables(engine)
 

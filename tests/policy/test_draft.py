@@ -25,12 +25,12 @@ from efface import (
     ReplaceMentions,
     Revoke,
     data_subject,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.policy.check import check
 from efface.policy.draft import draft
-from efface.policy.drift import reflected
+from efface.policy.schema_drift import reflected
 from tests.schemas import forum
 from tests.schemas.lobsters.schema import lobsters
 
@@ -48,9 +48,9 @@ def drafted(tmp_path):
     return make
 
 
-def people(*columns, name="users", tombstone=True):
+def people(*columns, name="users", deleted_at=True):
     metadata = MetaData()
-    gone = [Column("deleted_at", DateTime(timezone=True))] if tombstone else []
+    gone = [Column("deleted_at", DateTime(timezone=True))] if deleted_at else []
     Table(name, metadata, Column("id", Integer, primary_key=True), *gone, *columns)
     return metadata
 
@@ -98,10 +98,10 @@ def test_references_without_a_key_are_proposed_as_links_and_not_decided(drafted)
         ("moderations", "user_id"),
         ("domains", "banned_by_user_id"),
     ):
-        link = f'#   via = {{link = "Match", column = "{column}", equals = "users.id"}}'
+        link = f'#   via = {{link = "MatchBy", column = "{column}", equals = "users.id"}}'
         assert f"# likely: {column} refers to users.id without a foreign key." in text
         assert link in text
-        assert [m for m in policy.tables[table].leavings if m.via == column] == []
+        assert [m for m in policy.tables[table].close_rules if m.via == column] == []
     assert "# a guess: email refers to users.email without a foreign key." in text
 
 
@@ -182,9 +182,9 @@ def linked(name, *columns):
 def test_names_of_tables_suggest_what_happens_to_rows(drafted, name, columns, action, sureness):
     text, policy = drafted(linked(name, *columns))
 
-    assert [(m.action, m.via) for m in policy.tables[name].leavings] == [(action, "user_id")]
+    assert [(m.action, m.via) for m in policy.tables[name].close_rules] == [(action, "user_id")]
     (line,) = [i for i, line in enumerate(text.splitlines())
-               if line == f"[[tables.{name}.on_leaving]]"]  # fmt: skip
+               if line == f"[[tables.{name}.on_close]]"]  # fmt: skip
     above = "\n".join(text.splitlines()[:line])
     assert f"# {sureness}: " in above.rpartition("\n\n")[2]
     assert check(policy) == ()
@@ -212,7 +212,7 @@ def test_a_table_behind_another_goes_with_it(drafted):
 
     text, policy = drafted(metadata)
 
-    (mark,) = policy.tables["session_notes"].leavings
+    (mark,) = policy.tables["session_notes"].close_rules
     assert (mark.action, mark.via) == (Delete(), "session_id")
     assert "# undecided: lines. It refers to invoices: decide that first." in text
 
@@ -224,7 +224,7 @@ def test_lists_of_the_application_are_unrelated_unless_a_person_is_in_them(draft
 
     _, policy = drafted(metadata)
 
-    assert policy.tables["countries"].unrelated
+    assert policy.tables["countries"].no_personal_data
     assert not policy.tables["user_roles"].is_decided
 
 
@@ -239,10 +239,10 @@ def test_of_several_links_the_authors_is_taken_for_what_was_written(drafted):
 
 
 def test_a_missing_tombstone_is_named_with_the_migration(drafted):
-    text, _ = drafted(people(tombstone=False))
+    text, _ = drafted(people(deleted_at=False))
 
     assert "# missing: the column deleted_at." in text
-    assert 'op.add_tombstone("users")' in text
+    assert 'op.add_deleted_at("users")' in text
 
 
 def test_without_people_nothing_is_decided_in_their_name(drafted):
@@ -269,7 +269,7 @@ def test_what_carries_a_marker_is_left_alone(drafted):
     phone = Column("phone", String(20), personal(Replace("")))
     Table("users", metadata, key, gone, phone, Column("city", String(20)), data_subject())
     author = Column("author_id", ForeignKey("users.id"), index=True)
-    Table("posts", metadata, author, Column("body", Text), on_leaving(Redact(), via="author_id"))
+    Table("posts", metadata, author, Column("body", Text), on_close(Redact(), via="author_id"))
 
     _, policy = drafted(metadata)
 

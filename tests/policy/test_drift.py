@@ -32,11 +32,11 @@ from efface import (
     Policy,
     Replace,
     data_subject,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.policy.check import check
-from efface.policy.drift import compare
+from efface.policy.schema_drift import compare
 from tests.schemas import forum
 
 
@@ -112,7 +112,7 @@ def test_a_missing_tombstone_comes_with_the_migration(engine):
     problems = compare(forum.eraser().policy, engine, own=["efface_closings"])
 
     assert [p.place for p in problems] == ["users.deleted_at"]
-    assert problems[0].paste.startswith('op.add_tombstone("users")')
+    assert problems[0].paste.startswith('op.add_deleted_at("users")')
 
 
 GONE = "deleted_at DATETIME"
@@ -217,7 +217,7 @@ def every_type():
         data_subject(),
     )
     notes = Column("person_id", ForeignKey("people.id"), index=True)
-    Table("notes", metadata, notes, on_leaving(Delete(), via="person_id"))
+    Table("notes", metadata, notes, on_close(Delete(), via="person_id"))
     return metadata
 
 

@@ -32,7 +32,7 @@ from efface import (
     Basis,
     Clear,
     Delete,
-    Match,
+    MatchBy,
     Placeholder,
     Policy,
     Redact,
@@ -42,7 +42,7 @@ from efface import (
     Revoke,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.errors import (
@@ -50,23 +50,23 @@ from efface.errors import (
     PolicyFileError,
     UnreadableFileError,
 )
-from efface.policy.actions import ColumnAction, Generalize, Generic, Owned, RowAction, Unlink
+from efface.policy.actions import ColumnAction, Generalize, RowAction, Unlink
 from efface.policy.check import check
-from efface.policy.markers import Via
+from efface.policy.relationships import Generic, OwnedBy, Via
 from tests.schemas import forum
 
 RETAIN = """
-[tables.people.on_leaving]
+[tables.people.on_close]
 action = "Retain"
 via = "id"
 period = "P1Y"
-because = "law"
+reason = "law"
 basis = "legal obligations"
 """
 MATCH = """
-[tables.people.on_leaving]
+[tables.people.on_close]
 action = "Delete"
-via = {link = "Match", column = "id", equals = "people.id", share = true}
+via = {link = "MatchBy", column = "id", equals = "people.id", share = true}
 """
 
 
@@ -131,19 +131,19 @@ def test_every_word_of_the_markers_stands_in_the_file(tmp_path):
     for line in (
         "[tables.users.data_subject]",
         'identifiers = ["email", "name"]',
-        "[[tables.posts.on_leaving]]",
+        "[[tables.posts.on_close]]",
         'action = "Redact"',
         'via = "author_id"',
-        'via = {link = "Match", column = "address", equals = "users.email"}',
+        'via = {link = "MatchBy", column = "address", equals = "users.email"}',
         'period = "P10Y"',
         'basis = "legal obligation"',
-        'because = "tax law"',
+        'reason = "tax law"',
         'start = "calendar-year-end"',
         "[tables.users.personal]",
         'name = "Clear"',
         'email = {action = "Placeholder", suffix = "@users.invalid"}',
         'not_personal = ["title"]',
-        'unrelated = {because = "a fixed list"}',
+        'no_personal_data = {reason = "a fixed list"}',
     ):
         assert line in lines
 
@@ -155,7 +155,7 @@ def test_every_action_and_link_of_the_vocabulary_survives(tmp_path):
         Unlink(), Generalize("year"), Generalize(3),
     }  # fmt: skip
     row_actions = {Delete(), Redact(), Revoke(), Retain("P1Y", Basis.CONTRACT, "x", start="a")}
-    described = {Match("a", equals="t0.a"), Owned(by="t0.a"), Generic("a", "b", name="x")}
+    described = {MatchBy("a", equals="t0.a"), OwnedBy(by="t0.a"), Generic("a", "b", type="x")}
     links = {"a", ("a", "b"), *described}
     assert {type(each) for each in column_actions} == set(get_args(ColumnAction))
     assert {type(each) for each in row_actions} == set(get_args(RowAction))
@@ -166,7 +166,7 @@ def test_every_action_and_link_of_the_vocabulary_survives(tmp_path):
         pairs = product(sorted(row_actions, key=repr), sorted(links, key=repr))
         for number, (action, via) in enumerate(pairs):
             names = ("a", "b")
-            marks = [on_leaving(action, via=via)] if marked else []
+            marks = [on_close(action, via=via)] if marked else []
             Table(f"t{number}", metadata, *(Column(name, Integer) for name in names), *marks)
         for number, action in enumerate(sorted(column_actions, key=repr)):
             marks = [personal(action)] if marked else []
@@ -216,15 +216,15 @@ def test_composite_links_later_actions_and_whose_it_is_survive(tmp_path):
         return metadata
 
     retain = Retain("P1Y", Basis.CONTRACT, "warranty", then=Redact())
-    match = Match("c", equals="people.id", shared=True)
+    match = MatchBy("c", equals="people.id", shared=True)
     policy = Policy.from_metadata(
-        schema(on_leaving(retain, via=("a", "b")), on_leaving(Redact(), via=match), whose=match)
+        schema(on_close(retain, via=("a", "b")), on_close(Redact(), via=match), whose=match)
     )
 
     policy.to_file(tmp_path / "efface.toml")
     again = Policy.from_file(tmp_path / "efface.toml", schema())
 
-    assert again.tables["notes"].leavings == policy.tables["notes"].leavings
+    assert again.tables["notes"].close_rules == policy.tables["notes"].close_rules
     assert again.digest == policy.digest
 
 
@@ -270,7 +270,7 @@ def test_a_file_decides_the_tables_that_one_does_not_own(tmp_path):
     metadata = people(marker=data_subject())
     Table("notes", metadata, Column("who", ForeignKey("people.id"), index=True))
 
-    policy = read(tmp_path, '[[tables.notes.on_leaving]]\naction = "Delete"\nvia = "who"', metadata)
+    policy = read(tmp_path, '[[tables.notes.on_close]]\naction = "Delete"\nvia = "who"', metadata)
 
     assert check(policy) == ()
     assert [p.place for p in check(Policy.from_metadata(metadata))] == ["notes"]
@@ -302,7 +302,7 @@ def test_what_the_file_only_repeats_is_one_decision(tmp_path):
     [
         ("[table.people]", "(file)", "Did you mean tables?"),
         ("[tables.poeple]", "poeple", "Did you mean people?"),
-        ("[tables.people.on_leave]", "people", "Did you mean on_leaving?"),
+        ("[tables.people.on_leave]", "people", "Did you mean on_close?"),
         ('[tables.people.personal]\nemial = "Clear"', "people.emial", "Did you mean email?"),
         ('[tables.people]\nnot_personal = ["emial"]', "people.emial", "Did you mean email?"),
         ('[tables.people.data_subject]\nidentifiers = ["emial"]', "people.emial", "email?"),
@@ -320,15 +320,15 @@ def test_what_the_file_only_repeats_is_one_decision(tmp_path):
         ('[tables.people.data_subject]\naction = "Retain"', "people", "not an action here"),
         ("[tables.people.data_subject]\naction = 5", "people", "name of a class"),
         ("[tables.people.data_subject]\nidentifiers = 5", "people", "list of names"),
-        ("[tables.people.data_subject]\ntombstone = 5", "people", "cannot be a int"),
-        ("[tables.people]\nunrelated = {}", "people", "unrelated needs because"),
+        ("[tables.people.data_subject]\ndeleted_at = 5", "people", "cannot be a int"),
+        ("[tables.people]\nno_personal_data = {}", "people", "no_personal_data needs reason"),
         (
             RETAIN,
             "people",
             "Did you mean legal obligation?",
         ),
         (
-            '[tables.people.on_leaving]\naction = "Delete"\nvia = {column = "id"}',
+            '[tables.people.on_close]\naction = "Delete"\nvia = {column = "id"}',
             "people",
             'link = "…", one of Match',
         ),

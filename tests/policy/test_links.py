@@ -21,20 +21,21 @@ from efface import (
     Clear,
     Delete,
     Eraser,
-    Match,
+    MatchBy,
     Policy,
     Redact,
     Retain,
     Revoke,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
-from efface.errors import LostPathError, raise_problems
-from efface.policy.actions import Owned, Unlink
+from efface.errors import LostRelationshipError, raise_problems
+from efface.policy.actions import Unlink
 from efface.policy.check import check
+from efface.policy.relationships import OwnedBy
 
 RETAIN = Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law")
 
@@ -67,24 +68,24 @@ def orders_and_invoices(order, invoice, *, via="order_id", **reference):
         *order,
     )
     key = ForeignKey("orders.id", **reference)
-    Table("invoices", metadata, Column("order_id", key, index=True), on_leaving(invoice, via=via))
+    Table("invoices", metadata, Column("order_id", key, index=True), on_close(invoice, via=via))
     return metadata
 
 
 @pytest.mark.parametrize("parent", [Delete(), Revoke()])
 @pytest.mark.parametrize("child", [Redact(), RETAIN])
 def test_rows_cannot_stay_when_the_rows_they_refer_to_go(parent, child):
-    order = [on_leaving(parent, via="buyer_id"), on_leaving(parent, via="payer_id")]
+    order = [on_close(parent, via="buyer_id"), on_close(parent, via="payer_id")]
     metadata = orders_and_invoices(order, child, via="order_id.buyer_id")
 
     problems = check(Policy.from_metadata(metadata))
 
     assert [(p.code, p.place) for p in problems] == [("E203", "invoices")]
     assert problems[0].paste.splitlines() == [
-        'on_leaving(Redact(), via="buyer_id")',
-        'on_leaving(Redact(), via="payer_id")',
+        'on_close(Redact(), via="buyer_id")',
+        'on_close(Redact(), via="payer_id")',
     ]
-    with pytest.raises(LostPathError):
+    with pytest.raises(LostRelationshipError):
         raise_problems(problems)
 
 
@@ -97,13 +98,13 @@ def test_rows_cannot_stay_when_the_rows_they_refer_to_go(parent, child):
     ],
 )
 def test_rows_stay_with_their_parents_or_go_with_them(parent, child, reference):
-    order = [on_leaving(parent, via="buyer_id"), on_leaving(parent, via="payer_id")]
+    order = [on_close(parent, via="buyer_id"), on_close(parent, via="payer_id")]
 
     assert said(orders_and_invoices(order, child, via="order_id.buyer_id", **reference)) == []
 
 
 def test_rows_stay_when_their_reference_is_unlinked():
-    order = [on_leaving(Delete(), via="buyer_id"), on_leaving(Delete(), via="payer_id")]
+    order = [on_close(Delete(), via="buyer_id"), on_close(Delete(), via="payer_id")]
     metadata = orders_and_invoices(order, Redact(), via="order_id.buyer_id")
     personal(Unlink())._set_parent(metadata.tables["invoices"].c.order_id)
 
@@ -113,12 +114,12 @@ def test_rows_stay_when_their_reference_is_unlinked():
 @pytest.mark.parametrize("via", ["order_id.buyer_id", "order_id.payer_id"])
 def test_of_several_links_of_the_parent_each_by_which_it_goes_counts(via):
     """Whatever keeps the invoice, whoever else is at the other end takes its order away."""
-    order = [on_leaving(Redact(), via="buyer_id"), on_leaving(Delete(), via="payer_id")]
+    order = [on_close(Redact(), via="buyer_id"), on_close(Delete(), via="payer_id")]
 
     (found,) = check(Policy.from_metadata(orders_and_invoices(order, RETAIN, via=via)))
 
     assert (found.code, found.place) == ("E203", "invoices")
-    assert found.paste == 'on_leaving(Redact(), via="payer_id")'
+    assert found.paste == 'on_close(Redact(), via="payer_id")'
 
 
 def posts_and_comments(*links, ondelete=None, marks=()):
@@ -126,13 +127,13 @@ def posts_and_comments(*links, ondelete=None, marks=()):
     metadata = schema()
     person = Column("author_id", ForeignKey("people.id"), index=True)
     key = Column("id", Integer, primary_key=True)
-    Table("posts", metadata, key, person, on_leaving(Delete(), via="author_id"))
+    Table("posts", metadata, key, person, on_close(Delete(), via="author_id"))
     Table(
         "comments",
         metadata,
         Column("author_id", ForeignKey("people.id"), index=True),
         Column("post_id", ForeignKey("posts.id", ondelete=ondelete), *marks, index=True),
-        *(on_leaving(action, via=via) for via, action in links),
+        *(on_close(action, via=via) for via, action in links),
     )
     return metadata
 
@@ -145,7 +146,7 @@ def test_rows_that_stay_by_a_link_of_their_own_cannot_refer_to_rows_that_go(acti
     (found,) = check(Policy.from_metadata(metadata))
 
     assert (found.code, found.place) == ("E203", "comments")
-    assert found.paste == 'on_leaving(Redact(), via="author_id")'
+    assert found.paste == 'on_close(Redact(), via="author_id")'
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_rows_that_may_stay_only_where_one_person_is_at_both_ends_are_a_warning(
     found = check(Policy.from_metadata(posts_and_comments(*links, marks=marks)))
 
     assert [(p.code, p.place, p.level) for p in found] == [("W103", "comments.post_id", "warning")]
-    assert found[0].paste == 'on_leaving(Redact(), via="author_id")'
+    assert found[0].paste == 'on_close(Redact(), via="author_id")'
 
 
 def test_a_link_that_is_cut_keeps_no_row_and_is_no_warning():
@@ -199,7 +200,7 @@ def test_people_who_stay_cannot_refer_to_rows_that_go():
     metadata = schema()
     key = Column("id", Integer, primary_key=True)
     owner = Column("owner_id", ForeignKey("people.id"), index=True)
-    Table("teams", metadata, key, owner, on_leaving(Delete(), via="owner_id"))
+    Table("teams", metadata, key, owner, on_close(Delete(), via="owner_id"))
     metadata.tables["people"].append_column(Column("team_id", ForeignKey("teams.id")))
 
     assert said(metadata) == [("E203", "people")]
@@ -211,7 +212,7 @@ def test_people_can_let_go_of_rows_that_have_gone_only_before_the_commit(initial
     metadata = schema()
     owner = Column("owner_id", ForeignKey("people.id"), index=True)
     Table("teams", metadata, Column("id", Integer, primary_key=True), owner,
-          on_leaving(Delete(), via="owner_id"))  # fmt: skip
+          on_close(Delete(), via="owner_id"))  # fmt: skip
     key = ForeignKey("teams.id", deferrable=True, initially=initially)
     metadata.tables["people"].append_column(Column("team_id", key, personal(Unlink())))
 
@@ -232,13 +233,15 @@ def orders_of_people_who_go(by_value, *marks, **reference):
         metadata,
         Column("person_id", key, *marks, index=True),
         Column("email", String, personal(Clear(), via=BY_VALUE), index=True),
-        on_leaving(Delete(), via="person_id"),
-        on_leaving(by_value, via=BY_VALUE),
+        on_close(Delete(), via="person_id"),
+        on_close(by_value, via=BY_VALUE),
     )
-    return [(p.code, p.place) for p in Eraser(Policy.from_metadata(metadata), key="k" * 16).check()]
+    return [
+        (p.code, p.place) for p in Eraser(Policy.from_metadata(metadata), secret="k" * 16).check()
+    ]
 
 
-BY_VALUE = Match("email", equals="people.email")
+BY_VALUE = MatchBy("email", equals="people.email")
 
 
 def test_a_row_that_is_kept_by_value_cannot_refer_to_a_person_who_goes():
@@ -261,7 +264,7 @@ def test_a_row_that_goes_or_lets_go_keeps_no_person(action, reference):
 
 @pytest.mark.parametrize(
     "marker",
-    [on_leaving(Redact(), via="author_id"), unrelated(because="I forgot the editor")],
+    [on_close(Redact(), via="author_id"), no_personal_data(reason="I forgot the editor")],
 )
 def test_a_reference_to_the_people_that_no_link_names_is_a_warning(marker):
     metadata = schema()
@@ -286,7 +289,7 @@ def test_a_decided_reference_is_no_warning():
         metadata,
         Column("author_id", ForeignKey("people.id"), index=True),
         Column("editor_id", ForeignKey("people.id"), not_personal()),
-        on_leaving(Redact(), via="author_id"),
+        on_close(Redact(), via="author_id"),
     )
 
     assert said(metadata) == []
@@ -301,7 +304,7 @@ def test_a_person_who_refers_to_another_is_a_warning_too():
 
     assert (found.code, found.place) == ("W101", "people.invited_by")
     # No link: whoever was invited does not leave together with the one who invited them.
-    assert "on_leaving" not in found.paste
+    assert "on_close" not in found.paste
     assert [line.split("    #")[0] for line in found.paste.splitlines()] == [
         "personal(Unlink())",
         "not_personal()",
@@ -327,7 +330,7 @@ def test_a_composite_reference_is_known_by_its_columns_in_any_order():
             Column("who", Integer),
             ForeignKeyConstraint(["site", "who"], ["people.site", "people.id"]),
             Index("ix_notes", "who", "site"),
-            on_leaving(Delete(), via=via),
+            on_close(Delete(), via=via),
         )
         return metadata
 
@@ -377,7 +380,7 @@ def notes(*index):
         metadata,
         Column("person_id", ForeignKey("people.id")),
         Column("other", Integer),
-        on_leaving(Delete(), via="person_id"),
+        on_close(Delete(), via="person_id"),
         *index,
     )
     return metadata
@@ -387,7 +390,7 @@ def notes(*index):
 def test_rows_that_are_owned_are_looked_up_by_whoever_refers_to_them(indexed):
     metadata = schema()
     Table("addresses", metadata, Column("id", Integer, primary_key=True),
-          on_leaving(Delete(), via=Owned(by="people.home_id")))  # fmt: skip
+          on_close(Delete(), via=OwnedBy(by="people.home_id")))  # fmt: skip
     home = Column("home_id", ForeignKey("addresses.id"), index=indexed)
     metadata.tables["people"].append_column(home)
 
@@ -400,7 +403,7 @@ def test_a_link_by_value_needs_an_index_as_well():
         "letters",
         metadata,
         Column("address", String),
-        on_leaving(Delete(), via=Match("address", equals="people.email")),
+        on_close(Delete(), via=MatchBy("address", equals="people.email")),
     )
 
     assert said(metadata) == [("W102", "letters.address")]

@@ -14,10 +14,10 @@ from efface import (
     Redact,
     Retain,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.errors import SubjectTableError
 
@@ -95,19 +95,19 @@ def test_a_table_carries_one_marker_per_link():
         metadata,
         Column("sender_id", Integer),
         Column("recipient_id", Integer),
-        on_leaving(Redact(), via="sender_id"),
-        on_leaving(Delete(), via="recipient_id"),
+        on_close(Redact(), via="sender_id"),
+        on_close(Delete(), via="recipient_id"),
     )
 
     rule = Policy.from_metadata(metadata).tables[table.name]
 
-    assert [mark.via for mark in rule.leavings] == ["sender_id", "recipient_id"]
+    assert [mark.via for mark in rule.close_rules] == ["sender_id", "recipient_id"]
 
 
 def test_a_changed_decision_changes_the_digest():
     def metadata(action):
         made = MetaData()
-        Table("t", made, Column("id", Integer, primary_key=True), on_leaving(action, via="id"))
+        Table("t", made, Column("id", Integer, primary_key=True), on_close(action, via="id"))
         return made
 
     digests = {
@@ -115,8 +115,8 @@ def test_a_changed_decision_changes_the_digest():
         for action in (
             Delete(),
             Redact(),
-            Retain("P1Y", basis="contract", because="x"),
-            Retain("P2Y", basis="contract", because="x"),
+            Retain("P1Y", basis="contract", reason="x"),
+            Retain("P2Y", basis="contract", reason="x"),
         )
     }
 
@@ -125,7 +125,7 @@ def test_a_changed_decision_changes_the_digest():
 
 def test_a_marker_in_the_wrong_place_is_refused():
     with pytest.raises(TypeError, match="belongs to a table"):
-        Column("name", String, unrelated(because="no"))
+        Column("name", String, no_personal_data(reason="no"))
 
 
 @pytest.mark.parametrize("markers", [0, 2])

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from efface.policy.period import Period
+from efface.policy.retention_period import Period
 
 
 @pytest.mark.parametrize(

@@ -42,11 +42,11 @@ def test_several_files_are_one_policy():
         [preset("fastapi-users-oauth"), preset("fastapi-users-tokens")], metadata
     )
 
-    assert [name for name, rule in policy.tables.items() if rule.leavings] == [
+    assert [name for name, rule in policy.tables.items() if rule.close_rules] == [
         "accesstoken",
         "oauth_account",
     ]
-    assert policy.tables["oauth_account"].leavings[0].identifiers == ("account_email",)
+    assert policy.tables["oauth_account"].close_rules[0].identifiers == ("account_email",)
 
 
 def test_what_two_files_say_alike_is_said_once():
@@ -59,7 +59,7 @@ def test_what_two_files_say_alike_is_said_once():
 
 def test_what_two_files_say_differently_is_a_problem(tmp_path):
     other = tmp_path / "other.toml"
-    other.write_text('[tables.oauth_account.on_leaving]\naction = "Delete"\nvia = "user_id"\n')
+    other.write_text('[tables.oauth_account.on_close]\naction = "Delete"\nvia = "user_id"\n')
 
     policy = Policy.from_file([preset("fastapi-users-oauth"), other], tables("oauth_account"))
 

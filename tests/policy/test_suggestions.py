@@ -31,9 +31,9 @@ from efface import (
     Redact,
     Replace,
     data_subject,
-    on_leaving,
+    no_personal_data,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.policy.check import check
 
@@ -80,7 +80,7 @@ def test_the_line_for_an_undecided_column_fits_its_type(type_):
 
 
 def leaving(via):
-    return on_leaving(Redact(), via=via)
+    return on_close(Redact(), via=via)
 
 
 def test_of_a_unique_number_there_is_nothing_to_suggest_but_that_it_says_nothing():
@@ -103,7 +103,7 @@ def refers(to, name=None):
     return Column(name or to, ForeignKey(f"{to}.id"))
 
 
-WORDS = ("words", unrelated(because="words"))
+WORDS = ("words", no_personal_data(reason="words"))
 
 
 def suggested(*tables):
@@ -117,7 +117,7 @@ def test_the_link_to_paste_is_the_one_that_leads_to_people():
 
 
 def test_where_none_does_at_once_it_goes_on_through_another_table():
-    posts = ("posts", refers("people"), on_leaving(Delete(), via="people"))
+    posts = ("posts", refers("people"), on_close(Delete(), via="people"))
 
     assert 'via="posts"' in suggested(
         WORDS, posts, ("notes", refers("words", "a"), refers("posts"))
@@ -125,14 +125,14 @@ def test_where_none_does_at_once_it_goes_on_through_another_table():
 
 
 def test_where_that_one_has_several_links_it_names_one():
-    links = [on_leaving(Delete(), via=name) for name in ("other", "people")]
+    links = [on_close(Delete(), via=name) for name in ("other", "people")]
     posts = ("posts", refers("people"), refers("people", "other"), *links)
 
     assert 'via="posts.other"' in suggested(posts, ("notes", refers("posts")))
 
 
 def test_a_table_that_leads_to_nobody_is_suggested_as_unrelated():
-    shelf = ("shelf", refers("people"), unrelated(because="shelves"))
+    shelf = ("shelf", refers("people"), no_personal_data(reason="shelves"))
     line = suggested(WORDS, shelf, ("notes", refers("words"), refers("shelf")))
 
-    assert line == '__table_args__ = (unrelated(because="..."),)'
+    assert line == '__table_args__ = (no_personal_data(reason="..."),)'

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from efface import (
     Clear,
     Delete,
-    Match,
-    Owned,
+    MatchBy,
+    OwnedBy,
     Placeholder,
     Redact,
     ReplaceMentions,
@@ -33,7 +33,7 @@ from efface import (
     Unlink,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from tests.properties.shapes import GONE, Col, Link, Mark, Schema, Shape
@@ -92,12 +92,12 @@ def _table(metadata: MetaData, schema: Schema, number: int, shape: Shape) -> Non
         items.append(
             Column("owned_id", ForeignKey(f"o{number}.id"), personal(Unlink()), index=True)
         )
-        owned = on_leaving(shape.owns, via=Owned(by=f"{name}.owned_id"))
+        owned = on_close(shape.owns, via=OwnedBy(by=f"{name}.owned_id"))
         street = Column("street", Text, personal(Clear()))
         Table(f"o{number}", metadata, Column("id", Integer, primary_key=True), street, owned)
     for position, mark in enumerate(shape.marks):
         former = ["former"] if shape.former and position == 0 else []
-        items.append(on_leaving(mark.action, via=vias[position], identifiers=former))
+        items.append(on_close(mark.action, via=vias[position], identifiers=former))
     Table(name, metadata, *items)
 
 
@@ -107,7 +107,7 @@ def vias_of(schema: Schema, shape: Shape) -> dict[int, Any]:
     for position, mark in enumerate(shape.marks):
         link = shape.links[mark.link]
         if link.by[0] == "=":
-            found[position] = Match(f"l{mark.link}", equals=f"people.{link.by[1:]}")
+            found[position] = MatchBy(f"l{mark.link}", equals=f"people.{link.by[1:]}")
         elif _is_wide(schema, link):
             found[position] = (f"l{mark.link}_a", f"l{mark.link}_b")
         elif mark.onward is not None and link.to is not None:

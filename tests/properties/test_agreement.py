@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from efface import Tokens
 from tests.databases import KINDS, emptied
 from tests.properties.worlds import comparable, worlds
 from tests.schemas.forum import engine_of
@@ -55,10 +54,10 @@ def test_tokens_from_python_end_like_tokens_of_the_database(law):
     def in_python(place):
         model = place.world.model
         for person in place.world.people:
-            settled = place.close(person)
+            finalized = place.close(person)
             model.close(person)
-            assert settled.late == 0
-            assert settled.search.is_clean
+            assert finalized.late == 0
+            assert finalized.search.is_clean
         assert place.seen() == comparable(model.state)
 
-    law(in_python, tokens=Tokens.bound(lambda: secrets.token_hex(16)))
+    law(in_python, random_source=lambda: secrets.token_hex(16))

@@ -48,10 +48,10 @@ def test_rows_that_came_after_the_closing_go_with_the_settling(law):
                 connection.execute(insert(place.metadata.tables[table]), [row])
 
         with place.engine.begin() as connection:
-            settled = place.eraser.settle(connection, receipt)
+            finalized = place.eraser.finalize(connection, receipt)
 
-        assert settled.search.is_clean
-        assert settled.late == len(late)
+        assert finalized.search.is_clean
+        assert finalized.late == len(late)
         assert place.naming(1) == kept
 
 

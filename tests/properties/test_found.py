@@ -100,13 +100,13 @@ def test_what_was_broken_once_holds(database, name, seed):
         # Everybody but the last, so that there are always others.
         for person in world.people[:-1]:
             kept = place.kept(person)
-            settled = place.close(person)
+            finalized = place.close(person)
             model.close(person)
 
-            assert settled.late == 0
-            assert settled.search.is_clean
+            assert finalized.late == 0
+            assert finalized.search.is_clean
             assert place.naming(person) == kept
-            assert len(settled.search.kept) == len(kept)
+            assert len(finalized.search.kept) == len(kept)
         assert place.seen() == comparable(model.state)
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Column
 
 from efface import Redact, Retain
 from efface.errors import PolicyError
-from efface.policy.markers import ColumnMark, LeavingMark, Marker
+from efface.policy.declarations import CloseRule, ColumnRule, RuleItem
 from tests.properties.schema import metadata_of
 from tests.properties.worlds import Place
 
@@ -16,7 +16,7 @@ def mutants(world):
     """Every way to forget one marker that decides about somebody's values."""
     for table in metadata_of(world.schema).tables.values():
         for item in (table, *table.columns):
-            for number, marker in enumerate(m for m in item.info if isinstance(m, Marker)):
+            for number, marker in enumerate(m for m in item.info if isinstance(m, RuleItem)):
                 if matters(item, marker):
                     column = item.name if isinstance(item, Column) else None
                     yield table.name, column, number
@@ -28,12 +28,12 @@ def matters(item, marker):
     Rows that all go need no decision about their columns. A reference is no value, and what is not
     personal names nobody.
     """
-    mark = marker.mark
-    if isinstance(mark, LeavingMark):
+    mark = marker.rule
+    if isinstance(mark, CloseRule):
         return not isinstance(mark.action, Retain)
-    if not isinstance(mark, ColumnMark):
+    if not isinstance(mark, ColumnRule):
         return True
-    marks = [m.mark for m in item.table.info if isinstance(m, Marker)]
+    marks = [m.rule for m in item.table.info if isinstance(m, RuleItem)]
     stays = [m for m in marks if isinstance(m.action, Redact)]
     if item.foreign_keys or mark.action is None:
         return bool(stays) and not item.foreign_keys and not item.primary_key
@@ -45,7 +45,7 @@ def without(world, mutant):
     metadata = metadata_of(world.schema)
     name, column, number = mutant
     item = metadata.tables[name] if column is None else metadata.tables[name].c[column]
-    del item.info[[m for m in item.info if isinstance(m, Marker)][number]]
+    del item.info[[m for m in item.info if isinstance(m, RuleItem)][number]]
     return metadata
 
 
@@ -87,7 +87,7 @@ def test_a_renamed_column_is_refused(law, what):
         metadata = metadata_of(place.world.schema)
         people = metadata.tables["people"]
         column = people.c[what]
-        for marker in [m for m in column.info if isinstance(m, Marker)]:
+        for marker in [m for m in column.info if isinstance(m, RuleItem)]:
             del column.info[marker]
         renamed = Place(place.world, place.engine, metadata)
 

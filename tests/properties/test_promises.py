@@ -47,7 +47,7 @@ def test_closing_again_changes_nothing(law):
         else:
             again = place.close(1)
             assert again == first
-            assert again.already_closed or again.settled_at
+            assert again.already_closed or again.finalized_at
 
         assert place.raw() == before
 
@@ -89,11 +89,11 @@ def test_no_identifier_survives_outside_what_is_kept(law):
         for person in place.world.people:
             kept = place.kept(person)
 
-            settled = place.close(person)
+            finalized = place.close(person)
 
             assert place.naming(person) == kept
-            assert settled.search.is_clean
-            assert {f"{f.table}.{f.column}" for f in settled.search.kept} == {
+            assert finalized.search.is_clean
+            assert {f"{f.table}.{f.column}" for f in finalized.search.kept} == {
                 f"{table}.{column}" for table, column in kept
             }
 
@@ -154,10 +154,10 @@ def test_the_order_of_people_does_not_matter(law):
             model.close(person)
         random.Random(place.world.seed).shuffle(people)
 
-        settled = [place.close(person) for person in people]
+        finalized = [place.close(person) for person in people]
 
         assert place.seen() == comparable(model.state)
-        assert [receipt.late for receipt in settled] == [0] * len(people)
+        assert [receipt.late for receipt in finalized] == [0] * len(people)
 
 
 def test_a_batch_ends_like_a_sequence(law):
@@ -193,11 +193,11 @@ def test_nothing_shows_a_value_of_the_person(law, caplog):
             with engine.begin() as connection:
                 plan = place.eraser.plan(connection, key)
                 receipt = place.eraser.close_account(connection, key, actor="test", plan=plan)
-                settled = place.eraser.settle(connection, receipt)
+                finalized = place.eraser.finalize(connection, receipt)
         finally:
             engine.echo = False
 
         said = [plan, plan.to_json(), plan.explain(), receipt, receipt.to_json(), receipt.people]
-        said += [settled, settled.to_json(), settled.search.summary(), caplog.text]
+        said += [finalized, finalized.to_json(), finalized.search.summary(), caplog.text]
         assert caplog.records
         assert marker_of(1) not in "".join(map(repr, said)).lower()

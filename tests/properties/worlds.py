@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
 from efface import BatchReceipt, Eraser, Placeholder, Policy, Receipt, Retain
-from efface.plan.people import aware
-from efface.policy.columns import room
-from efface.store.tables import closings
+from efface.plan.closing_subjects import aware
+from efface.policy.column_types import room
+from efface.store.efface_tables import closings
 from tests.properties.model import TOKEN, Model
 from tests.properties.rows import (
     PER_PERSON,
@@ -78,7 +78,7 @@ class Place:
         self.world, self.engine = world, engine
         self.metadata = metadata or world.metadata
         policy = Policy.from_metadata(self.metadata)
-        self.eraser = Eraser(policy, key=KEY, clock=lambda: NOW, **world.options)
+        self.eraser = Eraser(policy, secret=KEY, clock=lambda: NOW, **world.options)
         self._made = dict(self._placeholders())
         self._follow = {
             (f"t{n}", f"l{position}")
@@ -218,7 +218,7 @@ class Place:
         with self.engine.begin() as connection:
             receipt = self.eraser.close_account(connection, self.world.key(person), actor="test")
         with self.engine.begin() as connection:
-            return self.eraser.settle(connection, receipt)
+            return self.eraser.finalize(connection, receipt)
 
     def close_together(self, people: Iterable[int]) -> BatchReceipt:
         """Close accounts as one batch and settle it."""
@@ -226,7 +226,7 @@ class Place:
         with self.engine.begin() as connection:
             batch = self.eraser.close_accounts(connection, keys, actor="test")
         with self.engine.begin() as connection:
-            return self.eraser.settle(connection, batch)
+            return self.eraser.finalize(connection, batch)
 
 
 def _names(person: int) -> tuple[str, str]:

@@ -25,10 +25,10 @@ from efface import (
     Policy,
     Redact,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 
 KEY = "a key for tests, long enough"
@@ -45,7 +45,7 @@ team_members = Table(
     Base.metadata,
     Column("team_id", ForeignKey("teams.id"), primary_key=True),
     Column("user_id", ForeignKey("users.id"), primary_key=True, index=True),
-    on_leaving(Redact(), via="user_id"),
+    on_close(Redact(), via="user_id"),
 )
 
 
@@ -74,7 +74,7 @@ class Manager(User):
     """With a table of its own beside."""
 
     __tablename__ = "managers"
-    __table_args__ = (on_leaving(Redact(), via="id"),)
+    __table_args__ = (on_close(Redact(), via="id"),)
     __mapper_args__ = {"polymorphic_identity": "manager"}  # noqa: RUF012  # as above
 
     id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -85,7 +85,7 @@ class Post(Base):
     """Something a person wrote."""
 
     __tablename__ = "posts"
-    __table_args__ = (on_leaving(Redact(), via="author_id", not_personal=["title"]),)
+    __table_args__ = (on_close(Redact(), via="author_id", not_personal=["title"]),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -103,7 +103,7 @@ class Note(Base):
     """Something that has to do with nobody the classes know of."""
 
     __tablename__ = "notes"
-    __table_args__ = (on_leaving(Delete(), via="user_id"),)
+    __table_args__ = (on_close(Delete(), via="user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -114,7 +114,7 @@ class Team(Base):
     """People together."""
 
     __tablename__ = "teams"
-    __table_args__ = (unrelated(because="a list of teams"),)
+    __table_args__ = (no_personal_data(reason="a list of teams"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), not_personal())
@@ -141,7 +141,7 @@ class Listed(Base):
 def eraser(**options: Any) -> Eraser:
     """Return the crew's eraser with a clock that stands still."""
     options.setdefault("clock", lambda: NOW)
-    return Eraser(Policy.from_metadata(Base.metadata), key=KEY, **options)
+    return Eraser(Policy.from_metadata(Base.metadata), secret=KEY, **options)
 
 
 def create(engine: Engine) -> None:

@@ -25,7 +25,7 @@ from efface import (
     Clear,
     Delete,
     Eraser,
-    Match,
+    MatchBy,
     Placeholder,
     Policy,
     Redact,
@@ -34,10 +34,10 @@ from efface import (
     Retain,
     Revoke,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 
 KEY = "a key for tests, long enough"
@@ -69,7 +69,7 @@ class Token(Base):
     """A session or a link that was mailed."""
 
     __tablename__ = "users_tokens"
-    __table_args__ = (on_leaving(Revoke(), via="user_id", identifiers=["sent_to"]),)
+    __table_args__ = (on_close(Revoke(), via="user_id", identifiers=["sent_to"]),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -81,7 +81,7 @@ class Post(Base):
     """Something a person wrote."""
 
     __tablename__ = "posts"
-    __table_args__ = (on_leaving(Redact(), via="author_id"),)
+    __table_args__ = (on_close(Redact(), via="author_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -97,7 +97,7 @@ class Newsletter(Base):
     """Linked by value: there is no foreign key."""
 
     __tablename__ = "newsletter"
-    __table_args__ = (on_leaving(Delete(), via=Match("address", equals="users.email")),)
+    __table_args__ = (on_close(Delete(), via=MatchBy("address", equals="users.email")),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     address: Mapped[str | None] = mapped_column(String(160), index=True)
@@ -107,7 +107,7 @@ class Order(Base):
     """Something a person bought."""
 
     __tablename__ = "orders"
-    __table_args__ = (on_leaving(Redact(), via="user_id"),)
+    __table_args__ = (on_close(Redact(), via="user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -119,11 +119,11 @@ class Invoice(Base):
 
     __tablename__ = "invoices"
     __table_args__ = (
-        on_leaving(
+        on_close(
             Retain(
                 "P10Y",
                 basis=Basis.LEGAL_OBLIGATION,
-                because="tax law",
+                reason="tax law",
                 start="calendar-year-end",
             ),
             via="order_id",
@@ -140,7 +140,7 @@ class Category(Base):
     """Nobody's."""
 
     __tablename__ = "categories"
-    __table_args__ = (unrelated(because="a fixed list"),)
+    __table_args__ = (no_personal_data(reason="a fixed list"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(80))
@@ -160,7 +160,7 @@ def engine_of(url: str = "sqlite://") -> Engine:
 def eraser(**options: Any) -> Eraser:
     """Return the forum's eraser with a clock that stands still."""
     options.setdefault("clock", lambda: NOW)
-    return Eraser(Policy.from_metadata(Base.metadata), key=KEY, **options)
+    return Eraser(Policy.from_metadata(Base.metadata), secret=KEY, **options)
 
 
 def create(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from efface import (
     ReplaceMentions,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 
@@ -41,14 +41,14 @@ def by_login(*login: Any) -> MetaData:
         Column("login", ForeignKey("people.login"), primary_key=True),
         Column("day", Integer, primary_key=True),
         Column("note", Text, personal(ReplaceMentions("someone"))),
-        on_leaving(Redact(), via="login"),
+        on_close(Redact(), via="login"),
     )
     Table(
         "sessions",
         metadata,
         Column("id", Integer, primary_key=True),
         Column("login", ForeignKey("people.login"), index=True),
-        on_leaving(Delete(), via="login"),
+        on_close(Delete(), via="login"),
     )
     return metadata
 
@@ -73,7 +73,7 @@ def two_schemas() -> MetaData:
             Column("person_id", ForeignKey("shop.people.id"), index=True),
             Column("text", Text, personal(ReplaceMentions("someone"))),
             Column("kind", String(20), not_personal()),
-            on_leaving(action, via="person_id"),
+            on_close(action, via="person_id"),
             schema=schema,
         )
     return metadata
@@ -81,4 +81,4 @@ def two_schemas() -> MetaData:
 
 def eraser(metadata: MetaData) -> Eraser:
     """Return an eraser with a clock that stands still."""
-    return Eraser(Policy.from_metadata(metadata), key=KEY, clock=lambda: NOW)
+    return Eraser(Policy.from_metadata(metadata), secret=KEY, clock=lambda: NOW)

@@ -46,7 +46,7 @@ from efface import (
     Revoke,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 from efface.policy.actions import Basis
@@ -122,7 +122,7 @@ homes = Table(
     CheckConstraint("kind IN ('house', 'flat')"),
     CheckConstraint("rooms > 0 AND rooms < 20 AND area > rooms"),
     CheckConstraint("status IS NULL OR status <> upper(status)"),
-    on_leaving(Redact(), via="owner_id"),
+    on_close(Redact(), via="owner_id"),
 )
 """A circle with people, and constraints that only some values fulfill."""
 
@@ -134,8 +134,8 @@ friends = Table(
     Column("since", String(60), personal(Clear(), via="one_id")),
     Column("tag", String(60), personal(ReplaceMentions("x"), via="other_id"), unique=True),
     CheckConstraint("one_id <> other_id"),
-    on_leaving(Redact(), via="one_id"),
-    on_leaving(Redact(), via="other_id"),
+    on_close(Redact(), via="one_id"),
+    on_close(Redact(), via="other_id"),
 )
 """Two people in the key, and never the same."""
 
@@ -145,7 +145,7 @@ phones = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False, unique=True),
     Column("number", String(3)),
-    on_leaving(Revoke(), via="person_id"),
+    on_close(Revoke(), via="person_id"),
 )
 """One for each, with keys that the database makes."""
 
@@ -155,7 +155,7 @@ calls = Table(
     Column("phone_id", ForeignKey("phones.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("words", Text),
-    on_leaving(Delete(), via="phone_id"),
+    on_close(Delete(), via="phone_id"),
 )
 
 quotes = Table(
@@ -166,7 +166,7 @@ quotes = Table(
     Column("text", Text),
     ForeignKeyConstraint(["phone_id", "position"], ["calls.phone_id", "calls.position"]),
     UniqueConstraint("phone_id", "position"),
-    on_leaving(Delete(), via=("phone_id", "position")),
+    on_close(Delete(), via=("phone_id", "position")),
 )
 """A foreign key of two columns, and no primary key."""
 
@@ -176,7 +176,7 @@ bills = Table(
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), index=True),
     Column("text", Text),
-    on_leaving(Retain("P1Y", basis=Basis.CONTRACT, because="open"), via="person_id"),
+    on_close(Retain("P1Y", basis=Basis.CONTRACT, reason="open"), via="person_id"),
 )
 
 
@@ -196,7 +196,7 @@ def on_postgresql() -> MetaData:
         Column("address", INET),
         Column("zip", String(12)),
         CheckConstraint("zip ~ '^[a-z0-9]+$'"),
-        on_leaving(Delete(), via="person_id"),
+        on_close(Delete(), via="person_id"),
     )
     return wider
 

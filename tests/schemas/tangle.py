@@ -29,7 +29,7 @@ from efface import (
     Delete,
     Eraser,
     Generalize,
-    Owned,
+    OwnedBy,
     Placeholder,
     Policy,
     Redact,
@@ -37,7 +37,7 @@ from efface import (
     Unlink,
     data_subject,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
 )
 
@@ -68,7 +68,7 @@ teams = Table(
     Column("id", Integer, primary_key=True),
     Column("owner_id", ForeignKey("people.id"), personal(Unlink()), index=True),
     Column("motto", Text, personal(ReplaceMentions(GONE))),
-    on_leaving(Redact(), via="owner_id"),
+    on_close(Redact(), via="owner_id"),
 )
 """A circle: people belong to teams, and teams to people."""
 
@@ -81,8 +81,8 @@ messages = Table(
     Column("signature", String(80), personal(Clear(), via="sender_id")),
     Column("salutation", String(80), personal(Clear(), via="recipient_id")),
     Column("body", Text, personal(ReplaceMentions(GONE), via="sender_id")),
-    on_leaving(Redact(), via="sender_id"),
-    on_leaving(Redact(), via="recipient_id"),
+    on_close(Redact(), via="sender_id"),
+    on_close(Redact(), via="recipient_id"),
 )
 """Two people in a row, each with values of their own."""
 
@@ -92,7 +92,7 @@ files = Table(
     Column("id", Integer, primary_key=True),
     Column("message_id", ForeignKey("messages.id"), index=True),
     Column("path", String(80)),
-    on_leaving(Delete(), via="message_id.sender_id"),
+    on_close(Delete(), via="message_id.sender_id"),
 )
 """Found through one of the two links of another table."""
 
@@ -101,7 +101,7 @@ addresses = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("street", String(80)),
-    on_leaving(Delete(), via=Owned(by="orders.address_id")),
+    on_close(Delete(), via=OwnedBy(by="orders.address_id")),
 )
 """Owned by whoever's orders refer to it; several people may."""
 
@@ -111,7 +111,7 @@ orders = Table(
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), index=True),
     Column("address_id", ForeignKey("addresses.id"), personal(Unlink()), index=True),
-    on_leaving(Redact(), via="person_id"),
+    on_close(Redact(), via="person_id"),
 )
 
 visits = Table(
@@ -120,7 +120,7 @@ visits = Table(
     Column("person_id", ForeignKey("people.id"), index=True),
     Column("place", String(40), personal(Clear())),
     Column("note", Text, personal(ReplaceMentions(GONE))),
-    on_leaving(Redact(), via="person_id"),
+    on_close(Redact(), via="person_id"),
 )
 """No primary key; two rows may be alike."""
 
@@ -131,7 +131,7 @@ rounds = Table(
     Column("number", Integer, not_personal()),
     Column("person_id", ForeignKey("people.id"), index=True),
     PrimaryKeyConstraint("season", "number"),
-    on_leaving(Redact(), via="person_id"),
+    on_close(Redact(), via="person_id"),
 )
 
 scores = Table(
@@ -142,7 +142,7 @@ scores = Table(
     Column("number", Integer),
     Column("comment", Text, personal(Clear())),
     ForeignKeyConstraint(["season", "number"], ["rounds.season", "rounds.number"]),
-    on_leaving(Redact(), via=("season", "number")),
+    on_close(Redact(), via=("season", "number")),
 )
 """A foreign key of two columns."""
 
@@ -153,7 +153,7 @@ badges = Table(
     Column("holder", ForeignKey("people.login", onupdate="CASCADE"), index=True),
     Column("text", String(40)),
     UniqueConstraint("holder", "text"),
-    on_leaving(Delete(), via="holder"),
+    on_close(Delete(), via="holder"),
 )
 """A foreign key to a unique column that is not the primary key."""
 
@@ -162,7 +162,7 @@ managers = Table(
     metadata,
     Column("id", ForeignKey("people.id"), primary_key=True),
     Column("office", String(40), personal(Clear())),
-    on_leaving(Redact(), via="id"),
+    on_close(Redact(), via="id"),
 )
 """Joined-table inheritance: the subclass's table has the person's key as its own."""
 
@@ -170,7 +170,7 @@ managers = Table(
 def eraser(**options: Any) -> Eraser:
     """Return an eraser with a clock that stands still."""
     options.setdefault("clock", lambda: NOW)
-    return Eraser(Policy.from_metadata(metadata), key=KEY, **options)
+    return Eraser(Policy.from_metadata(metadata), secret=KEY, **options)
 
 
 def create(engine: Engine) -> None:

@@ -6,7 +6,7 @@ Links prove who reads them; notices tell what was changed.
 import logging
 from dataclasses import dataclass
 
-from efface.page.farewell import Farewell
+from efface.page.confirmation_email import ConfirmationEmail
 from garden.mail import Mailer
 
 logger = logging.getLogger("garden.accounts")
@@ -84,7 +84,7 @@ def deliver(mailer: Mailer, to: str, letter: Letter) -> None:
         logger.warning("A mail could not be delivered: %s", type(error).__name__)
 
 
-def deliver_farewell(mailer: Mailer, email: str, farewell: Farewell, address: str) -> None:
+def deliver_farewell(mailer: Mailer, email: str, farewell: ConfirmationEmail, address: str) -> None:
     """Tell somebody who has left what was kept and until when; it is the last mail.
 
     *address* is that of the site. Where nobody has set it, there is no link: the one the request

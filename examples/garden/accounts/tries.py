@@ -21,7 +21,7 @@ logger = logging.getLogger("garden.accounts")
 
 A_QUARTER = 900
 # Redis is asked while somebody waits for a page.
-PATIENCE = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+MIN_AGE = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 
 
 class Tries:
@@ -29,7 +29,7 @@ class Tries:
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         """Connect to nothing yet."""
-        options = PATIENCE if settings.redis_url else {}
+        options = MIN_AGE if settings.redis_url else {}
         storage = storage_from_string(
             settings.redis_url or "memory://", wrap_exceptions=True, **options
         )

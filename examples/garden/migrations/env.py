@@ -3,8 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from efface.alembic import require_decisions
-from efface.store.tables import metadata as efface_tables
+from efface.alembic import require_rules
+from efface.store.efface_tables import metadata as efface_tables
 from garden.database import open_engine
 from garden.models import Base, policy
 from garden.settings import Settings
@@ -29,7 +29,7 @@ def _migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=[Base.metadata, efface_tables],
         render_as_batch=True,
-        process_revision_directives=require_decisions(policy),
+        process_revision_directives=require_rules(policy),
         on_version_apply=config.attributes.get("on_version_apply"),
     )
     with context.begin_transaction():

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from efface.page.paths import is_local_path
+from efface.page.local_paths import is_local_path
 from garden import notices
 from garden.accounts import sessions, tokens, users
 from garden.accounts.delivery import deliver_log_in_instructions

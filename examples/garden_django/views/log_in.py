@@ -7,7 +7,7 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.http import require_GET, require_http_methods
 
-from efface.page.paths import is_local_path
+from efface.page.local_paths import is_local_path
 from garden import notices
 from garden.accounts.forms import LONGEST_EMAIL
 from garden.accounts.tries import account_of

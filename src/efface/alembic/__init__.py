@@ -1,7 +1,7 @@
 """HOST · Alembic: the tombstone and our tables in your migrations, and no undecided column.
 
 ``import efface.alembic`` in a migration (or in ``env.py``) adds four operations to ``op``;
-`require_decisions` makes autogenerate write them, and stop where nobody has decided.
+`require_rules` makes autogenerate write them, and stop where nobody has decided.
 """
 
 try:
@@ -12,18 +12,18 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from None
 
-from efface.alembic.autogenerate import require_decisions
+from efface.alembic.autogenerate import require_rules
 from efface.alembic.operations import (
-    AddTombstone,
+    AddDeletedAt,
     CreateEffaceTables,
+    DropDeletedAt,
     DropEffaceTables,
-    DropTombstone,
 )
 
 __all__ = [
-    "AddTombstone",
+    "AddDeletedAt",
     "CreateEffaceTables",
+    "DropDeletedAt",
     "DropEffaceTables",
-    "DropTombstone",
-    "require_decisions",
+    "require_rules",
 ]

@@ -21,28 +21,28 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import DateTime, MetaData, Table, inspect
 
 from efface.alembic.operations import (
-    AddTombstone,
+    AddDeletedAt,
     CreateEffaceTables,
+    DropDeletedAt,
     DropEffaceTables,
-    DropTombstone,
 )
 from efface.errors import Problem, raise_problems
-from efface.graph import build
+from efface.graph.graph import build
 from efface.policy.check import check
-from efface.policy.columns import unwrapped
-from efface.policy.rules import Policy
-from efface.store.tables import metadata
+from efface.policy.column_types import unwrapped
+from efface.policy.policy import Policy
+from efface.store.efface_tables import metadata
 
 Hook = Callable[[MigrationContext, Any, list[MigrationScript]], None]
 OURS = frozenset(metadata.tables)
 
 
-def require_decisions(policy: Policy | MetaData) -> Hook:
+def require_rules(policy: Policy | MetaData) -> Hook:
     """Return the hook with which autogenerate stops at whatever is undecided.
 
     It goes into ``env.py``, and works for ``alembic revision --autogenerate`` and ``alembic
     check``; a revision written by hand passes. The tombstone and the tables that Efface owns
-    come out as `op.add_tombstone` and `op.create_efface_tables`, and are never proposed to be
+    come out as `op.add_deleted_at` and `op.create_efface_tables`, and are never proposed to be
     dropped, whether or not the models name them.
 
     Args:
@@ -53,7 +53,7 @@ def require_decisions(policy: Policy | MetaData) -> Hook:
             reports, and the lines to paste.
 
     Example:
-        context.configure(..., process_revision_directives=require_decisions(policy))
+        context.configure(..., process_revision_directives=require_rules(policy))
     """
     policy = Policy.from_metadata(policy) if isinstance(policy, MetaData) else policy
 
@@ -98,7 +98,7 @@ def _rewritten(policy: Policy, found: Iterable[MigrateOperation]) -> Iterator[Mi
                 indexes = (CreateIndexOp, DropIndexOp)
                 each.ops = [op for op in each.ops if not isinstance(op, indexes)]
             elif (each.table_name, each.schema) == (people.name, people.schema):
-                yield from _tombstone(policy, each)
+                yield from _deleted_at(policy, each)
             if not each.ops:
                 continue
         yield each
@@ -108,9 +108,9 @@ def _is_ours(operation: CreateTableOp | DropTableOp | ModifyTableOps) -> bool:
     return operation.schema is None and operation.table_name in OURS
 
 
-def _tombstone(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOperation]:
+def _deleted_at(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOperation]:
     """Take the tombstone and the index of open accounts out of *changes*; yield ours."""
-    people, name = policy.subject_table, policy.subject.tombstone
+    people, name = policy.subject_table, policy.subject.deleted_at
     index, keys = f"ix_{people.name}_open", [column.name for column in people.primary_key]
     declared = [each for each in people.indexes if each.name == index]
     if not declared:
@@ -121,7 +121,7 @@ def _tombstone(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOpera
     if added and fits and _is_moment(people, name):
         mine = [op for op in changes.ops if _is_index(op, CreateIndexOp, index)]
         changes.ops = [op for op in changes.ops if op not in [*added, *mine]]
-        yield AddTombstone(people.name, name, keys[0], people.schema)
+        yield AddDeletedAt(people.name, name, keys[0], people.schema)
 
 
 def _is_index(
@@ -135,10 +135,10 @@ def _is_moment(table: Table, name: str) -> bool:
     return isinstance(type_, DateTime) and bool(type_.timezone)
 
 
-@renderers.dispatch_for(AddTombstone)
-@renderers.dispatch_for(DropTombstone)
-def _render_tombstone(_: AutogenContext, operation: AddTombstone | DropTombstone) -> str:
-    verb = "add" if isinstance(operation, AddTombstone) else "drop"
+@renderers.dispatch_for(AddDeletedAt)
+@renderers.dispatch_for(DropDeletedAt)
+def _render_deleted_at(_: AutogenContext, operation: AddDeletedAt | DropDeletedAt) -> str:
+    verb = "add" if isinstance(operation, AddDeletedAt) else "drop"
     said = [repr(operation.table)]
     if operation.column != "deleted_at":
         said.append(repr(operation.column))
@@ -146,7 +146,7 @@ def _render_tombstone(_: AutogenContext, operation: AddTombstone | DropTombstone
         said.append(f"key={operation.key!r}")
     if operation.schema is not None:
         said.append(f"schema={operation.schema!r}")
-    return f"op.{verb}_tombstone({', '.join(said)})"
+    return f"op.{verb}_deleted_at({', '.join(said)})"
 
 
 @renderers.dispatch_for(CreateEffaceTables)

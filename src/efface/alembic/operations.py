@@ -11,11 +11,11 @@ from sqlalchemy import column as column_of
 from sqlalchemy import table as table_of
 
 from efface.errors import ClosedAccountsError
-from efface.store.tables import metadata
+from efface.store.efface_tables import metadata
 
 
-@Operations.register_operation("add_tombstone")
-class AddTombstone(MigrateOperation):
+@Operations.register_operation("add_deleted_at")
+class AddDeletedAt(MigrateOperation):
     """Add the column that marks a closed account, and an index of the open ones."""
 
     def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
@@ -23,7 +23,7 @@ class AddTombstone(MigrateOperation):
         self.table, self.column, self.key, self.schema = table, column, key, schema
 
     @classmethod
-    def add_tombstone(
+    def add_deleted_at(
         cls,
         operations: Operations,
         table: str,
@@ -42,15 +42,15 @@ class AddTombstone(MigrateOperation):
 
     def reverse(self) -> MigrateOperation:
         """Return the operation that takes the column away again."""
-        return DropTombstone(self.table, self.column, self.key, self.schema)
+        return DropDeletedAt(self.table, self.column, self.key, self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Return what `alembic check` says of it."""
-        return ("add_tombstone", self.table, self.column)
+        return ("add_deleted_at", self.table, self.column)
 
 
-@Operations.implementation_for(AddTombstone)
-def _add_tombstone(operations: Operations, operation: AddTombstone) -> None:
+@Operations.implementation_for(AddDeletedAt)
+def _add_deleted_at(operations: Operations, operation: AddDeletedAt) -> None:
     new: Column[Any] = Column(operation.column, DateTime(timezone=True), nullable=True)
     operations.add_column(operation.table, new, schema=operation.schema)
     is_open = text(f"{operation.column} IS NULL")
@@ -64,8 +64,8 @@ def _add_tombstone(operations: Operations, operation: AddTombstone) -> None:
     )
 
 
-@Operations.register_operation("drop_tombstone")
-class DropTombstone(MigrateOperation):
+@Operations.register_operation("drop_deleted_at")
+class DropDeletedAt(MigrateOperation):
     """Take the tombstone column away, unless that would make closed accounts look open."""
 
     def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
@@ -73,7 +73,7 @@ class DropTombstone(MigrateOperation):
         self.table, self.column, self.key, self.schema = table, column, key, schema
 
     @classmethod
-    def drop_tombstone(
+    def drop_deleted_at(
         cls,
         operations: Operations,
         table: str,
@@ -91,18 +91,18 @@ class DropTombstone(MigrateOperation):
 
     def reverse(self) -> MigrateOperation:
         """Return the operation that adds the column again."""
-        return AddTombstone(self.table, self.column, self.key, self.schema)
+        return AddDeletedAt(self.table, self.column, self.key, self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Return what `alembic check` says of it."""
-        return ("drop_tombstone", self.table, self.column)
+        return ("drop_deleted_at", self.table, self.column)
 
 
-@Operations.implementation_for(DropTombstone)
-def _drop_tombstone(operations: Operations, operation: DropTombstone) -> None:
-    tombstone: Column[Any] = column_of(operation.column)  # type: ignore[assignment]  # as a name
-    people = table_of(operation.table, tombstone, schema=operation.schema)
-    closed = select(func.count()).select_from(people).where(tombstone.is_not(None))
+@Operations.implementation_for(DropDeletedAt)
+def _drop_deleted_at(operations: Operations, operation: DropDeletedAt) -> None:
+    deleted_at: Column[Any] = column_of(operation.column)  # type: ignore[assignment]  # as a name
+    people = table_of(operation.table, deleted_at, schema=operation.schema)
+    closed = select(func.count()).select_from(people).where(deleted_at.is_not(None))
     rows = _counted(operations, people, closed)
     if rows != 0:
         raise ClosedAccountsError(operation.table, operation.column, rows)

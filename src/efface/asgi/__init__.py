@@ -8,22 +8,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from efface.asgi.closing import AccountClosing
+    from efface.asgi.account_closing import AccountClosing
     from efface.asgi.live import Live, LiveEvent
-    from efface.page.blocker import Blocker
-    from efface.page.farewell import Farewell
-    from efface.page.proof import TooManyTriesError
+    from efface.errors import TooManyAttemptsError
+    from efface.page.blockers import Blocker
+    from efface.page.confirmation_email import ConfirmationEmail
 
-__all__ = ["AccountClosing", "Blocker", "Farewell", "Live", "LiveEvent", "TooManyTriesError"]
+__all__ = [
+    "AccountClosing",
+    "Blocker",
+    "ConfirmationEmail",
+    "Live",
+    "LiveEvent",
+    "TooManyAttemptsError",
+]
 
 _INSTALL = 'efface.asgi needs {name}. Install it: pip install "efface[asgi]"'
 _HOMES = {
-    "AccountClosing": "efface.asgi.closing",
-    "Blocker": "efface.page.blocker",
-    "Farewell": "efface.page.farewell",
+    "AccountClosing": "efface.asgi.account_closing",
+    "Blocker": "efface.page.blockers",
+    "ConfirmationEmail": "efface.page.confirmation_email",
     "Live": "efface.asgi.live",
     "LiveEvent": "efface.asgi.live",
-    "TooManyTriesError": "efface.page.proof",
+    "TooManyAttemptsError": "efface.errors",
 }
 
 try:

@@ -24,18 +24,18 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from efface.asgi import forms
-from efface.asgi.language import chosen
-from efface.asgi.origin import admits, comes_from_here, own_origin, parse_origin
-from efface.page.language import Language, mark
-from efface.page.paths import is_local_path
-from efface.page.refusal import STALE, for_people, for_scripts, headers_in, is_script
+from efface.asgi import form_reader as forms
+from efface.asgi.negotiated_language import chosen
+from efface.asgi.request_origin import admits, comes_from_here, own_origin, parse_origin
+from efface.page.csrf_refusal import STALE, for_people, for_scripts, headers_in, is_script
+from efface.page.local_paths import is_local_path
+from efface.page.translations import Language, translatable
 
 FIELD = "_csrf_token"
 HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-TOO_LARGE = mark("This form is too large to be read. Nothing was changed.")
+TOO_LARGE = translatable("This form is too large to be read. Nothing was changed.")
 
 _SESSION_KEY = "_csrf_secret"
 _SECRET_BYTES = 18

@@ -11,18 +11,18 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from efface.asgi import csrf
-from efface.asgi.language import chosen
-from efface.live import event
+from efface.asgi.negotiated_language import chosen
+from efface.live import live_event
 from efface.live.broker import Broker
 from efface.live.frames import LARGEST
-from efface.live.line import Socket
-from efface.live.sockets import Sockets
-from efface.page.paths import require_local_path
+from efface.live.open_sockets import OpenSockets
+from efface.live.socket_writer import Socket
+from efface.page.local_paths import require_local_path
 
 Identify = Callable[[HTTPConnection], Any]
 
 
-class LiveEvent(event.LiveEvent):
+class LiveEvent(live_event.LiveEvent):
     """One event of a page, given to its handler.
 
     Attributes:
@@ -37,7 +37,7 @@ class LiveEvent(event.LiveEvent):
         return cast("WebSocket", self.connection)
 
 
-class Live(Sockets):
+class Live(OpenSockets):
     """The live sockets of one process, by person.
 
     What is told here is told to the sockets of the other workers too, by way of the

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from efface.cli.check import check
-from efface.cli.close import close
-from efface.cli.closed import closed
-from efface.cli.draft import draft
-from efface.cli.erase_due import erase_due
-from efface.cli.plan import plan
-from efface.cli.verify import verify
+from efface.cli.check_command import check
+from efface.cli.close_command import close
+from efface.cli.closed_command import closed
+from efface.cli.draft_command import draft
+from efface.cli.plan_command import plan
+from efface.cli.verify_command import verify
+from efface.cli.work_command import work
 
 # Pretty tracebacks print local variables, and those hold what must not be printed.
 app = typer.Typer(
@@ -20,5 +20,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (draft, check, plan, close, verify, closed, erase_due):
+for command in (draft, check, plan, close, verify, closed, work):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""HOST · Django: ``INSTALLED_APPS += ["efface.django"]``, and accounts close on its connection.
+"""Django integration: ``INSTALLED_APPS += ["efface.django"]``; accounts close on its connection.
 
 from efface.django import Rules, close_account
 
@@ -7,7 +7,7 @@ class Post(models.Model):
     body = models.TextField()
 
     efface = Rules(
-        on_leaving(Redact(), via="author"),
+        on_close(Redact(), via="author"),
         personal={"body": ReplaceMentions("a former member")},
     )
 """
@@ -17,13 +17,21 @@ from __future__ import annotations
 from efface.errors import MissingExtraError
 
 try:
-    from efface.django.bridge import joined
-    from efface.django.closing import close_account, erase_due, eraser, plan, settle, verify
+    from efface.django.accounts import (
+        close_account,
+        eraser,
+        finalize,
+        plan,
+        receipts,
+        run_pending,
+        verify,
+    )
+    from efface.django.database.django_connection import sqlalchemy_connection
     from efface.django.rules import Rules
-    from efface.django.signals import account_closed, account_erased
-    from efface.page.blocker import Blocker
-    from efface.page.proof import TooManyTriesError
-    from efface.visibility import include_closed
+    from efface.django.signals import account_closed, account_erased, account_finalized
+    from efface.errors import TooManyAttemptsError
+    from efface.include_closed_block import include_closed
+    from efface.page.blockers import Blocker
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "django":
         raise
@@ -32,15 +40,17 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Blocker",
     "Rules",
-    "TooManyTriesError",
+    "TooManyAttemptsError",
     "account_closed",
     "account_erased",
+    "account_finalized",
     "close_account",
-    "erase_due",
     "eraser",
+    "finalize",
     "include_closed",
-    "joined",
     "plan",
-    "settle",
+    "receipts",
+    "run_pending",
+    "sqlalchemy_connection",
     "verify",
 ]

@@ -1,6 +1,6 @@
 """In the admin: the closings with their receipts, and an action that closes accounts.
 
-class MemberAdmin(ClosesAccounts, UserAdmin): ...
+class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from efface.django.closing import close_account, plan
-from efface.django.language import language, later
+from efface.django.accounts import close_account, plan
 from efface.django.models import Closing
+from efface.django.page.active_language import language, later
 from efface.errors import EffaceError
 from efface.evidence.receipt import Receipt
-from efface.page.language import mark
-from efface.plan.steps import Plan
+from efface.page.translations import translatable
+from efface.plan.plan import Plan
 
 PERMISSION = "efface.close_account"
 ACTION = "close_accounts"  # the name of the function below
 # As many as somebody reads before they confirm.
 MOST = 20
-CLOSE = mark("Close accounts …")
-TITLE = mark("Close accounts")
-TOO_MANY = mark("Nothing was changed. Choose {most} accounts at most: their plans are to be read.")
-ONES_OWN = mark("Nothing was changed. Close your own account on its own page.")
-MOVED_ON = mark("Nothing was changed. The database has moved on since: read the plans again.")
-CLOSED = mark("Closed accounts: {number}.")
-NOT_CLOSED = mark("The account {key} is not closed. {reason}")
+CLOSE = translatable("Close accounts …")
+TITLE = translatable("Close accounts")
+TOO_MANY = translatable(
+    "Nothing was changed. Choose {most} accounts at most: their plans are to be read."
+)
+ONES_OWN = translatable("Nothing was changed. Close your own account on its own page.")
+MOVED_ON = translatable(
+    "Nothing was changed. The database has moved on since: read the plans again."
+)
+CLOSED = translatable("Closed accounts: {number}.")
+NOT_CLOSED = translatable("The account {key} is not closed. {reason}")
 
 
 @admin.register(Closing)
@@ -46,22 +50,25 @@ class ClosingAdmin(admin.ModelAdmin):
     search_fields = ("reference", "actor")
     date_hierarchy = "closed_at"
     ordering = ("-closed_at", "-id")
-    fields = ("reference", "state", "closed_at", "settled_at", "actor", "policy", "readable")
+    fields = ("reference", "state", "closed_at", "finalized_at", "actor", "policy", "readable")
     readonly_fields = fields
 
-    @admin.display(description=later(mark("state of the closing")))
+    @admin.display(description=later(translatable("state of the closing")))
     def state(self, closing: Closing) -> str:
         """Return how far this closing is, and what the search of the database found."""
-        state = mark("closed, not settled yet")
-        if closing.settled_at is not None:
+        state = translatable("closed, not settled yet")
+        if closing.finalized_at is not None:
             search = Receipt.from_json(closing.receipt).search
-            state = mark("settled, not searched")
+            state = translatable("settled, not searched")
             if search is not None:
-                clean, found = mark("searched: clean"), mark("searched: something was found")
+                clean, found = (
+                    translatable("searched: clean"),
+                    translatable("searched: something was found"),
+                )
                 state = clean if search.is_clean else found
         return language().say(state)
 
-    @admin.display(description=later(mark("receipt of the closing")))
+    @admin.display(description=later(translatable("receipt of the closing")))
     def readable(self, closing: Closing) -> SafeString:
         """Return the receipt as it is recorded; it says nothing about anybody."""
         return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))
@@ -79,7 +86,7 @@ class ClosingAdmin(admin.ModelAdmin):
         return False
 
 
-class ClosesAccounts:
+class CloseAccountsMixin:
     """For the admin of the model of people: the action *Close accounts*.
 
     It needs the permission ``efface.close_account``, and shows each plan before it asks. The

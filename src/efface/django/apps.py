@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import register
 from django.db.models.signals import class_prepared
 
-from efface.django.tombstone import add_tombstone
+from efface.django.schema.deleted_at_field import add_deleted_at
 
 
 class EffaceConfig(AppConfig):
@@ -23,19 +23,19 @@ class EffaceConfig(AppConfig):
     def __init__(self, *args: Any) -> None:
         """Wait for the user model: no model has been made before all applications are known."""
         super().__init__(*args)
-        class_prepared.connect(add_tombstone, dispatch_uid="efface.django.tombstone")
+        class_prepared.connect(add_deleted_at, dispatch_uid="efface.django.schema.deleted_at_field")
 
     def ready(self) -> None:
         """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""
         from efface.django import checks  # noqa: PLC0415  # models are loaded now
-        from efface.django.hiding import install  # noqa: PLC0415  # as above
-        from efface.django.logins import follow_logins  # noqa: PLC0415  # as above
+        from efface.django.hiding.query_filter import install  # noqa: PLC0415  # as above
+        from efface.django.page.recent_logins import follow_logins  # noqa: PLC0415  # as above
 
         for check in (checks.check_policy, checks.check_transactions, checks.check_page):
             register(check, "efface")
         install()
         follow_logins()
         if getattr(settings, "CHANNEL_LAYERS", None):
-            from efface.django.sockets import follow_closings  # noqa: PLC0415  # needs Channels
+            from efface.django.channels import follow_closings  # noqa: PLC0415  # needs Channels
 
             follow_closings()

@@ -14,12 +14,12 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from efface.django import settings
-from efface.django.paths import is_included, log_in_path, own_page
-from efface.django.ready import home, problems, ready
-from efface.django.schema import Schema
+from efface.django.page.page_paths import is_included, login_path, own_page
+from efface.django.policy.erasers import find_problems, find_user_database, load_eraser
+from efface.django.schema.models_to_metadata import Schema
 from efface.errors import AutocommitOffError, EffaceError, PolicyError, Problem, SettingsError
-from efface.page.consequences import Words
-from efface.policy.spelling import did_you_mean
+from efface.page.consequences import Labels
+from efface.policy.did_you_mean import did_you_mean
 
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
@@ -27,9 +27,9 @@ _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
     """Return a message for each problem; the codes are those of the errors at run time."""
     try:
-        words, alias = settings.page().words, home()
-        found = [_message(problem) for problem in problems(alias)]
-        return [*found, *_unknown(words, ready(alias).schema)]
+        labels, alias = settings.page_settings().labels, find_user_database()
+        found = [_message(problem) for problem in find_problems(alias)]
+        return [*found, *_unknown(labels, load_eraser(alias).schema)]
     except PolicyError as error:
         return [_message(problem) for problem in error.problems]
     except EffaceError as error:
@@ -38,7 +38,7 @@ def check_policy(**_: Any) -> list[checks.CheckMessage]:
 
 def check_transactions(**_: Any) -> list[checks.CheckMessage]:
     """Return an error where the end of a block of Django's would commit no closing."""
-    alias = home()
+    alias = find_user_database()
     if connections[alias].settings_dict["AUTOCOMMIT"]:
         return []
     line = f'DATABASES["{alias}"]["AUTOCOMMIT"] = True'
@@ -50,13 +50,13 @@ def check_page(**_: Any) -> list[checks.CheckMessage]:
     if not is_included():
         return []
     try:
-        said = settings.page()
+        said = settings.page_settings()
     except SettingsError:
         return []  # `check_policy` says so
     found: list[checks.CheckMessage] = []
     needs = (
-        log_in_path,
-        partial(own_page, said.redirect_url),
+        login_path,
+        partial(own_page, said.redirect_path),
         _templates,
         partial(_sessions, said),
     )
@@ -72,12 +72,12 @@ def _templates() -> None:
     for name in (
         "closing",
         "consequences",
-        "done",
+        "delete_account_dialog",
+        "goodbye",
+        "logged_out",
         "message",
         "page",
-        "section",
-        "signed_out",
-        "told",
+        "recipients",
     ):
         try:
             get_template(f"efface/{name}.html")
@@ -89,7 +89,7 @@ def _templates() -> None:
             ) from None
 
 
-def _sessions(said: settings.Page) -> None:
+def _sessions(said: settings.PageSettings) -> None:
     """Refuse a project in which nobody is ever logged in, as far as Django and we can tell."""
     installed = [*django_settings.MIDDLEWARE]
     # Whatever is not Django's may put a user there, or be sessions of the project's own.
@@ -101,15 +101,15 @@ def _sessions(said: settings.Page) -> None:
         )
 
 
-def _unknown(words: Words | None, schema: Schema) -> Iterator[checks.CheckMessage]:
+def _unknown(labels: Labels | None, schema: Schema) -> Iterator[checks.CheckMessage]:
     """Yield an error for each of the project's *words* that names no model or field there is.
 
     What else it may name, a table, a column or a reason, does not begin like a model.
     """
-    labels = {each.label for each in apps.get_app_configs()}
-    for name in words if isinstance(words, Mapping) else ():
+    applications = {each.label for each in apps.get_app_configs()}
+    for name in labels if isinstance(labels, Mapping) else ():
         label, _, rest = name.partition(".")
-        if not rest or label not in labels or _is_in_tables(name, schema):
+        if not rest or label not in applications or _is_in_tables(name, schema):
             continue
         models = {each.__name__: each for each in apps.get_app_config(label).get_models(True)}
         wanted, _, named = rest.partition(".")
@@ -121,7 +121,7 @@ def _unknown(words: Words | None, schema: Schema) -> Iterator[checks.CheckMessag
             known = [*{each: None for field in fields for each in (field.name, field.column)}]
         if missing and missing not in known:
             hint = did_you_mean(missing, known, listed=12)
-            yield _error(SettingsError(f"EFFACE names a {kind} {name} in WORDS.{hint}"))
+            yield _error(SettingsError(f"EFFACE names a {kind} {name} in LABELS.{hint}"))
 
 
 def _is_in_tables(name: str, schema: Schema) -> bool:

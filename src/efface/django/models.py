@@ -9,28 +9,28 @@ from typing import ClassVar
 
 from django.db import models
 
-from efface.django.language import later
-from efface.page.language import mark
+from efface.django.page.active_language import later
+from efface.page.translations import translatable
 
 
 class Closing(models.Model):
     """One closing, with its receipt."""
 
     id = models.BigAutoField(primary_key=True)
-    reference = models.CharField(later(mark("number of the closing")), max_length=32)
+    reference = models.CharField(later(translatable("number of the closing")), max_length=32)
     subject = models.CharField(max_length=64)
-    closed_at = models.DateTimeField(later(mark("Closed on")))
-    actor = models.CharField(later(mark("who asked for it")), max_length=200)
-    policy = models.CharField(later(mark("digest of the policy")), max_length=64)
+    closed_at = models.DateTimeField(later(translatable("Closed on")))
+    actor = models.CharField(later(translatable("who asked for it")), max_length=200)
+    policy = models.CharField(later(translatable("digest of the policy")), max_length=64)
     receipt = models.TextField()
-    settled_at = models.DateTimeField(later(mark("settled on")), null=True)
+    finalized_at = models.DateTimeField(later(translatable("settled on")), null=True)
 
     class Meta:
         """Named as `efface.store` names it."""
 
         db_table = "efface_closings"
-        verbose_name = later(mark("closing of an account"))
-        verbose_name_plural = later(mark("closings of accounts"))
+        verbose_name = later(translatable("closing of an account"))
+        verbose_name_plural = later(translatable("closings of accounts"))
         default_permissions = ("view",)
         permissions: ClassVar = [("close_account", "Can close accounts")]
         constraints: ClassVar = [

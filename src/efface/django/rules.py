@@ -15,22 +15,22 @@ from django.db.models import Model
 from sqlalchemy import Column, Table
 
 from efface.errors import Problem, RulesError
-from efface.policy.actions import ColumnAction, Generic, Match, Owned, Retain
-from efface.policy.markers import (
-    ColumnMark,
-    LeavingMark,
-    Marker,
-    SubjectMark,
-    UnrelatedMark,
-    Via,
+from efface.policy.actions import ColumnAction, Retain
+from efface.policy.declarations import (
+    CloseRule,
+    ColumnRule,
+    NoPersonalDataRule,
+    RuleItem,
+    SubjectRule,
     data_subject,
-    on_leaving,
-    unrelated,
+    no_personal_data,
+    on_close,
 )
-from efface.policy.spelling import did_you_mean
+from efface.policy.did_you_mean import did_you_mean
+from efface.policy.relationships import Generic, MatchBy, OwnedBy, Via
 
-TableMark = SubjectMark | LeavingMark | UnrelatedMark
-Decided = ColumnAction | Marker | Sequence[Marker]
+TableRule = SubjectRule | CloseRule | NoPersonalDataRule
+Decided = ColumnAction | RuleItem | Sequence[RuleItem]
 ATTRIBUTE = "efface"
 LISTS = ("identifiers", "not_personal")
 TERMS = ("closing", "calendar-year-end")
@@ -43,19 +43,19 @@ class Rules:
     the model decides about a field, and the nearest that says what the rows are decides that.
     """
 
-    __slots__ = ("marks", "not_personal", "personal", "through")
+    __slots__ = ("not_personal", "personal", "row_rules", "through")
 
     def __init__(
         self,
-        *markers: Marker,
+        *rule_items: RuleItem,
         personal: Mapping[str, Decided] | None = None,
         not_personal: Sequence[str] = (),
-        through: Mapping[str, Marker | Sequence[Marker]] | None = None,
+        through: Mapping[str, RuleItem | Sequence[RuleItem]] | None = None,
     ) -> None:
         """Keep the decisions; names are looked up when all models are loaded.
 
         Args:
-            markers: `data_subject`, `unrelated`, or an `on_leaving` for each link.
+            rule_items: `data_subject`, `no_personal_data`, or an `on_close` for each link.
             personal: The action for each field; where links differ, ``personal(action, via=...)``.
             not_personal: The fields that say nothing about a person.
             through: The markers for the table of a `ManyToManyField` that has no model of its own.
@@ -63,7 +63,7 @@ class Rules:
         Raises:
             RulesError: something is not of its kind, such as a text in place of a list.
         """
-        self.marks = _marks(markers)
+        self.row_rules = _marks(rule_items)
         self.personal = {
             name: _column_marks(name, said)
             for name, said in _dictionary("personal", personal, 'Replace("...")').items()
@@ -71,7 +71,7 @@ class Rules:
         self.not_personal = _names(not_personal)
         self.through = {
             name: Rules(*(said if isinstance(said, (list, tuple)) else [said]))
-            for name, said in _dictionary("through", through, "on_leaving(...)").items()
+            for name, said in _dictionary("through", through, "on_close(...)").items()
         }
 
     __hash__ = None  # type: ignore[assignment]  # compared, never looked up
@@ -85,7 +85,7 @@ class Rules:
     def under(self, other: Rules) -> Rules:
         """Return these rules together with those of a class further away."""
         united = Rules()
-        united.marks = self.marks or other.marks
+        united.row_rules = self.row_rules or other.row_rules
         decided = {*self.personal, *self.not_personal}
         further = {name: said for name, said in other.personal.items() if name not in decided}
         united.personal = {**further, **self.personal}
@@ -102,12 +102,12 @@ def _refused(text: str, paste: str) -> RulesError:
     return RulesError([Problem("E606", "Rules(...)", None, text, paste)])
 
 
-def _marks(markers: Sequence[Any]) -> tuple[TableMark, ...]:
-    marks = [getattr(marker, "mark", None) for marker in markers]
-    if not all(isinstance(mark, TableMark) for mark in marks):
-        text = "Rules begins with data_subject(), on_leaving() or unrelated(). Fields go to:"
+def _marks(rule_items: Sequence[Any]) -> tuple[TableRule, ...]:
+    row_rules = [getattr(rule_item, "rule", None) for rule_item in rule_items]
+    if not all(isinstance(rule, TableRule) for rule in row_rules):
+        text = "Rules begins with data_subject(), on_close() or no_personal_data(). Fields go to:"
         raise _refused(text, 'personal={"name": Replace("...")}\nnot_personal=["name"]')
-    return tuple(marks)  # type: ignore[arg-type]  # as checked above
+    return tuple(row_rules)  # type: ignore[arg-type]  # as checked above
 
 
 def _dictionary(keyword: str, said: Any, example: str) -> Mapping[str, Any]:
@@ -129,15 +129,15 @@ def _names(said: Any) -> tuple[str, ...]:
     raise _refused(text, f'not_personal=["{said if isinstance(said, str) else "name"}"]')
 
 
-def _column_marks(name: str, said: Any) -> tuple[ColumnMark, ...]:
+def _column_marks(name: str, said: Any) -> tuple[ColumnRule, ...]:
     if isinstance(said, ColumnAction):
-        return (ColumnMark(said),)
-    markers = said if isinstance(said, (list, tuple)) else [said]
-    marks = [getattr(marker, "mark", None) for marker in markers]
-    if not marks or not all(isinstance(mark, ColumnMark) for mark in marks):
+        return (ColumnRule(said),)
+    rule_items = said if isinstance(said, (list, tuple)) else [said]
+    row_rules = [getattr(rule_item, "rule", None) for rule_item in rule_items]
+    if not row_rules or not all(isinstance(rule, ColumnRule) for rule in row_rules):
         text = f"personal gives {name} {_kind(said)}, which is no action. Write one, such as:"
         raise _refused(text, f'personal={{"{name}": Replace("...")}}')
-    return tuple(marks)  # type: ignore[arg-type]  # as checked above
+    return tuple(row_rules)  # type: ignore[arg-type]  # as checked above
 
 
 def _kind(said: object) -> str:
@@ -175,23 +175,25 @@ def _written(model: type[Model]) -> Iterator[tuple[type, Any]]:
 
 def _meant(said: Any) -> str:
     """Return the `Rules` that *said* was probably meant to be, as one types them."""
-    markers = said if isinstance(said, (list, tuple)) else [said]
-    if markers and all(isinstance(getattr(each, "mark", None), TableMark) for each in markers):
-        return f"Rules({', '.join(_typed(each.mark) for each in markers)})"
+    rule_items = said if isinstance(said, (list, tuple)) else [said]
+    if rule_items and all(
+        isinstance(getattr(each, "rule", None), TableRule) for each in rule_items
+    ):
+        return f"Rules({', '.join(_typed(each.rule) for each in rule_items)})"
     if isinstance(said, Mapping) and all(isinstance(each, ColumnAction) for each in said.values()):
         fields = ", ".join(f"{_quoted(name)}: {each!r}" for name, each in said.items())
         return f"Rules(..., personal={{{fields}}})"
     return "Rules(...)"
 
 
-def _typed(mark: TableMark) -> str:
-    word = {SubjectMark: data_subject, LeavingMark: on_leaving, UnrelatedMark: unrelated}[
-        type(mark)
+def _typed(rule: TableRule) -> str:
+    word = {SubjectRule: data_subject, CloseRule: on_close, NoPersonalDataRule: no_personal_data}[
+        type(rule)
     ]
-    usual = SubjectMark() if isinstance(mark, SubjectMark) else None
+    usual = SubjectRule() if isinstance(rule, SubjectRule) else None
     said = []
-    for each in fields(mark):
-        value = getattr(mark, each.name)
+    for each in fields(rule):
+        value = getattr(rule, each.name)
         if value in ((), getattr(usual, each.name, ())):
             continue
         shown = _quoted(list(value) if each.name in LISTS else value)
@@ -238,24 +240,26 @@ class Names:
             self.problems.append(Problem("E606", self._table, name, text))
         return self._columns.get(name, name)
 
-    def mark(self, mark: TableMark) -> TableMark:
+    def rule(self, rule: TableRule) -> TableRule:
         """Return *mark* in names of the database."""
-        if isinstance(mark, UnrelatedMark):
-            return mark
-        identifiers = tuple(map(self.column, mark.identifiers))
-        decided = tuple(map(self.column, mark.not_personal))
-        if isinstance(mark, SubjectMark):
-            tombstone = self._columns.get(mark.tombstone, mark.tombstone)
-            return replace(mark, identifiers=identifiers, not_personal=decided, tombstone=tombstone)
-        action = mark.action
+        if isinstance(rule, NoPersonalDataRule):
+            return rule
+        identifiers = tuple(map(self.column, rule.identifiers))
+        decided = tuple(map(self.column, rule.not_personal))
+        if isinstance(rule, SubjectRule):
+            deleted_at = self._columns.get(rule.deleted_at, rule.deleted_at)
+            return replace(
+                rule, identifiers=identifiers, not_personal=decided, deleted_at=deleted_at
+            )
+        action = rule.action
         if isinstance(action, Retain) and action.start not in TERMS:
             action = replace(action, start=self.column(action.start))
-        via = self.via(mark.via)
-        return replace(mark, action=action, via=via, identifiers=identifiers, not_personal=decided)
+        via = self.via(rule.via)
+        return replace(rule, action=action, via=via, identifiers=identifiers, not_personal=decided)
 
-    def column_mark(self, mark: ColumnMark) -> ColumnMark:
+    def column_mark(self, rule: ColumnRule) -> ColumnRule:
         """Return *mark* in names of the database."""
-        return mark if mark.via is None else replace(mark, via=self.via(mark.via))
+        return rule if rule.via is None else replace(rule, via=self.via(rule.via))
 
     def via(self, via: Via) -> Via:
         """Return a link in names of the database."""
@@ -282,12 +286,12 @@ class Names:
         self.problems += there.problems
         return f"{column}.{rest}"
 
-    def _described(self, via: Match | Owned | Generic) -> Via:
-        if isinstance(via, Match):
+    def _described(self, via: MatchBy | OwnedBy | Generic) -> Via:
+        if isinstance(via, MatchBy):
             return replace(via, column=self.column(via.column), equals=self._elsewhere(via.equals))
-        if isinstance(via, Owned):
-            return Owned(by=self._elsewhere(via.by))
-        return Generic(self.column(via.kind), self.column(via.key), self._kind(via))
+        if isinstance(via, OwnedBy):
+            return OwnedBy(by=self._elsewhere(via.by))
+        return Generic(self.column(via.type_column), self.column(via.id_column), self._kind(via))
 
     def _kind(self, via: Generic) -> str | tuple[str, ...]:
         """Return the name of a kind: that of a model, where the field refers to content types.
@@ -295,11 +299,11 @@ class Names:
         Rows about a person may name a proxy or a model that inherits from theirs: the admin's do.
         """
         fields = {each.name: each for each in self._model._meta.local_concrete_fields}
-        if via.kind not in fields or not fields[via.kind].is_relation:
-            return via.name
+        if via.type_column not in fields or not fields[via.type_column].is_relation:
+            return via.type
         named = [each for name in via.names if (each := self._model_called(name, via)) is not None]
         if len(named) < len(via.names):
-            return via.name
+            return via.type
         roots = {root_of(model) for model in named}
         kinds = [each._meta.label_lower for each in apps.get_models() if root_of(each) in roots]
         return kinds[0] if len(kinds) == 1 else tuple(sorted(kinds))
@@ -312,7 +316,7 @@ class Names:
             return known[found[0]]
         labels = [model._meta.label for model in apps.get_models()]
         text = f"{name} is not the label of a model.{did_you_mean(name, labels)}"
-        self.problems.append(Problem("E606", self._table, via.kind, text))
+        self.problems.append(Problem("E606", self._table, via.type_column, text))
         return None
 
     def _elsewhere(self, place: str) -> str:
@@ -327,19 +331,19 @@ class Names:
         return place
 
 
-def decided(rules: Rules, names: Names) -> tuple[list[Marker], dict[str, list[Marker]]]:
+def decided(rules: Rules, names: Names) -> tuple[list[RuleItem], dict[str, list[RuleItem]]]:
     """Return the markers of a table, and of its columns by name."""
-    columns: dict[str, list[Marker]] = {}
-    for name, marks in _by_column(rules, names):
-        columns.setdefault(name, []).extend(Marker(mark, Column) for mark in marks)
-    return [Marker(names.mark(mark), Table) for mark in rules.marks], columns
+    columns: dict[str, list[RuleItem]] = {}
+    for name, row_rules in _by_column(rules, names):
+        columns.setdefault(name, []).extend(RuleItem(rule, Column) for rule in row_rules)
+    return [RuleItem(names.rule(rule), Table) for rule in rules.row_rules], columns
 
 
-def _by_column(rules: Rules, names: Names) -> Iterator[tuple[str, list[ColumnMark]]]:
+def _by_column(rules: Rules, names: Names) -> Iterator[tuple[str, list[ColumnRule]]]:
     for name, said in rules.personal.items():
-        yield names.column(name), [names.column_mark(mark) for mark in said]
+        yield names.column(name), [names.column_mark(rule) for rule in said]
     for name in rules.not_personal:
-        yield names.column(name), [ColumnMark(None)]
+        yield names.column(name), [ColumnRule(None)]
 
 
 def root_of(model: type[Model]) -> type[Model]:

@@ -1,22 +1,22 @@
 """The setting ``EFFACE``: a dictionary, read when it is first needed.
 
 EFFACE = {
-    "KEY": os.environ["EFFACE_KEY"],
+    "SECRET": os.environ["EFFACE_SECRET"],
     "POLICY": BASE_DIR / "efface.toml",
-    "RULES": {"sites": unrelated(because="names of sites")},
+    "RULES": {"sites": no_personal_data(reason="names of sites")},
 }
 
-``TOMBSTONE`` names a model of somebody else's whose rows are people, see `efface.django.tombstone`.
-What the closing page may be told besides is read by `page`.
+``USER_MODEL`` names a user model that you do not own: Efface adds the field ``deleted_at`` to it.
+The settings of the page are read by `page_settings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 from django.apps import apps
 from django.conf import settings
@@ -25,41 +25,48 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from efface.django.rules import Rules
-from efface.eraser import utc_now
+from efface.eraser.eraser import utc_now
 from efface.errors import SettingsError
-from efface.page.blocker import Blocker
-from efface.page.consequences import Words
-from efface.page.parting import Send
-from efface.page.paths import is_local_path
-from efface.policy.markers import Marker
-from efface.policy.spelling import did_you_mean
-
-if TYPE_CHECKING:
-    from efface.django.live import Live
+from efface.page.blockers import Blocker
+from efface.page.confirmation_email import Send
+from efface.page.consequences import Labels
+from efface.page.local_paths import is_local_path
+from efface.policy.declarations import RuleItem
+from efface.policy.did_you_mean import did_you_mean
 
 OF_THE_PAGE = (
     "BLOCKERS",
+    "CHECK_PASSWORD",
     "CLEAR_COOKIES",
-    "FAREWELL",
-    "HAS_RECENT_LOG_IN",
+    "CONFIRMATION_EMAIL",
+    "HAS_RECENT_LOGIN",
     "IDENTIFY",
+    "LABELS",
     "LIVE",
-    "LOG_OUT_PATH",
-    "REAUTHENTICATE",
+    "LOGOUT_PATH",
     "RECENT_LOGIN",
     "RECIPIENTS",
-    "REDIRECT_URL",
-    "WORDS",
+    "REDIRECT_PATH",
 )
-KNOWN = ("KEY", "POLICY", "RULES", "CLOCK", "TOMBSTONE", *OF_THE_PAGE)
+KNOWN = ("SECRET", "POLICY", "RULES", "CLOCK", "USER_MODEL", *OF_THE_PAGE)
 RECENT = timedelta(minutes=10)
 
 
+@runtime_checkable
+class LivePages(Protocol):
+    """What ``LIVE`` names: `efface.django.live.Live`, which itself reads these settings."""
+
+    path: str
+
+    def end_soon(self, subject: Hashable) -> None:
+        """Log out and close every open socket of a user."""
+
+
 @dataclass(frozen=True)
-class Settings:
+class EffaceSettings:
     """What ``EFFACE`` says."""
 
-    key: bytes | str = field(repr=False)
+    secret: bytes | str = field(repr=False)
     policy: Path | None
     rules: Mapping[str, Rules]
     clock: Callable[[], datetime]
@@ -71,34 +78,34 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Page:
+class PageSettings:
     """What ``EFFACE`` says of the closing page.
 
-    ``blockers`` takes the user and returns what has to be settled first; ``reauthenticate`` takes
+    ``blockers`` takes the user and returns what has to be settled first; ``check_password`` takes
     the request and a password and returns True if it is the user's. ``recent_login`` is how long a
-    log-in counts as proof where there is no password; ``has_recent_log_in`` takes the request and
-    decides it instead. ``redirect_url`` is where everybody lands after closing, None for our
+    log-in counts as proof where there is no password; ``has_recent_login`` takes the request and
+    decides it instead. ``redirect_path`` is where everybody lands after closing, None for our
     farewell. ``identify`` takes the request and returns the primary key of who is logged in, or
-    None. ``farewell`` takes the user under the lock of the closing, and returns a function that is
-    called with a `Farewell` after the commit, or None. ``live`` is the live socket; its script
-    sends DELETE to ``log_out_path``.
+    None. ``confirmation_email`` takes the user under the lock of the closing, and returns a
+    function that is called with a `ConfirmationEmail` after the commit, or None. ``live`` is the
+    WebSocket endpoint; its script sends DELETE to ``logout_path``.
     """
 
     blockers: Callable[[Any], Iterable[Blocker]] | None = None
-    reauthenticate: Callable[[HttpRequest, str], bool] | None = None
+    check_password: Callable[[HttpRequest, str], bool] | None = None
     recent_login: timedelta = RECENT
     recipients: tuple[str, ...] = ()
-    redirect_url: str | None = None
+    redirect_path: str | None = None
     clear_cookies: tuple[str, ...] = ()
-    words: Words | None = None
+    labels: Labels | None = None
     identify: Callable[[HttpRequest], Any] | None = None
-    has_recent_log_in: Callable[[HttpRequest], bool] | None = None
-    farewell: Callable[[Any], Send | None] | None = None
-    live: Live | None = None
-    log_out_path: str | None = None
+    has_recent_login: Callable[[HttpRequest], bool] | None = None
+    confirmation_email: Callable[[Any], Send | None] | None = None
+    live: LivePages | None = None
+    logout_path: str | None = None
 
 
-def page() -> Page:
+def page_settings() -> PageSettings:
     """Return what the settings say of the closing page.
 
     Raises:
@@ -110,63 +117,62 @@ def page() -> Page:
         raise SettingsError(
             'EFFACE says how long a log-in is recent: "RECENT_LOGIN": timedelta(minutes=10)'
         )
-    redirect_url = said.get("REDIRECT_URL")
-    if redirect_url is not None and not _is_path_or_name(redirect_url):
-        raise SettingsError("EFFACE needs a path of this site in REDIRECT_URL, or a route's name.")
-    if "RECENT_LOGIN" in said and "HAS_RECENT_LOG_IN" in said:
-        raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOG_IN: one of them decides.")
-    live, log_out_path = _live(said), said.get("LOG_OUT_PATH")
-    if (live is not None or log_out_path is not None) and not is_local_path(log_out_path):
+    redirect_path = said.get("REDIRECT_PATH")
+    if redirect_path is not None and not _is_path_or_name(redirect_path):
+        raise SettingsError("EFFACE needs a path of this site in REDIRECT_PATH, or a route's name.")
+    if "RECENT_LOGIN" in said and "HAS_RECENT_LOGIN" in said:
+        raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOGIN: one of them decides.")
+    live, logout_path = _live(said), said.get("LOGOUT_PATH")
+    if (live is not None or logout_path is not None) and not is_local_path(logout_path):
         raise SettingsError(
-            "EFFACE needs in LOG_OUT_PATH the path of your route that answers DELETE and clears "
-            'cookies: "LOG_OUT_PATH": "/users/log_out"'
+            "EFFACE needs in LOGOUT_PATH the path of your route that answers DELETE and clears "
+            'cookies: "LOGOUT_PATH": "/users/log_out"'
         )
-    return Page(
+    return PageSettings(
         blockers=_function(said, "BLOCKERS"),
-        reauthenticate=_function(said, "REAUTHENTICATE"),
+        check_password=_function(said, "CHECK_PASSWORD"),
         recent_login=recent,
         recipients=_texts(said, "RECIPIENTS"),
-        redirect_url=redirect_url,
+        redirect_path=redirect_path,
         clear_cookies=_texts(said, "CLEAR_COOKIES"),
-        words=_words(said),
+        labels=_labels(said),
         identify=_function(said, "IDENTIFY"),
-        has_recent_log_in=_function(said, "HAS_RECENT_LOG_IN"),
-        farewell=_function(said, "FAREWELL"),
+        has_recent_login=_function(said, "HAS_RECENT_LOGIN"),
+        confirmation_email=_function(said, "CONFIRMATION_EMAIL"),
         live=live,
-        log_out_path=log_out_path,
+        logout_path=logout_path,
     )
 
 
-def _live(said: Mapping[str, Any]) -> Live | None:
+def _live(said: Mapping[str, Any]) -> LivePages | None:
     """Return the live socket that the settings name."""
     value = said.get("LIVE")
     if value is None:
         return None
-    from efface.django.live import Live  # noqa: PLC0415  # it reads the settings itself
-
     if isinstance(value, str):
         try:
             value = import_string(value)
         except ImportError:
             raise SettingsError(f"EFFACE names in LIVE {value}: it is not there.") from None
-    if not isinstance(value, Live):
+    if not isinstance(value, LivePages):
         raise SettingsError(
             'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
         )
     return value
 
 
-def _words(said: Mapping[str, Any]) -> Words | None:
+def _labels(said: Mapping[str, Any]) -> Labels | None:
     """Return the project's names for people, or the function that gives them."""
-    words = said.get("WORDS")
-    if not isinstance(words, Mapping):
-        found: Words | None = _function(said, "WORDS")
+    labels = said.get("LABELS")
+    if not isinstance(labels, Mapping):
+        found: Labels | None = _function(said, "LABELS")
         return found
-    if not all(isinstance(name, str) for name in words):
+    if not all(isinstance(name, str) for name in labels):
         raise SettingsError(
-            'EFFACE needs names of models or fields in WORDS: "WORDS": {"town.Post": "your posts"}'
+            "EFFACE needs names of models or fields in LABELS: "
+            '"LABELS": {"town.Post": "your posts"}'
         )
-    return words
+    return labels
 
 
 def _is_path_or_name(value: object) -> bool:
@@ -196,17 +202,17 @@ def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def found() -> Settings:
+def efface_settings() -> EffaceSettings:
     """Return what the settings say.
 
     Raises:
         SettingsError: ``EFFACE`` is missing, or something in it is not known.
     """
     said = _dictionary()
-    key = said.get("KEY")
-    if not isinstance(key, (bytes, str)):
+    secret = said.get("SECRET")
+    if not isinstance(secret, (bytes, str)):
         raise SettingsError(
-            'EFFACE in the settings needs a KEY, a secret text: "KEY": os.environ["EFFACE_KEY"]'
+            'EFFACE in the settings needs a SECRET, a text: "SECRET": os.environ["EFFACE_SECRET"]'
         )
     policy, rules = said.get("POLICY"), said.get("RULES", {})
     if policy is not None and not isinstance(policy, (str, Path)):
@@ -215,11 +221,11 @@ def found() -> Settings:
         )
     if not isinstance(rules, Mapping):
         raise SettingsError(
-            'EFFACE needs a dictionary in RULES: "RULES": {"sites": unrelated(because="…")}'
+            'EFFACE needs a dictionary in RULES: "RULES": {"sites": no_personal_data(reason="…")}'
         )
-    _tombstone(said.get("TOMBSTONE"))
-    return Settings(
-        key=key,
+    _user_model(said.get("USER_MODEL"))
+    return EffaceSettings(
+        secret=secret,
         policy=None if policy is None else Path(policy),
         rules={_place(str(name)): _rules(str(name), each) for name, each in rules.items()},
         clock=_function(said, "CLOCK") or utc_now,
@@ -230,7 +236,8 @@ def _dictionary() -> Mapping[str, Any]:
     said = getattr(settings, "EFFACE", None)
     if not isinstance(said, Mapping):
         raise SettingsError(
-            'The settings have no dictionary EFFACE: EFFACE = {"KEY": os.environ["EFFACE_KEY"]}'
+            "The settings have no dictionary EFFACE: "
+            'EFFACE = {"SECRET": os.environ["EFFACE_SECRET"]}'
         )
     for name in said:
         if name not in KNOWN:
@@ -239,7 +246,7 @@ def _dictionary() -> Mapping[str, Any]:
     return said
 
 
-def _tombstone(label: object) -> None:
+def _user_model(label: object) -> None:
     """Refuse what is no model's label: the field that marks closed accounts would be nowhere."""
     if label is None:
         return
@@ -268,6 +275,6 @@ def _place(name: str) -> str:
 def _rules(name: str, said: Any) -> Rules:
     if isinstance(said, Rules):
         return said
-    if isinstance(said, Marker):
+    if isinstance(said, RuleItem):
         return Rules(said)
     raise SettingsError(f"EFFACE gives {name} in RULES neither Rules(...) nor a marker.")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 account_closed = Signal()
-"""The account is closed and its values are gone: end open sockets, tell caches.
+"""The user is hidden and logged out: close open connections, clear caches.
 
-Sent by the model of people with ``subject`` (the primary key), ``receipt`` and ``using``.
+Sent by the user model with ``subject`` (the primary key), ``receipt`` and ``using``.
 """
 
 account_erased = Signal()
-"""The second pass and the search are done. Sent with the settled ``receipt`` and ``using``."""
+"""The user's values are gone. Sent right after `account_closed`, with the same arguments."""
+
+account_finalized = Signal()
+"""The post-commit pass and the search are done. Sent with ``receipt`` and ``using``."""

@@ -13,7 +13,7 @@ from django.db import connections, transaction
 from django.urls import re_path
 from django.views.decorators.common import no_append_slash
 
-from efface.django import views
+from efface.django.page import views
 from efface.errors import SettingsError
 
 # Here, because an application that is not installed has no checks.

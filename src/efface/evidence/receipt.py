@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, Self
 
-from efface.evidence.residue import Search
-from efface.plan.people import People
-from efface.plan.steps import Step, step_from_json, step_to_json
+from efface.evidence.database_search import Search
+from efface.plan.closing_subjects import ClosingSubjects
+from efface.plan.plan import Step, step_from_json, step_to_json
 
 _written = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -23,19 +23,19 @@ def steps_json(steps: tuple[Step, ...]) -> str:
 class Remembering:
     """A record with the people beside it, in the memory of this process only.
 
-    `settle` searches for their identifiers, which must not be stored: they are no field, and are
+    `finalize` searches for their identifiers, which must not be stored: they are no field, and are
     left out of ``repr``, JSON, copies and pickles.
     """
 
-    def remembering(self, people: People) -> Self:
+    def remembering(self, people: ClosingSubjects) -> Self:
         """Return this record with *people* beside it."""
         remembered = copy(self)
         object.__setattr__(remembered, "_people", people)
         return remembered
 
     @property
-    def people(self) -> People | None:
-        """Return whom this process still remembers for `settle`, or None."""
+    def people(self) -> ClosingSubjects | None:
+        """Return whom this process still remembers for `finalize`, or None."""
         return self.__dict__.get("_people")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Receipt(Remembering):
     actor: str
     closed_at: datetime
     steps: tuple[Step, ...]
-    settled_at: datetime | None = None
+    finalized_at: datetime | None = None
     late: int = 0
     together: int = 1
     search: Search | None = None
@@ -85,7 +85,7 @@ class Receipt(Remembering):
             "closed_at": self.closed_at,
             "actor": self.actor,
             "policy": self.policy,
-            "settled_at": self.settled_at,
+            "finalized_at": self.finalized_at,
             "receipt": self.to_json(steps),
         }
 
@@ -101,7 +101,7 @@ class Receipt(Remembering):
             "policy": self.policy,
             "actor": self.actor,
             "closed_at": self.closed_at.isoformat(),
-            "settled_at": self.settled_at.isoformat() if self.settled_at else None,
+            "finalized_at": self.finalized_at.isoformat() if self.finalized_at else None,
             "late": self.late,
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
@@ -112,11 +112,11 @@ class Receipt(Remembering):
     def from_json(cls, text: str) -> Receipt:
         """Return the receipt that `to_json` wrote."""
         data = json.loads(text)
-        settled, search = data.pop("settled_at"), data.pop("search")
+        finalized, search = data.pop("finalized_at"), data.pop("search")
         return cls(
             steps=tuple(step_from_json(step) for step in data.pop("steps")),
             closed_at=datetime.fromisoformat(data.pop("closed_at")),
-            settled_at=datetime.fromisoformat(settled) if settled else None,
+            finalized_at=datetime.fromisoformat(finalized) if finalized else None,
             search=Search.from_json(search) if search else None,
             **data,
         )
@@ -134,7 +134,7 @@ class BatchReceipt(Remembering):
     closed_at: datetime
     steps: tuple[Step, ...]
     receipts: tuple[Receipt, ...]
-    settled_at: datetime | None = None
+    finalized_at: datetime | None = None
     late: int = 0
     search: Search | None = None
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from efface.policy.actions import Generic, Match, Owned
-from efface.policy.columns import is_text, same_kind
-from efface.policy.markers import Via
-from efface.policy.rules import Policy
+from efface.policy.column_types import is_text, same_kind
+from efface.policy.policy import Policy
+from efface.policy.relationships import Generic, MatchBy, OwnedBy, Via
 
 
 @dataclass(frozen=True)
-class Kind:
+class GenericType:
     """What the rows of a generic pair have in common: a text, or a row in a table of kinds.
 
     ``names`` has the values that ``columns`` have for people, in the pair's own table or in the
@@ -36,10 +35,10 @@ class Hop:
     target: Table
     target_columns: tuple[Column[Any], ...]
     by_value: bool
-    kind: Kind | None = None
+    kind: GenericType | None = None
 
 
-class NoPath(Exception):  # noqa: N818  # never leaves this package
+class NoRelationship(Exception):  # noqa: N818  # never leaves this package
     """A link that cannot be followed; becomes a `Problem`."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -53,9 +52,9 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
     Raises:
         NoPath: the link names what does not exist, or what cannot be followed.
     """
-    if isinstance(via, Match):
+    if isinstance(via, MatchBy):
         return _match_hop(policy, table, via), None
-    if isinstance(via, Owned):
+    if isinstance(via, OwnedBy):
         return _owned_hop(policy, table, via), None
     if isinstance(via, Generic):
         return _generic_hop(policy, table, via), None
@@ -66,17 +65,17 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
         names = (first,)
     for name in names:
         if name not in table.c:
-            raise NoPath("E201", f"The link {via} names {name}, which is not a column.")
+            raise NoRelationship("E201", f"The link {via} names {name}, which is not a column.")
     targets = [
         constraint
         for constraint in table.foreign_key_constraints
         if tuple(constraint.column_keys) == names
     ]
     if not targets:
-        raise NoPath(
+        raise NoRelationship(
             "E201",
             f"No foreign key starts at {joined(names)}. Add one, or say which values match: "
-            f'via=Match("{names[0]}", equals="table.column").',
+            f'via=MatchBy("{names[0]}", equals="table.column").',
         )
     return reference_hop(policy, table, targets[0]), onward
 
@@ -85,65 +84,71 @@ def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint
     """Return the hop along a foreign key."""
     target = constraint.referred_table
     if target.fullname not in policy.tables:
-        raise NoPath("E201", f"{target.fullname} is not a table of this policy.")
+        raise NoRelationship("E201", f"{target.fullname} is not a table of this policy.")
     columns = tuple(element.parent for element in constraint.elements)
     return Hop(table, columns, target, tuple(e.column for e in constraint.elements), False)
 
 
-def _match_hop(policy: Policy, table: Table, via: Match) -> Hop:
+def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     target_name, _, target_column = via.equals.rpartition(".")
     if via.column not in table.c:
-        raise NoPath("E201", f"Match names {via.column}, which is not a column.")
+        raise NoRelationship("E201", f"Match names {via.column}, which is not a column.")
     if target_name not in policy.tables:
-        raise NoPath("E201", f"Match names {via.equals}, which is not a column of a table here.")
+        raise NoRelationship(
+            "E201", f"Match names {via.equals}, which is not a column of a table here."
+        )
     target = policy.tables[target_name].table
     if target_column not in target.c:
-        raise NoPath("E201", f"Match names {via.equals}, which is not a column.")
+        raise NoRelationship("E201", f"Match names {via.equals}, which is not a column.")
     column = target.c[target_column]
     elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
     if elsewhere:
         place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
-        raise NoPath(
+        raise NoRelationship(
             "E201",
             f"{via.column} refers to {place}, so its values are not those of {via.equals}. "
             f'Follow the reference: via="{via.column}".',
         )
     if not via.shared and not _is_unique(column):
-        raise NoPath(
+        raise NoRelationship(
             "E201",
             f"Values of {via.equals} may belong to several people, so this link could reach the "
-            f'rows of others. Make it unique, or say so: Match("{via.column}", '
+            f'rows of others. Make it unique, or say so: MatchBy("{via.column}", '
             f'equals="{via.equals}", shared=True).',
         )
     return Hop(table, (table.c[via.column],), target, (column,), True)
 
 
-def _owned_hop(policy: Policy, table: Table, via: Owned) -> Hop:
+def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
     name, _, column = via.by.rpartition(".")
     if name not in policy.tables or column not in policy.tables[name].table.c:
-        raise NoPath("E201", f"Owned names {via.by}, which is not a column of a table here.")
+        raise NoRelationship(
+            "E201", f"Owned names {via.by}, which is not a column of a table here."
+        )
     by = policy.tables[name].table
     for constraint in by.foreign_key_constraints:
         if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
             referring = reference_hop(policy, by, constraint)
             return Hop(table, referring.target_columns, by, referring.columns, False)
-    raise NoPath("E201", f"{via.by} does not refer to {table.fullname}.")
+    raise NoRelationship("E201", f"{via.by} does not refer to {table.fullname}.")
 
 
 def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
-    for name in (via.kind, via.key):
+    for name in (via.type_column, via.id_column):
         if name not in table.c:
-            raise NoPath("E201", f"Generic names {name}, which is not a column.")
-    subject, column = policy.subject_table, table.c[via.key]
+            raise NoRelationship("E201", f"Generic names {name}, which is not a column.")
+    subject, column = policy.subject_table, table.c[via.id_column]
     key = tuple(subject.primary_key.columns)
     if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
-        raise NoPath("E201", f"{via.key} cannot hold the primary key of {subject.fullname}.")
-    return Hop(table, (column,), subject, key, False, _kind(table.c[via.kind], via))
+        raise NoRelationship(
+            "E201", f"{via.id_column} cannot hold the primary key of {subject.fullname}."
+        )
+    return Hop(table, (column,), subject, key, False, _kind(table.c[via.type_column], via))
 
 
-def _kind(column: Column[Any], via: Generic) -> Kind:
+def _kind(column: Column[Any], via: Generic) -> GenericType:
     if is_text(column):
-        return Kind(column, (column,), tuple((name,) for name in via.names))
+        return GenericType(column, (column,), tuple((name,) for name in via.names))
     names = tuple(tuple(name.split(".")) for name in via.names)
     (parts, *others) = {len(name) for name in names} or {0}
     for reference in column.foreign_keys:
@@ -151,10 +156,10 @@ def _kind(column: Column[Any], via: Generic) -> Kind:
         for constraint in kinds.constraints:
             columns = tuple(constraint.columns) if isinstance(constraint, UniqueConstraint) else ()
             if not others and len(columns) == parts and all(map(is_text, columns)):
-                return Kind(column, columns, names, reference.column)
-    raise NoPath(
+                return GenericType(column, columns, names, reference.column)
+    raise NoRelationship(
         "E201",
-        f"{via.kind} is no text and refers to no table with a unique key of {parts} texts, "
+        f"{via.type_column} is no text and refers to no table with a unique key of {parts} texts, "
         f"so {' or '.join(via.names)} is nothing it could hold.",
     )
 

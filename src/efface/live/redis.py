@@ -1,6 +1,6 @@
 """Signals between the workers of a site, through Redis.
 
-    RedisBroker("redis://localhost/0", key=...)
+    RedisBroker("redis://localhost/0", secret=...)
 
 Only its publish and subscribe are used: Redis stores nothing.
 """
@@ -28,8 +28,8 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from efface.live.broker import Hear, Signal, Tell
-from efface.live.sealed import Seal, UnreadableSignalError
-from efface.page.quiet import reporter
+from efface.live.signed_signals import SignalSigner, UnreadableSignalError
+from efface.safe_logging import reporter
 
 logger = logging.getLogger("efface.live")
 report = reporter("efface.live")
@@ -43,15 +43,15 @@ _MOST_WAITING = 1000
 
 
 class RedisBroker:
-    """Carries signals between all processes that share a Redis and a key.
+    """Carries signals between all processes that share a Redis and a secret.
 
     A signal that does not get through is lost, and nobody waits longer than a second for
     it. After a gap every process asks all its sockets anew who is behind them.
 
     Args:
         url: Where Redis is, such as ``"redis://localhost:6379/0"``.
-        key: A secret of the site, at least 16 bytes: it signs the signals, and makes of
-            a person's key a name that says nothing. Each site has its own channel by it.
+        secret: Shared by all processes of the site, at least 16 bytes. It signs the signals,
+            names the channel, and hides primary keys.
         randomness: Names this process among the others.
     """
 
@@ -59,12 +59,12 @@ class RedisBroker:
         self,
         url: str,
         *,
-        key: bytes,
+        secret: bytes,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._url = url
-        self._seal = Seal(key)
-        self._channel = f"efface:{self._seal.site}"
+        self._signer = SignalSigner(secret)
+        self._channel = f"efface:{self._signer.site}"
         self._origin = randomness(8).hex()
         self._hear: Hear | None = None
         self._waiting: asyncio.Queue[tuple[bytes, asyncio.Future[None]]] | None = None
@@ -75,7 +75,7 @@ class RedisBroker:
 
     def topic(self, subject: Hashable) -> str:
         """Return a keyed name for the person, the same in all processes of the site."""
-        return self._seal.topic(subject)
+        return self._signer.topic(subject)
 
     def join(self, hear: Hear) -> Tell:
         """Hand over what others tell to *hear*, and return the way to tell them.
@@ -90,7 +90,7 @@ class RedisBroker:
 
     def announce(self, signal: Signal) -> None:
         """Tell the others from a process without an event loop, over a connection of its own."""
-        message = self._seal.write(signal, self._origin)
+        message = self._signer.write(signal, self._origin)
         try:
             with BlockingRedis.from_url(
                 self._url,
@@ -133,7 +133,7 @@ class RedisBroker:
             await pool.disconnect()
 
     async def _tell(self, signal: Signal) -> None:
-        message = self._seal.write(signal, self._origin)
+        message = self._signer.write(signal, self._origin)
         if self._waiting is None or self._waiting.full():
             self._lost("the site has not started" if self._waiting is None else "too many wait")
             return
@@ -186,7 +186,7 @@ class RedisBroker:
 
     async def _read(self, message: object) -> None:
         try:
-            origin, signal = self._seal.read(message)
+            origin, signal = self._signer.read(message)
         except UnreadableSignalError:
             self._unreadable += 1
             if not self._unreadable & (self._unreadable - 1):  # at 1, 2, 4, 8 …

@@ -26,7 +26,7 @@ _ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
 _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 
 
-class Needles:
+class SearchTerms:
     """The identifiers of one person, ready to be looked for; never shown, saved or pickled.
 
     Nothing is made of them before it is asked for: most people are mentioned nowhere, and a batch
@@ -47,7 +47,7 @@ class Needles:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Leave the values behind: a pickled receipt must not carry them."""
-        return (Needles, ((),))
+        return (SearchTerms, ((),))
 
     @cached_property
     def _named(self) -> set[str]:
@@ -132,7 +132,7 @@ class Needles:
         return _JSON_STRING.sub(edited, document)
 
 
-class Crowd:
+class ManySearchTerms:
     """The identifiers of many people, looked for in one reading of a text.
 
     Each identifier is filed under its first word. A text is cut into words once, and only those
@@ -141,14 +141,14 @@ class Crowd:
 
     __slots__ = ("_by_first_word", "skipped")
 
-    def __init__(self, people: Iterable[Needles]) -> None:
+    def __init__(self, people: Iterable[SearchTerms]) -> None:
         """File the identifiers of *people*."""
-        self._by_first_word: dict[str, list[Needles]] = {}
+        self._by_first_word: dict[str, list[SearchTerms]] = {}
         self.skipped = 0
-        for needles in people:
-            self.skipped += needles.skipped
-            for first in needles.first_words():
-                self._by_first_word.setdefault(first, []).append(needles)
+        for search_terms in people:
+            self.skipped += search_terms.skipped
+            for first in search_terms.first_words():
+                self._by_first_word.setdefault(first, []).append(search_terms)
 
     def __repr__(self) -> str:
         """Return nothing of them."""
@@ -158,13 +158,13 @@ class Crowd:
         """Return whether *value* (text or JSON data) mentions any of them."""
         for text in _texts(value):
             for word in set(_WORD.findall(text.casefold())):
-                for needles in self._by_first_word.get(word, ()):
-                    if needles.found_in(text):
+                for search_terms in self._by_first_word.get(word, ()):
+                    if search_terms.found_in(text):
                         return True
         return False
 
 
-class Named(Protocol):
+class Searchable(Protocol):
     """Whatever can be looked for in a text."""
 
     @property

@@ -8,19 +8,19 @@ from datetime import date, datetime
 from typing import Any
 
 from efface.errors import UnknownSubjectError
-from efface.plan.driver import Driver
-from efface.plan.edits import edits
-from efface.plan.people import People, capture
-from efface.plan.program import Program
-from efface.plan.steps import Plan, Step
-from efface.plan.table import TableProgram
+from efface.plan.closing_subjects import ClosingSubjects, capture
+from efface.plan.cursor import Cursor
+from efface.plan.plan import Plan, Step
+from efface.plan.policy_statements import PolicyStatements
+from efface.plan.row_edits import edits
+from efface.plan.table_statements import TableStatements
 from efface.policy.actions import (
     Delete,
     Redact,
     Retain,
     Revoke,
 )
-from efface.policy.period import Period
+from efface.policy.retention_period import Period
 
 
 @dataclass
@@ -33,34 +33,36 @@ class Count:
     kept: list[tuple[Retain, int, Any]] = field(default_factory=list)
 
 
-def key_values(program: Program, key: tuple[Any, ...]) -> dict[str, Any]:
+def key_values(statements: PolicyStatements, key: tuple[Any, ...]) -> dict[str, Any]:
     """Return the parameters that find the subject's row."""
-    return {f"subject_{n}": v for n, v in zip(program.key_names, key, strict=True)}
+    return {f"subject_{n}": v for n, v in zip(statements.key_names, key, strict=True)}
 
 
-def count(driver: Driver, table: TableProgram, people: People) -> Count:
+def count(cursor: Cursor, table: TableStatements, people: ClosingSubjects) -> Count:
     """Return how many rows of *table* a closing would change now."""
-    result = Count(kept=kept(driver, table, people))
+    result = Count(kept=kept(cursor, table, people))
     if any(not isinstance(target.action, Retain) for target in table.targets):
-        removed, redacted, unfinished = driver.rows(table.counts, people.values)[0]
-        edited = [edit for edit in edits(driver, table, people) if not edit.unfinished]
+        removed, redacted, unfinished = cursor.rows(table.counts, people.values)[0]
+        edited = [edit for edit in edits(cursor, table, people) if not edit.unfinished]
         result.removed, result.redacted = removed, redacted
         result.changed = unfinished + len(edited)
     return result
 
 
-def kept(driver: Driver, table: TableProgram, people: People) -> list[tuple[Retain, int, Any]]:
+def kept(
+    cursor: Cursor, table: TableStatements, people: ClosingSubjects
+) -> list[tuple[Retain, int, Any]]:
     """Return each `Retain` of *table* with the number of its rows and their latest start."""
     result = []
     for action, statement in table.kept:
-        rows, *latest = driver.rows(statement, people.values)[0]
+        rows, *latest = cursor.rows(statement, people.values)[0]
         result.append((action, rows, latest[0] if latest else None))
     return result
 
 
 def make_plan(
-    driver: Driver,
-    program: Program,
+    cursor: Cursor,
+    statements: PolicyStatements,
     key: tuple[Any, ...],
     fingerprint: str,
     today: date,
@@ -72,21 +74,21 @@ def make_plan(
     Raises:
         UnknownSubjectError: no row has this key.
     """
-    rows = driver.rows(program.find, key_values(program, key))
+    rows = cursor.rows(statements.find, key_values(statements, key))
     if not rows:
-        raise UnknownSubjectError(program.table.fullname)
-    people = capture(driver, program, rows)
+        raise UnknownSubjectError(statements.table.fullname)
+    people = capture(cursor, statements, rows)
     steps: tuple[Step, ...] = ()
     if people.only.closed_at is None:
-        counts = {table.name: count(driver, table, people) for table in program.tables}
-        counts[""] = count(driver, program.own, people)
-        steps = tuple(in_order(program, counts, today))
+        counts = {table.name: count(cursor, table, people) for table in statements.tables}
+        counts[""] = count(cursor, statements.own, people)
+        steps = tuple(in_order(statements, counts, today))
     shown = str(key[0]) if len(key) == 1 else str(key)
-    return Plan(program.table.fullname, shown, fingerprint, program.digest, steps)
+    return Plan(statements.table.fullname, shown, fingerprint, statements.digest, steps)
 
 
-def reached(
-    driver: Driver, program: Program, key: tuple[Any, ...], today: date
+def preview(
+    cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...], today: date
 ) -> tuple[Step, ...]:
     """Return the steps with the rows that links reach, without looking into any text.
 
@@ -95,31 +97,33 @@ def reached(
     Raises:
         UnknownSubjectError: no row has this key.
     """
-    rows = driver.rows(program.find, key_values(program, key))
+    rows = cursor.rows(statements.find, key_values(statements, key))
     if not rows:
-        raise UnknownSubjectError(program.table.fullname)
-    people = capture(driver, program, rows, with_needles=False)
+        raise UnknownSubjectError(statements.table.fullname)
+    people = capture(cursor, statements, rows, with_search_terms=False)
     if people.only.closed_at is not None:
         return ()
     counts = {"": Count(removed=1, redacted=1, changed=1)}
-    for table in program.tables:
-        found = counts[table.name] = Count(kept=kept(driver, table, people))
+    for table in statements.tables:
+        found = counts[table.name] = Count(kept=kept(cursor, table, people))
         if any(not isinstance(target.action, Retain) for target in table.targets):
-            found.removed, found.redacted, _ = driver.rows(table.counts, people.values)[0]
+            found.removed, found.redacted, _ = cursor.rows(table.counts, people.values)[0]
             found.changed = found.redacted or 0
-    return tuple(in_order(program, counts, today))
+    return tuple(in_order(statements, counts, today))
 
 
-def in_order(program: Program, counts: Mapping[str, Count], today: date) -> Iterator[Step]:
+def in_order(
+    statements: PolicyStatements, counts: Mapping[str, Count], today: date
+) -> Iterator[Step]:
     """Yield the steps as a plan shows them: credentials first, the person's own row last.
 
     The person's own row is counted under no name.
     """
-    for table in program.shown:
+    for table in statements.shown:
         yield from steps(table, counts["" if table.own else table.name], today)
 
 
-def steps(table: TableProgram, counted: Count, today: date) -> Iterator[Step]:
+def steps(table: TableStatements, counted: Count, today: date) -> Iterator[Step]:
     """Yield what happens to the rows of one table, an action each; no-ops are said too."""
     shown = table.shown
     if table.delete is not None:
@@ -131,7 +135,7 @@ def steps(table: TableProgram, counted: Count, today: date) -> Iterator[Step]:
         yield Step(
             table.name, action.word, shown.retained, (), (("*", "kept"),),
             rows=0, reached=rows, until=term_end(action, today, latest),
-            because=f"{action.basis}: {action.because}",
+            reason=f"{action.basis}: {action.reason}",
         )  # fmt: skip
     if table.redacts:
         yield Step(

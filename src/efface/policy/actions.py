@@ -5,7 +5,6 @@ Actions are imperatives because a policy is a list of orders.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -64,7 +63,7 @@ class Retain:
 
     period: str
     basis: Basis
-    because: str
+    reason: str
     start: str = "closing"
     then: Delete | Redact = field(default_factory=Delete)
 
@@ -210,87 +209,3 @@ def _network(text: str, bits: int) -> str:
 IPV4 = 4
 
 ColumnAction = Clear | Replace | Placeholder | ReplaceMentions | Unlink | Generalize
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Where the random part of placeholders comes from.
-
-    The database makes a token for every row by itself. Where it may not (functions with changing
-    results are forbidden in an UPDATE of some distributed databases), Python does.
-    """
-
-    source: Callable[[], str] | None = None
-
-    @classmethod
-    def database(cls) -> Tokens:
-        """Return tokens that the database makes."""
-        return cls()
-
-    @classmethod
-    def bound(cls, source: Callable[[], str]) -> Tokens:
-        """Return tokens that *source* makes: 32 random hexadecimal digits a call."""
-        return cls(source)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A link by value: rows whose *column* equals a column of a decided table.
-
-    ``equals`` is ``"table.column"``. The value must be unique among the people, or ``shared=True``
-    says that a value several people share may take rows of all of them. NULL, blank and
-    placeholder values match nothing.
-    """
-
-    column: str
-    equals: str
-    shared: bool = False
-
-    def __str__(self) -> str:
-        """Return the link as the plan shows it."""
-        return f"{self.column} = {self.equals}"
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A link to rows that the person's rows refer to: ``by`` is ``"table.column"``.
-
-    A row that anybody else refers to as well stays as it is.
-    """
-
-    by: str
-
-    def __str__(self) -> str:
-        """Return the link as the plan shows it."""
-        return self.by
-
-
-@dataclass(frozen=True, slots=True)
-class Generic:
-    """A link by a pair of columns: ``kind`` says whose key stands in ``key``.
-
-    Where ``kind`` is text, ``name`` is what stands there for people. Where it refers to a table
-    of kinds, ``name`` holds the values of that table's unique key, with dots between them. People
-    who are of several kinds, as subclasses with one key are, have a tuple of names.
-
-    Raises:
-        ValueError: a name is missing: the link would reach rows about anything.
-    """
-
-    kind: str
-    key: str
-    name: str | tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a link without a name."""
-        if not self.names or not all(self.names):
-            raise ValueError("Generic needs the name of what people are called in its kind.")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return every name."""
-        return (self.name,) if isinstance(self.name, str) else self.name
-
-    def __str__(self) -> str:
-        """Return the link as the plan shows it."""
-        return f"{self.key} where {self.kind} = {' or '.join(self.names)}"

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import MetaData, Table
 
-from efface.policy import guesses
+from efface.policy import draft_guesses as guesses
 from efface.policy.actions import Delete, Revoke, RowAction
-from efface.policy.check.decisions import link_columns, needs_no_mark
-from efface.policy.document import Remarks, document
-from efface.policy.file import Decisions
-from efface.policy.markers import ColumnMark, LeavingMark, SubjectMark, UnrelatedMark
-from efface.policy.rules import Policy, TableRule
+from efface.policy.check.missing_rules import needs_no_mark
+from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
+from efface.policy.policy import Policy, TableRules
+from efface.policy.relationships import link_columns
+from efface.policy.toml.reader import Decisions
+from efface.policy.toml.writer import Remarks, document
 
 HEAD = (
     "A first policy, from names and types. Read every line: a guess is no decision.",
@@ -71,27 +72,31 @@ class _Drafting:
         """Return what is to be written about each table."""
         drafted: dict[str, _Drafted] = {}
         self._subject(drafted)
-        waiting = {name: rule for name, rule in self._rules.items() if name not in drafted}
-        for name, rule in waiting.items():
-            for mark in rule.leavings:
-                self._actions[name] = mark.action
+        waiting = {
+            name: table_rules for name, table_rules in self._rules.items() if name not in drafted
+        }
+        for name, table_rules in waiting.items():
+            for rule in table_rules.close_rules:
+                self._actions[name] = rule.action
         # A table found through another one is guessed after it: its rows may not outlive those.
-        while ready := [rule for rule in waiting.values() if self._links(rule)]:
-            for rule in ready:
-                drafted[rule.name] = self._linked(rule)
-                del waiting[rule.name]
-        for name, rule in waiting.items():
-            drafted[name] = self._unlinked(rule)
+        while ready := [
+            table_rules for table_rules in waiting.values() if self._links(table_rules)
+        ]:
+            for table_rules in ready:
+                drafted[table_rules.name] = self._linked(table_rules)
+                del waiting[table_rules.name]
+        for name, table_rules in waiting.items():
+            drafted[name] = self._unlinked(table_rules)
         return drafted
 
     def _subject(self, drafted: dict[str, _Drafted]) -> None:
-        for rule in self._rules.values():
-            if rule.subjects:
-                self._people = rule.table
-                drafted[rule.name] = each = _Drafted()
-                self._columns(rule, each)
+        for table_rules in self._rules.values():
+            if table_rules.subjects:
+                self._people = table_rules.table
+                drafted[table_rules.name] = each = _Drafted()
+                self._columns(table_rules, each)
                 return
-        found = guesses.subject(rule.table for rule in self._rules.values())
+        found = guesses.subject(table_rules.table for table_rules in self._rules.values())
         if found is None:
             self.notes.append("No table looks like the one whose rows are people: mark it first.")
             return
@@ -99,121 +104,128 @@ class _Drafting:
         table = self._people
         drafted[table.fullname] = each = _Drafted()
         each.above.append(f"whose rows are people · {guess}")
-        mark = SubjectMark(identifiers=guesses.identifiers(table))
-        each.made.table.append(mark)
-        if mark.tombstone not in table.c:
+        rule = SubjectRule(identifiers=guesses.identifiers(table))
+        each.made.table.append(rule)
+        if rule.deleted_at not in table.c:
             each.below.append(
-                f"missing: the column {mark.tombstone}. In a migration, after `import "
-                f'efface.alembic`: op.add_tombstone("{table.name}")'
+                f"missing: the column {rule.deleted_at}. In a migration, after `import "
+                f'efface.alembic`: op.add_deleted_at("{table.name}")'
             )
-        self._columns(_as_if(self._rules[table.fullname], [mark]), each)
+        self._columns(_as_if(self._rules[table.fullname], [rule]), each)
 
-    def _links(self, rule: TableRule) -> list[tuple[str, ...]]:
+    def _links(self, table_rules: TableRules) -> list[tuple[str, ...]]:
         """Return the references of a table that lead, or are guessed to lead, to the people."""
         return sorted(
             tuple(constraint.column_keys)
-            for constraint in rule.table.foreign_key_constraints
-            if constraint.referred_table is not rule.table
+            for constraint in table_rules.table.foreign_key_constraints
+            if constraint.referred_table is not table_rules.table
             and (
                 constraint.referred_table is self._people
                 or constraint.referred_table.fullname in self._actions
             )
         )
 
-    def _linked(self, rule: TableRule) -> _Drafted:
+    def _linked(self, table_rules: TableRules) -> _Drafted:
         each = _Drafted()
-        if rule.is_decided:
-            self._columns(rule, each)
+        if table_rules.is_decided:
+            self._columns(table_rules, each)
             return each
-        links = self._links(rule)
-        direct = [names for names in links if self._goes_to_people(rule, names)]
+        links = self._links(table_rules)
+        direct = [names for names in links if self._goes_to_people(table_rules, names)]
         names = ", ".join(" and ".join(link) for link in direct or links)
-        guess = guesses.rows(rule.table)
-        if guesses.is_record(rule.table):
+        guess = guesses.rows(table_rules.table)
+        if guesses.is_record(table_rules.table):
             each.above.append(
-                f"undecided: {rule.name}, linked by {names}. A law may want it kept: Retain with "
-                "period, basis and because"
+                f"undecided: {table_rules.name}, linked by {names}. A law may want it kept: "
+                "Retain with period, basis and reason"
             )
             return each
         if guess is None:
-            each.above.append(f"undecided: {rule.name}, linked by {names}. Delete, Redact, Retain?")
+            each.above.append(
+                f"undecided: {table_rules.name}, linked by {names}. Delete, Redact, Retain?"
+            )
             return each
         if not direct:
             if len(links) > 1:
                 each.above.append(
-                    f"undecided: {rule.name}, linked through several tables ({names}); choose via"
+                    f"undecided: {table_rules.name}, linked through several tables ({names}); "
+                    "choose via"
                 )
                 return each
-            guess = self._not_outliving(rule, links[0], guess)
-        self._actions[rule.name] = guess.action
+            guess = self._not_outliving(table_rules, links[0], guess)
+        self._actions[table_rules.name] = guess.action
         each.above.append(str(guess))
         for link in direct or links:
             via = link[0] if len(link) == 1 else link
-            each.made.table.append(LeavingMark(guess.action, via))
-        self._columns(_as_if(rule, each.made.table), each)
+            each.made.table.append(CloseRule(guess.action, via))
+        self._columns(_as_if(table_rules, each.made.table), each)
         return each
 
-    def _goes_to_people(self, rule: TableRule, names: tuple[str, ...]) -> bool:
+    def _goes_to_people(self, table_rules: TableRules, names: tuple[str, ...]) -> bool:
         return any(
             constraint.referred_table is self._people
-            for constraint in rule.table.foreign_key_constraints
+            for constraint in table_rules.table.foreign_key_constraints
             if tuple(constraint.column_keys) == names
         )
 
     def _not_outliving(
-        self, rule: TableRule, names: tuple[str, ...], guess: guesses.Guess
+        self, table_rules: TableRules, names: tuple[str, ...], guess: guesses.Guess
     ) -> guesses.Guess:
-        for constraint in rule.table.foreign_key_constraints:
+        for constraint in table_rules.table.foreign_key_constraints:
             parent = self._actions.get(constraint.referred_table.fullname)
             if tuple(constraint.column_keys) == names and isinstance(parent, (Delete, Revoke)):
                 return guesses.Guess(Delete(), guesses.GUESS, "goes with the row it refers to")
         return guess
 
-    def _unlinked(self, rule: TableRule) -> _Drafted:
+    def _unlinked(self, table_rules: TableRules) -> _Drafted:
         each = _Drafted()
-        if rule.is_decided:
+        if table_rules.is_decided:
             return each
-        softly = list(self._soft_references(rule))
+        softly = list(self._soft_references(table_rules))
         each.above += softly
         referred = sorted(
             constraint.referred_table.fullname
-            for constraint in rule.table.foreign_key_constraints
-            if constraint.referred_table is not rule.table
+            for constraint in table_rules.table.foreign_key_constraints
+            if constraint.referred_table is not table_rules.table
         )
-        guess = guesses.is_list(rule.table)
+        guess = guesses.is_list(table_rules.table)
         if guess is not None and not softly and not referred:
             each.above.append(str(guess))
-            each.made.table.append(UnrelatedMark("a list of the application's"))
+            each.made.table.append(NoPersonalDataRule("a list of the application's"))
             return each
         why = "" if softly else " Nothing leads from it to a person: unrelated?"
         if referred:
             why = f" It refers to {', '.join(referred)}: decide that first."
-        each.above.append(f"undecided: {rule.name}.{why}")
+        each.above.append(f"undecided: {table_rules.name}.{why}")
         return each
 
-    def _soft_references(self, rule: TableRule) -> Iterator[str]:
+    def _soft_references(self, table_rules: TableRules) -> Iterator[str]:
         """Yield what is to be said of columns that refer to people without a foreign key."""
         people = self._people
-        for column in rule.table.columns if people is not None else ():
+        for column in table_rules.table.columns if people is not None else ():
             found = guesses.soft_reference(column, people) if people is not None else None
-            if people is None or found is None or rule.columns[column.name]:
+            if people is None or found is None or table_rules.columns[column.name]:
                 continue
             place = f"{people.fullname}.{found[0]}"
             yield f"{found[1]}: {column.name} refers to {place} without a foreign key. As a link:"
-            yield f'  via = {{link = "Match", column = "{column.name}", equals = "{place}"}}'
+            yield f'  via = {{link = "MatchBy", column = "{column.name}", equals = "{place}"}}'
 
-    def _columns(self, rule: TableRule, each: _Drafted) -> None:
+    def _columns(self, table_rules: TableRules, each: _Drafted) -> None:
         """Guess the columns of a table whose rows stay; list those that nobody can guess."""
-        if not rule.keeps_rows:
+        if not table_rules.keeps_rows:
             return
-        if not rule.subjects:
-            each.below += self._soft_references(rule)
-        vias = [mark.via for mark in rule.leavings]
+        if not table_rules.subjects:
+            each.below += self._soft_references(table_rules)
+        vias = [rule.via for rule in table_rules.close_rules]
         linked = {name for via in vias for name in link_columns(via)}
-        for column in rule.table.columns:
-            if rule.columns[column.name] or column.name in linked or needs_no_mark(rule, column):
+        for column in table_rules.table.columns:
+            if (
+                table_rules.columns[column.name]
+                or column.name in linked
+                or needs_no_mark(table_rules, column)
+            ):
                 continue
-            guess = guesses.column(column, of_person=bool(rule.subjects))
+            guess = guesses.column(column, of_person=bool(table_rules.subjects))
             via = None
             if guess is not None and guess.action is not None and len(vias) > 1:
                 via = next(
@@ -223,16 +235,16 @@ class _Drafting:
             if guess is None:
                 each.below.append(f"undecided: {column.name}, {column.type!r}")
                 continue
-            each.made.columns[column.name] = [ColumnMark(guess.action, via)]
+            each.made.columns[column.name] = [ColumnRule(guess.action, via)]
             each.beside[column.name] = str(guess)
 
 
-def _as_if(rule: TableRule, marks: Sequence[object]) -> TableRule:
+def _as_if(table_rules: TableRules, rules: Sequence[object]) -> TableRules:
     """Return *rule* as it will be with *marks*."""
-    return TableRule(
-        table=rule.table,
-        subjects=tuple(mark for mark in marks if isinstance(mark, SubjectMark)),
-        leavings=tuple(mark for mark in marks if isinstance(mark, LeavingMark)),
-        unrelated=(),
-        columns=rule.columns,
+    return TableRules(
+        table=table_rules.table,
+        subjects=tuple(rule for rule in rules if isinstance(rule, SubjectRule)),
+        close_rules=tuple(rule for rule in rules if isinstance(rule, CloseRule)),
+        no_personal_data=(),
+        columns=table_rules.columns,
     )

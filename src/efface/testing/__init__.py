@@ -1,12 +1,12 @@
-"""For the suites of applications: is everything decided, and is nothing left of a person?
+"""For your own test suite: does every column have a rule, and is anything left of a user?
 
-`assert_decided` in one test; in another `populate`, a closing, and `assert_no_trace`. The page
-``docs/how-to/testing.md`` shows both.
+Call `assert_policy_complete` in one test. In another, call `populate`, close the account, and call
+`assert_no_trace`.
 """
 
-from efface.testing.decided import assert_decided
-from efface.testing.people import Populated, Somebody
+from efface.testing.completeness import assert_policy_complete
+from efface.testing.no_trace import assert_no_trace
 from efface.testing.populate import populate
-from efface.testing.trace import assert_no_trace
+from efface.testing.synthetic_users import Populated, SyntheticUser
 
-__all__ = ["Populated", "Somebody", "assert_decided", "assert_no_trace", "populate"]
+__all__ = ["Populated", "SyntheticUser", "assert_no_trace", "assert_policy_complete", "populate"]

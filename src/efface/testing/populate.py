@@ -11,11 +11,11 @@ from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, inspec
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.schema import sort_tables_and_constraints
 
-from efface.policy.rules import Policy
-from efface.testing.decided import policy_of
-from efface.testing.people import Populated, Somebody
-from efface.testing.rows import Row, Rows
-from efface.testing.words import Words
+from efface.policy.policy import Policy
+from efface.testing.completeness import policy_of
+from efface.testing.synthetic_names import Words
+from efface.testing.synthetic_rows import Row, Rows
+from efface.testing.synthetic_users import Populated, SyntheticUser
 
 
 def new_token() -> str:
@@ -67,7 +67,7 @@ def populate(
         known = rows.own(subject, side).values
         key = tuple(known[column.name] for column in subject.primary_key)
         markers = {place: word for place, word in words.markers.items() if rows.holds(place, word)}
-        people.append(Somebody(key[0] if len(key) == 1 else key, rows.names(side), markers))
+        people.append(SyntheticUser(key[0] if len(key) == 1 else key, rows.names(side), markers))
     return Populated(*people)
 
 
@@ -107,7 +107,7 @@ def _views(connection: Connection, policy: Policy) -> set[str]:
     """Return the names that are views: their rows come from elsewhere."""
     existing = inspect(connection)
     found = set()
-    for schema in {rule.table.schema for rule in policy.tables.values()}:
+    for schema in {table_rules.table.schema for table_rules in policy.tables.values()}:
         names = existing.get_view_names(schema)
         with suppress(NotImplementedError):
             names += existing.get_materialized_view_names(schema)

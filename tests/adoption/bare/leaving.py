@@ -7,13 +7,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from suite import ada, tables  # noqa: F401  (fixtures)
 
-from efface.testing import assert_decided, assert_no_trace
+from efface.testing import assert_no_trace, assert_policy_complete
 
 TRACES = ["ada@example.org", "Ada Lovelace"]
 
 
 def test_every_column_is_decided():
-    assert_decided(eraser.policy)
+    assert_policy_complete(eraser.policy)
 
 
 def test_ada_presses_delete_account(ada):  # noqa: F811
@@ -25,7 +25,7 @@ def test_ada_presses_delete_account(ada):  # noqa: F811
         form = {"_csrf_token": token, "current_password": "a password", "confirm": "yes"}
 
         left = ada.post("/users/settings/close", data=form, follow_redirects=False)
-        ada.portal.call(closing.settled)
+        ada.portal.call(closing.wait_finalized)
 
         assert left.status_code == 303
         assert ada.get("/").json() == {"notes": [], "user": None}

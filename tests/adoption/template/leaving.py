@@ -6,13 +6,13 @@ from sqlalchemy import text
 from sqlmodel import select
 from suite import ada, admin, log_in, tables  # noqa: F401  (fixtures)
 
-from efface.testing import assert_decided, assert_no_trace
+from efface.testing import assert_no_trace, assert_policy_complete
 
 TRACES = ["ada@example.org", "Ada Lovelace"]
 
 
 def test_every_column_is_decided():
-    assert_decided(eraser.policy)
+    assert_policy_complete(eraser.policy)
 
 
 def test_ada_deletes_her_account_and_a_tombstone_stays(ada, admin):  # noqa: F811
@@ -33,6 +33,6 @@ def test_ada_deletes_her_account_and_a_tombstone_stays(ada, admin):  # noqa: F81
         query = text('SELECT * FROM "user" WHERE deleted_at IS NOT NULL')
         assert connection.execute(query).one().email.endswith("@users.invalid")
         assert connection.scalars(text("SELECT title FROM item")).all() == ["A compiler"]
-        settled = connection.scalars(text("SELECT settled_at FROM efface_closings")).all()
-        assert settled
-        assert None not in settled
+        finalized = connection.scalars(text("SELECT finalized_at FROM efface_closings")).all()
+        assert finalized
+        assert None not in finalized

@@ -12,7 +12,7 @@ import efface
 
 PACKAGE = Path(efface.__file__).parent
 METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
-SAID = re.compile(r'{% say "([^"]+)"')
+SAID = re.compile(r'{% efface_text "([^"]+)"')
 
 
 def sentences():
@@ -29,7 +29,7 @@ def _marked(place):
         str(folder),
         METHODS if place == "asgi" else METHODS[1:],
         {"**/templates/**.html": {"newstyle_gettext": "true"}},
-        keywords={"_": None, "mark": None},
+        keywords={"_": None, "translatable": None},
     )
     yield from (message for _, _, message, *_ in found)
 

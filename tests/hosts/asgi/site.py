@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import weakref
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from jinja2 import Environment
@@ -17,10 +18,10 @@ from starlette.routing import Route
 
 from efface.asgi import AccountClosing
 from efface.asgi.csrf import CSRFMiddleware, csrf_token, rotate
-from efface.eraser import Eraser
+from efface.eraser.eraser import Eraser
 from efface.policy.actions import Clear, Placeholder, Redact, ReplaceMentions, Revoke
-from efface.policy.markers import data_subject, on_leaving, personal
-from efface.policy.rules import Policy
+from efface.policy.declarations import data_subject, on_close, personal
+from efface.policy.policy import Policy
 
 PASSWORD = "correct horse battery"
 REMEMBER = "_remember_me"
@@ -42,7 +43,7 @@ class User(Base):
 
 class UserToken(Base):
     __tablename__ = "users_tokens"
-    __table_args__ = (on_leaving(Revoke(), via="user_id"),)
+    __table_args__ = (on_close(Revoke(), via="user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -51,7 +52,7 @@ class UserToken(Base):
 
 class Post(Base):
     __tablename__ = "posts"
-    __table_args__ = (on_leaving(Redact(), via="author_id"),)
+    __table_args__ = (on_close(Redact(), via="author_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -82,7 +83,7 @@ class Site:
         weakref.finalize(self, self.engine.dispose)
         event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode=WAL"))
         self.sessions = sessionmaker(self.engine)
-        self.eraser = Eraser(Policy.from_metadata(Base.metadata), key=b"k" * 32)
+        self.eraser = Eraser(Policy.from_metadata(Base.metadata), secret=b"k" * 32)
         Base.metadata.create_all(self.engine)
         self.eraser.create_tables(self.engine)
         self.log_outs = []
@@ -91,9 +92,9 @@ class Site:
         self.closing = AccountClosing(
             self.eraser,
             **{
-                "database": self.sessions,
+                "session_factory": self.sessions,
                 "identify": self.identify,
-                "reauthenticate": self.is_password,
+                "check_password": self.is_password,
                 "clear_cookies": [REMEMBER],
                 **settings,
             },
@@ -117,6 +118,10 @@ class Site:
         app.add_middleware(CSRFMiddleware)
         app.add_middleware(SessionMiddleware, secret_key="s" * 32, max_age=None)
         return app
+
+    def asked_under_the_lock(self, blockers):
+        """Let *blockers* answer the closing, and leave what the page asks as it is."""
+        self.closing._attempts._finder = replace(self.closing._finder, blockers=blockers)
 
     # What the host of a real site writes.
 
@@ -169,7 +174,7 @@ class Site:
             flash=request.session.pop("flash", {}).get("info"),
             email=key and self.user(key).email,
             csrf_token=csrf_token,
-            account_closing=self.closing.section,
+            account_closing=self.closing.render,
         )
         return HTMLResponse(text)
 

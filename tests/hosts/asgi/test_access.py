@@ -74,7 +74,7 @@ def test_what_blocks_and_what_leads_to_the_log_in_is_accessible(show, axe, schem
         no_violations(axe, page)
 
     show(scheme, look, blockers=lambda *_: [Blocker("Name another organizer.", "/groups/7")])
-    show(scheme, look, has_password=lambda *_: False, recently_signed_in=lambda _: False)
+    show(scheme, look, has_password=lambda *_: False, has_recent_login=lambda _: False)
 
 
 def test_a_keyboard_is_enough(show):

@@ -8,7 +8,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from efface.asgi import Blocker
 from efface.asgi.csrf import CSRFMiddleware
-from efface.page.headers import CONTENT_SECURITY_POLICY
+from efface.page.security_headers import CONTENT_SECURITY_POLICY
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Site
 from tests.hosts.asgi.sockets import live
@@ -45,7 +45,7 @@ async def test_a_program_reads_the_facts_of_the_page(browser):
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     assert "Accept" in answer.headers["vary"]
-    for line in [*facts["goes"], *(line["text"] for line in facts["stays"]), *facts["names"]]:
+    for line in [*facts["deleted"], *(line["text"] for line in facts["kept"]), *facts["names"]]:
         assert line in page
     assert facts["proof"] == "password"
     assert facts["blockers"] == []
@@ -54,7 +54,7 @@ async def test_a_program_reads_the_facts_of_the_page(browser):
 async def test_a_program_closes_and_gets_the_record(site, browser, ada):
     answer = await send(browser, RIGHT)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert answer.status_code == 200
     assert answer.json()["status"] == "closed"
     assert len(answer.json()["reference"]) == 32
@@ -82,7 +82,7 @@ async def test_the_same_rules_hold_for_programs(site, browser, ada, *, fields, s
 
 async def test_what_blocks_is_named_to_programs(site, browser, ada):
     blockers = [Blocker("Settle this.", "/groups/7")]
-    site.closing._attempts._blockers = lambda *_: blockers
+    site.asked_under_the_lock(lambda *_: blockers)
 
     answer = await send(browser, RIGHT)
 
@@ -98,8 +98,8 @@ async def test_a_program_without_a_session_is_told_where_to_log_in(open_browser,
         sent = await nobody.post(CLOSE, json=RIGHT, headers={"X-CSRF-Token": token, **JSON})
 
     for answer in (read, sent):
-        assert (answer.status_code, answer.json()["error"]) == (401, "signed_out")
-        assert answer.json()["log_in"].startswith("/users/log_in?return_to=")
+        assert (answer.status_code, answer.json()["error"]) == (401, "logged_out")
+        assert answer.json()["login_path"].startswith("/users/log_in?return_to=")
     assert site.is_open(ada)
 
 
@@ -175,7 +175,7 @@ async def test_an_app_with_a_bearer_token_needs_no_form_token(tmp_path, open_bro
         facts = await phone.get(CLOSE, headers=headers)
         answer = await phone.post(CLOSE, json=RIGHT, headers=headers)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert facts.json()["proof"] == "password"
     assert answer.status_code == 200
     assert not site.is_open(ada)
@@ -218,7 +218,7 @@ async def test_the_farewell_page_needs_no_account(tmp_path, open_browser):
     async with open_browser(site.app) as browser:
         await browser.sign_in(ada)
         answer = await browser.close_account(**RIGHT)
-        await site.closing.settled()
+        await site.closing.wait_finalized()
     async with open_browser(site.app) as stranger:
         page = await stranger.get(answer.headers["location"])
         record = await stranger.get(answer.headers["location"], headers=JSON)
@@ -330,7 +330,7 @@ async def test_pages_bring_their_headers(browser, open_browser):
 
 async def test_a_record_is_json_of_texts(browser, site):
     answer = await send(browser, RIGHT)
-    await site.closing.settled()
+    await site.closing.wait_finalized()
 
     record = json.loads(answer.text)
 
@@ -341,5 +341,5 @@ async def test_a_record_is_json_of_texts(browser, site):
         "closed_at",
         "closed_on",
         "kept",
-        "told",
+        "notified",
     }

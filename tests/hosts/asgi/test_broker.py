@@ -10,14 +10,14 @@ from redis.asyncio import Redis
 from efface.live import redis as by_redis
 from efface.live.broker import MemoryBroker, Signal
 from efface.live.redis import RedisBroker
-from efface.live.sealed import LARGEST_SIGNAL, Seal, UnreadableSignalError
+from efface.live.signed_signals import LARGEST_SIGNAL, SignalSigner, UnreadableSignalError
 
 KEY = b"a key of this test alone"
 SIGNALS = [
-    Signal("end", Seal(KEY).topic(7)),
-    Signal("recheck", Seal(KEY).topic(("a", 1))),
+    Signal("end", SignalSigner(KEY).topic(7)),
+    Signal("recheck", SignalSigner(KEY).topic(("a", 1))),
     Signal("recheck", None),
-    Signal("push", Seal(KEY).topic("7"), "news", {"n": 1, "text": "ü\ud800"}),
+    Signal("push", SignalSigner(KEY).topic("7"), "news", {"n": 1, "text": "ü\ud800"}),
     Signal("push", None, "plot_taken", {"plot": "A1"}),
 ]
 
@@ -29,19 +29,21 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_a_signal_is_read_as_it_was_written(signal):
-    assert Seal(KEY).read(Seal(KEY).write(signal, "one")) == ("one", signal)
+    assert SignalSigner(KEY).read(SignalSigner(KEY).write(signal, "one")) == ("one", signal)
 
 
 def test_a_signal_names_nobody():
     """Not even by a hash that somebody could try all keys against."""
     address = "ada@garden.example"
-    written = Seal(KEY).write(Signal("end", Seal(KEY).topic(address)), "one").decode()
-    elsewhere = Seal(b"another key of some site").topic(address)
+    written = (
+        SignalSigner(KEY).write(Signal("end", SignalSigner(KEY).topic(address)), "one").decode()
+    )
+    elsewhere = SignalSigner(b"another key of some site").topic(address)
 
     assert address not in written
     assert "ada" not in written
     assert elsewhere not in written
-    assert Seal(KEY).topic(1) != Seal(KEY).topic("1")
+    assert SignalSigner(KEY).topic(1) != SignalSigner(KEY).topic("1")
 
 
 def test_the_text_of_a_push_is_in_no_repr():
@@ -50,25 +52,25 @@ def test_the_text_of_a_push_is_in_no_repr():
 
 def test_a_key_that_can_be_guessed_is_refused():
     with pytest.raises(ValueError, match="at least 16 bytes"):
-        Seal(b"short")
+        SignalSigner(b"short")
 
 
 def signed(value):
     """What somebody with the key but another program might send."""
-    seal = Seal(KEY)
+    seal = SignalSigner(KEY)
     text = value if isinstance(value, bytes) else json.dumps(value).encode()
     return seal._mark(text).encode() + text
 
 
-TOPIC = Seal(KEY).topic(1)
+TOPIC = SignalSigner(KEY).topic(1)
 UNREADABLE = {
     "nothing": b"",
     "text": "end",
     "none": None,
     "unsigned": json.dumps(["x", "end", TOPIC, "", {}]).encode(),
-    "another key": Seal(b"another key of some site").write(SIGNALS[0], "one"),
-    "changed": Seal(KEY).write(SIGNALS[0], "one")[:-1] + b"}",
-    "cut": Seal(KEY).write(SIGNALS[0], "one")[:70],
+    "another key": SignalSigner(b"another key of some site").write(SIGNALS[0], "one"),
+    "changed": SignalSigner(KEY).write(SIGNALS[0], "one")[:-1] + b"}",
+    "cut": SignalSigner(KEY).write(SIGNALS[0], "one")[:70],
     "too long": signed(["x", "push", None, "news", {"n": "x" * LARGEST_SIGNAL}]),
     "no JSON": signed(b"\xff\xfe"),
     "deep": signed(b"[" * 50_000),
@@ -88,7 +90,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("message", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_is_no_signal_of_this_site_is_not_read(message):
     with pytest.raises(UnreadableSignalError):
-        Seal(KEY).read(message)
+        SignalSigner(KEY).read(message)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_what_is_no_signal_of_this_site_is_not_read(message):
 )
 def test_what_nobody_could_read_is_not_written(payload):
     with pytest.raises((TypeError, ValueError)):
-        Seal(KEY).write(Signal("push", None, "news", payload), "one")
+        SignalSigner(KEY).write(Signal("push", None, "news", payload), "one")
 
 
 # ---------------------------------------------------------------- memory
@@ -126,7 +128,7 @@ class Worker:
     """What one process is to the broker."""
 
     def __init__(self, url, key=KEY):
-        self.broker = RedisBroker(url, key=key)
+        self.broker = RedisBroker(url, secret=key)
         self.heard = asyncio.Queue()
         self.tell = self.broker.join(self.heard.put)
 
@@ -154,7 +156,7 @@ async def test_all_workers_of_the_site_hear_in_order_and_nobody_else(redis_serve
 
 
 async def test_a_command_without_a_loop_is_heard_by_all(redis_server):
-    one, command = Worker(redis_server.url), RedisBroker(redis_server.url, key=KEY)
+    one, command = Worker(redis_server.url), RedisBroker(redis_server.url, secret=KEY)
     async with one.broker.running():
         await asyncio.to_thread(command.announce, SIGNALS[0])
 
@@ -162,7 +164,7 @@ async def test_a_command_without_a_loop_is_heard_by_all(redis_server):
 
 
 def test_a_command_is_not_kept_by_a_broker_that_is_away(caplog):
-    RedisBroker("redis://127.0.0.1:1/0", key=KEY).announce(SIGNALS[0])
+    RedisBroker("redis://127.0.0.1:1/0", secret=KEY).announce(SIGNALS[0])
 
     assert "out of reach" in caplog.text
 
@@ -187,7 +189,7 @@ async def test_what_is_unreadable_is_passed_over_and_said_without_its_words(redi
 async def test_a_listener_that_fails_hears_the_next_one(redis_server, caplog):
     one, two, heard = (
         Worker(redis_server.url),
-        RedisBroker(redis_server.url, key=KEY),
+        RedisBroker(redis_server.url, secret=KEY),
         asyncio.Queue(),
     )
 

@@ -49,7 +49,7 @@ async def test_the_section_says_what_goes_and_what_stays(browser):
 async def test_the_plain_form_closes_the_account(site, browser, ada):
     answer = await browser.close_account(**RIGHT)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
     assert answer.headers["cache-control"] == "no-store"
@@ -74,9 +74,9 @@ async def test_closing_clears_everything_the_session_held(browser):
 async def test_what_was_closed_is_settled_in_the_background(site, browser):
     await browser.close_account(**RIGHT)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     with site.engine.connect() as connection:
-        assert connection.scalar(text("SELECT settled_at FROM efface_closings")) is not None
+        assert connection.scalar(text("SELECT finalized_at FROM efface_closings")) is not None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_two_submits_at_once_close_once_and_both_say_farewell(site, browse
 
     answers = await asyncio.gather(submit(), submit())
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert [answer.status_code for answer in answers] == [303, 303]
     assert not site.is_open(ada)
     with site.engine.connect() as connection:
@@ -199,7 +199,7 @@ async def test_a_session_that_ends_during_the_password_check_closes_nothing(tmp_
         site.revoke(key)
         return True
 
-    site = Site(tmp_path / "site.db", reauthenticate=slow)
+    site = Site(tmp_path / "site.db", check_password=slow)
     async with open_browser(site.app) as browser:
         await browser.sign_in(ada)
         answer = await browser.close_account(**RIGHT)
@@ -210,7 +210,7 @@ async def test_a_session_that_ends_during_the_password_check_closes_nothing(tmp_
 
 async def test_only_true_is_a_right_password(tmp_path, open_browser):
     """A coroutine somebody forgot to await is truthy, and so is a user object."""
-    site = Site(tmp_path / "site.db", reauthenticate=lambda *_: object())
+    site = Site(tmp_path / "site.db", check_password=lambda *_: object())
     ada = site.add("ada@example.org")
     async with open_browser(site.app) as browser:
         await browser.sign_in(ada)
@@ -280,7 +280,7 @@ async def test_a_browser_that_goes_away_does_not_take_the_closing_with_it(site, 
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    await site.closing.settled()
+    await site.closing.wait_finalized()
 
     assert not site.is_open(ada)
 
@@ -331,7 +331,7 @@ async def test_script_and_style_are_served(browser, name, kind):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("setting", ["log_out_path", "redirect_path"])
+@pytest.mark.parametrize("setting", ["logout_path", "redirect_path"])
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -354,7 +354,7 @@ def test_an_async_password_check_is_refused_at_construction(tmp_path):
         return False
 
     with pytest.raises(TypeError, match="plain function"):
-        Site(tmp_path / "site.db", reauthenticate=check)
+        Site(tmp_path / "site.db", check_password=check)
 
 
 def test_it_is_installed_once(site):

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from efface.asgi.csrf import CSRFMiddleware, csrf_token, rotate, token_matches
-from efface.asgi.origin import comes_from_here
+from efface.asgi.request_origin import comes_from_here
 
 FORM = "application/x-www-form-urlencoded"
 HERE = "https://garden.example"

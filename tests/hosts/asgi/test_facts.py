@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 from sqlalchemy import MetaData, select, text
 
-from efface.asgi import Blocker, TooManyTriesError
-from efface.eraser import Eraser
-from efface.page.consequences import Wording, words_in
-from efface.page.language import languages
+from efface.asgi import Blocker, TooManyAttemptsError
+from efface.eraser.eraser import Eraser
+from efface.page.consequences import PolicyTexts, labels_in
+from efface.page.translations import languages
 from efface.policy.actions import Basis, Clear, Delete, Placeholder, Retain
-from efface.policy.markers import data_subject, on_leaving, personal
-from efface.policy.rules import Policy
+from efface.policy.declarations import data_subject, on_close, personal
+from efface.policy.policy import Policy
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Base, Site, User
 from tests.hosts.asgi.sockets import live
@@ -40,7 +40,7 @@ def build(tmp_path, open_browser):
 
 
 def said_of(policy, steps=(), words=None, **options):
-    return Wording(policy, words or {}, languages()["en"], **options).consequences(steps)
+    return PolicyTexts(policy, words or {}, languages()["en"], **options).consequences(steps)
 
 
 # ---------------------------------------------------------------- consequences
@@ -59,7 +59,7 @@ def a_policy(*invoice, email=None):
     if invoice:
         posts.info.clear()
         posts.c.body.info.clear()
-        on_leaving(*invoice, via="author_id")._set_parent(posts)
+        on_close(*invoice, via="author_id")._set_parent(posts)
     return Policy.from_metadata(metadata)
 
 
@@ -81,14 +81,14 @@ def a_policy(*invoice, email=None):
     ids=["delete", "ten years", "one month"],
 )
 async def test_another_policy_is_another_text(site, ada, clock, *, action, goes, stays):
-    eraser = Eraser(a_policy(*action), key=b"k" * 32, clock=clock)
+    eraser = Eraser(a_policy(*action), secret=b"k" * 32, clock=clock)
     with site.sessions() as session:
-        steps = eraser.reached(session, ada)
+        steps = eraser.preview(session, ada)
 
     said = said_of(eraser.policy, steps, {"tax law": "the tax office"})
 
-    assert (goes in said.goes) is (goes is not None)
-    assert (stays in [line.text for line in said.stays]) is (stays is not None)
+    assert (goes in said.deleted) is (goes is not None)
+    assert (stays in [line.text for line in said.kept]) is (stays is not None)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ async def test_another_policy_is_another_text(site, ada, clock, *, action, goes,
 )
 def test_a_term_is_said_without_anybodys_data(period, start, line):
     kept = Retain(period, Basis.LEGAL_OBLIGATION, "tax law", start=start)
-    wording = Wording(a_policy(kept), {"tax law": "the tax office"}, languages()["en"])
+    wording = PolicyTexts(a_policy(kept), {"tax law": "the tax office"}, languages()["en"])
 
-    assert wording.terms() == (f"{line}, because the law requires it: the tax office",)
+    assert wording.retention_terms() == (f"{line}, because the law requires it: the tax office",)
 
 
 def test_where_nothing_is_kept_no_term_is_named():
-    assert Wording(a_policy(Delete()), {}, languages()["en"]).terms() == ()
+    assert PolicyTexts(a_policy(Delete()), {}, languages()["en"]).retention_terms() == ()
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def clock():
 )
 def test_it_says_whether_the_address_becomes_free(mark, line):
     """pitfalls P-94: it follows from what the policy does to the address."""
-    from efface.policy.markers import not_personal
+    from efface.policy.declarations import not_personal
 
     policy = a_policy(email=mark or not_personal())
 
@@ -155,8 +155,8 @@ async def test_the_page_says_who_else_is_told(build):
 def test_words_may_be_those_of_a_language():
     words = {"en": {"posts": "posts"}, "de": {"posts": "Beiträge"}}
 
-    assert words_in(lambda code: words[code], languages()["en"]) == {"posts": "posts"}
-    assert words_in(None, languages()["en"]) == {}
+    assert labels_in(lambda code: words[code], languages()["en"]) == {"posts": "posts"}
+    assert labels_in(None, languages()["en"]) == {}
 
 
 # ---------------------------------------------------------------- blockers
@@ -200,13 +200,13 @@ async def test_they_are_asked_in_the_transaction_that_closes(build):
     site, browser = await build(blockers=blockers)
     answer = await browser.close_account(**RIGHT)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert answer.status_code == 303
     assert asked == [(1, None, False), (1, None, True)]  # the page reads, the closing has locked
 
 
 async def test_the_socket_refuses_too(site, browser, ada):
-    site.closing._attempts._blockers = lambda *_: [HERBS]
+    site.asked_under_the_lock(lambda *_: [HERBS])
 
     async with live(browser) as socket:
         answer = await socket.ask("anonymize", RIGHT)
@@ -269,14 +269,14 @@ async def test_what_is_no_blocker_closes_nothing_and_the_log_names_its_type(
     page = await browser.get(CLOSE)
 
     assert page.status_code == 503
-    assert "E609 BlockersError\n" in caplog.text
+    assert "E609 BlockerTypeError\n" in caplog.text
     assert f"in BLOCKERS, or blockers=, gave a value of type {kind}." in caplog.text
     assert "ada@" not in caplog.text
     assert site.is_open(1)
 
 
 async def test_under_the_lock_what_is_no_blocker_closes_nothing_either(site, browser, ada, caplog):
-    site.closing._attempts._blockers = lambda *_: None
+    site.asked_under_the_lock(lambda *_: None)
 
     answer = await browser.close_account(**RIGHT)
 
@@ -307,27 +307,25 @@ NO_PASSWORD = {"has_password": lambda *_: False}
 
 
 async def test_without_a_password_a_recent_sign_in_is_enough(build):
-    site, browser = await build(**NO_PASSWORD, recently_signed_in=lambda _: True)
+    site, browser = await build(**NO_PASSWORD, has_recent_login=lambda _: True)
 
     page = (await browser.get(CLOSE)).text
     answer = await browser.close_account(confirm="yes")
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert 'name="current_password"' not in page
     assert 'name="confirm"' in page
     assert answer.status_code == 303
     assert not site.is_open(1)
     with site.engine.connect() as connection:
         actor = connection.scalar(text("SELECT actor FROM efface_closings"))
-    assert actor == "self-service by form, recent sign-in"
+    assert actor == "self-service by form, recent login"
 
 
 @pytest.mark.parametrize("recent", [False, None, "yes", 1])
 async def test_without_either_the_page_leads_to_the_log_in(build, recent):
     """Only True is a recent sign-in."""
-    site, browser = await build(
-        **NO_PASSWORD, recently_signed_in=lambda _: recent, log_in_path="/in"
-    )
+    site, browser = await build(**NO_PASSWORD, has_recent_login=lambda _: recent, login_path="/in")
 
     page = (await browser.get(CLOSE)).text
     answer = await browser.close_account(confirm="yes")
@@ -347,7 +345,7 @@ async def test_a_sign_in_that_has_aged_since_the_page_was_opened_is_refused(buil
     async def recently(_):
         return next(ages, False)
 
-    site, browser = await build(**NO_PASSWORD, recently_signed_in=recently)
+    site, browser = await build(**NO_PASSWORD, has_recent_login=recently)
     page = (await browser.get(CLOSE)).text
     token = page.split('name="csrf-token" content="')[1].split('"')[0]
 
@@ -378,7 +376,7 @@ async def test_what_others_can_know_proves_nothing(build, fields):
 
 
 async def test_who_has_a_password_is_asked_for_it_however_fresh_the_sign_in(build):
-    site, browser = await build(has_password=lambda *_: True, recently_signed_in=lambda _: True)
+    site, browser = await build(has_password=lambda *_: True, has_recent_login=lambda _: True)
 
     answer = await browser.close_account(confirm="yes")
 
@@ -389,12 +387,12 @@ async def test_who_has_a_password_is_asked_for_it_however_fresh_the_sign_in(buil
 @pytest.mark.cases("CLO-10")
 async def test_the_socket_asks_for_a_recent_sign_in_too(site, address, ada):
     site.closing._finder.proofs._has_password = lambda *_: False
-    site.closing._finder.proofs._recently = lambda _: False
+    site.closing._finder.proofs._has_recent_login = lambda _: False
     async with Browser(base_url=address) as browser:
         await browser.sign_in(ada)
         async with live(browser) as socket:
             stale = await socket.ask("anonymize", RIGHT, id=1)
-            site.closing._finder.proofs._recently = lambda _: True
+            site.closing._finder.proofs._has_recent_login = lambda _: True
             fresh = await socket.ask("anonymize", {"confirm": "yes"}, id=2)
 
     assert stale["status"] == "refused"
@@ -405,9 +403,9 @@ async def test_the_socket_asks_for_a_recent_sign_in_too(site, address, ada):
 
 async def test_too_many_tries_are_told_to_wait(build):
     def limited(*_):
-        raise TooManyTriesError(90)
+        raise TooManyAttemptsError(90)
 
-    site, browser = await build(reauthenticate=limited)
+    site, browser = await build(check_password=limited)
 
     answer = await browser.close_account(**RIGHT)
 
@@ -417,7 +415,7 @@ async def test_too_many_tries_are_told_to_wait(build):
 
 
 def test_nobody_is_locked_in(tmp_path):
-    with pytest.raises(ValueError, match="recently_signed_in"):
+    with pytest.raises(ValueError, match="has_recent_login"):
         Site(tmp_path / "site.db", has_password=lambda *_: False)
 
 

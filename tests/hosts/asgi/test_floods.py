@@ -12,7 +12,7 @@ import pytest
 from starlette.concurrency import run_in_threadpool
 from websockets.exceptions import ConnectionClosed
 
-from efface.live.conversation import MOST_UNHANDLED
+from efface.live.message_loop import MOST_UNHANDLED
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.sockets import live
 

@@ -30,9 +30,9 @@ async def async_site(tmp_path):
     async def identify(connection):
         return await asyncio.to_thread(Site.identify, site, connection)
 
-    site = Site(tmp_path / "site.db", database=async_sessionmaker(engine), identify=identify)
+    site = Site(tmp_path / "site.db", session_factory=async_sessionmaker(engine), identify=identify)
     yield site
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     await engine.dispose()
     site.engine.dispose()
 
@@ -44,12 +44,12 @@ async def test_async_sessions_close_and_settle(async_site, open_browser):
         await browser.sign_in(ada)
         wrong = await browser.close_account(current_password="wrong", confirm="yes")
         right = await browser.close_account(**RIGHT)
-    await async_site.closing.settled()
+    await async_site.closing.wait_finalized()
 
     assert (wrong.status_code, right.status_code) == (422, 303)
     assert not async_site.is_open(ada)
     with async_site.engine.connect() as connection:
-        assert connection.scalar(text("SELECT settled_at FROM efface_closings")) is not None
+        assert connection.scalar(text("SELECT finalized_at FROM efface_closings")) is not None
 
 
 async def test_where_the_section_cannot_ask_it_links_to_the_page_that_can(async_site, open_browser):
@@ -92,7 +92,7 @@ async def test_it_installs_into_fastapi(site, ada, open_browser):
         fields = {"_csrf_token": await browser.token("/settings"), **RIGHT}
         answer = await browser.post("/account/close", data=fields)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert answer.status_code == 303
     assert not site.is_open(ada)
 
@@ -110,7 +110,7 @@ def test_shutdown_waits_for_what_has_been_closed(site, ada):
 
     assert answer.status_code == 303
     with site.engine.connect() as connection:
-        assert connection.scalar(text("SELECT settled_at FROM efface_closings")) is not None
+        assert connection.scalar(text("SELECT finalized_at FROM efface_closings")) is not None
 
 
 async def test_a_settling_that_fails_is_reported_by_its_reference(site, ada, open_browser, caplog):
@@ -121,7 +121,7 @@ async def test_a_settling_that_fails_is_reported_by_its_reference(site, ada, ope
             with site.engine.begin() as connection:
                 reference = connection.scalar(text("SELECT reference FROM efface_closings"))
                 connection.execute(text("DROP TABLE posts"))
-            await site.closing.settled()
+            await site.closing.wait_finalized()
 
     assert answer.status_code == 303
     assert f"Settling {reference} failed" in caplog.text
@@ -132,10 +132,10 @@ async def test_what_shutdown_cannot_wait_for_is_said(site, ada, open_browser, ca
     async with open_browser() as browser:
         await browser.sign_in(ada)
         await browser.close_account(**RIGHT)
-        await site.closing._attempts.settle_at_shutdown(0)
+        await site.closing._attempts.finalize_at_shutdown(0)
 
     assert "1 closings were not settled" in caplog.text
-    await site.closing.settled()
+    await site.closing.wait_finalized()
 
 
 def test_a_missing_extra_is_one_sentence_with_the_line_to_paste():

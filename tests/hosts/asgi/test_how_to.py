@@ -11,10 +11,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from efface.live.conversation import LARGEST_UNHANDLED, MOST_UNHANDLED
 from efface.live.frames import LARGEST
-from efface.live.line import FAILED, SIGNED_OUT, TOO_FAST, TOO_LARGE, TOO_MANY
-from efface.live.sealed import Seal
+from efface.live.message_loop import LARGEST_UNHANDLED, MOST_UNHANDLED
+from efface.live.signed_signals import SignalSigner
+from efface.live.socket_writer import FAILED, LOGGED_OUT, TOO_FAST, TOO_LARGE, TOO_MANY
 from tests.browserless.serving import serve
 from tests.test_docs import Written, at, block, blocks
 
@@ -60,7 +60,7 @@ def test_the_page_on_workers_makes_a_broker(tmp_path):
         page = Written(tmp_path, monkeypatch)
         page.python(block(HOW_TO / "workers.md", "python"))
 
-    assert page.scratch["broker"].topic(1) == Seal(key.encode()).topic(1)
+    assert page.scratch["broker"].topic(1) == SignalSigner(key.encode()).topic(1)
 
 
 # ---------------------------------------------------------------- the live socket
@@ -86,7 +86,7 @@ def test_the_socket_of_the_page_answers_as_the_page_says(typed):
 def test_the_page_names_every_close_code_and_limit():
     said = (HOW_TO / "live.md").read_text()
 
-    for code in (SIGNED_OUT, TOO_FAST, TOO_MANY, TOO_LARGE, FAILED):
+    for code in (LOGGED_OUT, TOO_FAST, TOO_MANY, TOO_LARGE, FAILED):
         assert f"| {code} |" in said
     assert f"over {MOST_UNHANDLED} messages, or {LARGEST_UNHANDLED // 1024} KiB, waited" in said
     assert f"longer than {LARGEST // 1024} KiB" in said
@@ -165,7 +165,8 @@ def test_csrf_needs_starlette_alone():
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
 
     parts = (
-        *("", ".asgi", ".asgi.csrf", ".asgi.forms", ".asgi.language", ".asgi.origin"),
-        *(".page", ".page.language", ".page.paths", ".page.refusal"),
+        *("", ".asgi", ".asgi.csrf", ".asgi.form_reader", ".asgi.negotiated_language"),
+        *(".asgi.request_origin", ".page", ".page.csrf_refusal", ".page.local_paths"),
+        ".page.translations",
     )
     assert loaded == [f"efface{part}" for part in parts]

@@ -7,8 +7,8 @@ import pytest
 from babel.messages.mofile import read_mo
 from jinja2 import DictLoader
 
-from efface.asgi.language import wished
-from efface.page.language import LOCALE, languages
+from efface.asgi.negotiated_language import wished
+from efface.page.translations import LOCALE, languages
 from tests.hosts.asgi.catalogs import catalog, compiled, sentences
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Site
@@ -108,7 +108,7 @@ async def test_the_answers_are_too(site, browser, ada):
     )
     right = await browser.post(CLOSE, data=fields | {"current_password": PASSWORD}, headers=GERMAN)
 
-    await site.closing.settled()
+    await site.closing.wait_finalized()
     assert "Das ist nicht Ihr aktuelles Passwort." in wrong.text
     assert "Passwort" in program.json()["message"]
     assert right.status_code == 303
@@ -137,7 +137,7 @@ async def test_the_host_may_know_better(tmp_path, open_browser):
     site = Site(
         tmp_path / "site.db",
         language=lambda connection: connection.query_params.get("lang"),
-        words=lambda code: {"posts": {"de": "Beiträge", "en": "posts"}[code]},
+        labels=lambda code: {"posts": {"de": "Beiträge", "en": "posts"}[code]},
     )
     ada = site.add("ada@example.org", posts=2)
     async with open_browser(site.app) as browser:
@@ -155,8 +155,8 @@ async def test_the_host_may_know_better(tmp_path, open_browser):
 
 async def test_a_host_replaces_a_block_and_keeps_the_rest(tmp_path, open_browser):
     (tmp_path / "pages").mkdir()
-    (tmp_path / "pages" / "section.html").write_text(
-        '{% extends "efface/section.html" %}'
+    (tmp_path / "pages" / "delete_account_dialog.html").write_text(
+        '{% extends "efface/delete_account_dialog.html" %}'
         "{% block question %}<h2 id=efface-title>Leave us?</h2>{{ super() }}{% endblock %}"
     )
     (tmp_path / "pages" / "page.html").write_text(
@@ -178,9 +178,9 @@ async def test_a_host_replaces_a_block_and_keeps_the_rest(tmp_path, open_browser
 
 async def test_a_loader_does_as_well(tmp_path, open_browser):
     source = (
-        '{% extends "efface/signed_out.html" %}{% block explanation %}Write to us.{% endblock %}'
+        '{% extends "efface/logged_out.html" %}{% block explanation %}Write to us.{% endblock %}'
     )
-    site = Site(tmp_path / "site.db", templates=DictLoader({"signed_out.html": source}))
+    site = Site(tmp_path / "site.db", templates=DictLoader({"logged_out.html": source}))
     async with open_browser(site.app) as nobody:
         page = await nobody.get(CLOSE)
 

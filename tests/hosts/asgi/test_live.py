@@ -7,7 +7,7 @@ import logging
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from efface.live import progress
+from efface.live import closing_progress
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD
 from tests.hosts.asgi.sockets import LOGOUT, live
@@ -258,7 +258,7 @@ END
 async def test_a_long_closing_says_how_far_it_is_before_it_says_that_it_is_done(
     site, browser, ada, monkeypatch
 ):
-    monkeypatch.setattr(progress, "SECONDS", 0.05)
+    monkeypatch.setattr(closing_progress, "SECONDS", 0.05)
     with site.engine.begin() as connection:
         connection.exec_driver_sql(SLOW)
 

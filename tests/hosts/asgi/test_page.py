@@ -14,7 +14,7 @@ OPEN, SUBMIT, CANCEL = "[data-efface=open]", "[data-efface=submit]", "[data-effa
 pytestmark = pytest.mark.slow
 
 PASSWORD_FIELD, CONFIRM = "[name=current_password]", "[name=confirm]"
-FAREWELL = ["DELETE /users/log_out 204", "GET / 200"]
+CONFIRMATION_EMAIL = ["DELETE /users/log_out 204", "GET / 200"]
 
 
 class Person(Browser):
@@ -53,7 +53,7 @@ def test_from_the_click_to_the_start_page(site, laptop, ada):
     laptop.arrive("/")
 
     assert laptop.sent() == ["anonymize"]
-    assert laptop.farewell() == FAREWELL
+    assert laptop.farewell() == CONFIRMATION_EMAIL
     assert laptop.traffic("navigate")[-1]["how"] == "replace"
     assert site.log_outs == ["application/json"]
     assert "Nobody is signed in." in laptop.html
@@ -89,7 +89,7 @@ def test_many_clicks_are_one_closing_one_log_out_one_navigation(site, laptop):
     laptop.arrive("/")
 
     assert laptop.sent() == ["anonymize"]
-    assert laptop.farewell() == FAREWELL
+    assert laptop.farewell() == CONFIRMATION_EMAIL
     assert len(laptop.traffic("navigate")) == 2
     assert closings(site) == 1
 
@@ -107,7 +107,7 @@ def test_a_wrong_password_is_said_in_the_dialog_and_may_be_mended(site, laptop, 
 
     assert was_open
     assert laptop.sent() == ["anonymize", "anonymize"]
-    assert laptop.farewell() == FAREWELL
+    assert laptop.farewell() == CONFIRMATION_EMAIL
     assert not site.is_open(ada)
 
 
@@ -120,7 +120,7 @@ def test_every_open_tab_and_device_leaves(node, address, site, laptop, ada):
         laptop.arrive("/")
 
         assert phone.sent() == []
-        assert phone.farewell() == FAREWELL
+        assert phone.farewell() == CONFIRMATION_EMAIL
         assert "Nobody is signed in." in phone.html
 
 
@@ -175,7 +175,7 @@ def test_a_lost_reply_is_never_replayed_and_ends_on_the_start_page(site, laptop,
     laptop.arrive("/")
 
     assert laptop.sent() == ["anonymize"]
-    assert laptop.farewell() == FAREWELL
+    assert laptop.farewell() == CONFIRMATION_EMAIL
     assert closings(site) == 1
 
 
@@ -312,7 +312,7 @@ def test_a_hostile_path_from_the_server_or_the_page_leads_to_the_start_page(
     laptop.arrive("/")
 
     assert laptop.traffic("navigate")[-1]["to"] == "/"
-    assert laptop.farewell() == FAREWELL
+    assert laptop.farewell() == CONFIRMATION_EMAIL
 
 
 def test_a_page_out_of_the_back_forward_cache_is_loaded_anew(laptop):

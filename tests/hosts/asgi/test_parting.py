@@ -9,7 +9,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from efface.asgi import Blocker, Farewell
+from efface.asgi import Blocker, ConfirmationEmail
 from tests.hosts.asgi.conftest import Browser
 from tests.hosts.asgi.site import PASSWORD, Site, User
 
@@ -41,19 +41,19 @@ async def leave(site, key):
     async with Browser(transport=over, base_url="http://site.example") as browser:
         await browser.sign_in(key)
         answer = await browser.close_account(**RIGHT)
-        await site.closing.settled()
+        await site.closing.wait_finalized()
         return answer
 
 
 async def test_the_address_is_taken_before_and_the_mail_goes_out_after(tmp_path, post):
-    site = Site(tmp_path / "site.db", farewell=post.farewell, recipients=["the printer"])
+    site = Site(tmp_path / "site.db", confirmation_email=post.farewell, recipients=["the printer"])
     ada = site.add(ADA, posts=1)
 
     await leave(site, ada)
 
     ((address, farewell),) = post.sent
     assert address == ADA
-    assert isinstance(farewell, Farewell)
+    assert isinstance(farewell, ConfirmationEmail)
     assert farewell.text == (
         "Your account is closed, and you are signed out on every device.\n\n"
         f"Number of this closing: {farewell.reference}\n"
@@ -69,7 +69,7 @@ async def test_whoever_may_not_close_is_not_even_asked_for(tmp_path, post):
     def keys(session, key):
         return [Blocker(f"Hand over key {session.get(User, key).id}.", "/keys")]
 
-    site = Site(tmp_path / "site.db", farewell=post.farewell, blockers=keys)
+    site = Site(tmp_path / "site.db", confirmation_email=post.farewell, blockers=keys)
     ada = site.add(ADA)
 
     answer = await leave(site, ada)
@@ -90,7 +90,7 @@ async def test_a_commit_that_fails_sends_nothing(tmp_path, post):
         if asked:
             raise OSError("no space left on device")
 
-    site = Site(tmp_path / "site.db", farewell=farewell)
+    site = Site(tmp_path / "site.db", confirmation_email=farewell)
     ada = site.add(ADA)
     event.listen(site.engine, "commit", full)
 
@@ -105,7 +105,7 @@ async def test_a_commit_that_fails_sends_nothing(tmp_path, post):
 async def test_async_sessions_hand_it_a_plain_one(tmp_path, post):
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/site.db", poolclass=NullPool)
     database = async_sessionmaker(engine)
-    site = Site(tmp_path / "site.db", database=database, farewell=post.farewell)
+    site = Site(tmp_path / "site.db", session_factory=database, confirmation_email=post.farewell)
 
     await leave(site, site.add(ADA))
 
@@ -122,7 +122,7 @@ async def test_an_address_that_cannot_be_had_stops_no_closing(tmp_path, caplog, 
             session.execute(text(statement))
         raise LookupError(ADA)
 
-    site = Site(tmp_path / "site.db", farewell=farewell)
+    site = Site(tmp_path / "site.db", confirmation_email=farewell)
     ada = site.add(ADA)
 
     answer = await leave(site, ada)
@@ -145,7 +145,7 @@ async def test_a_site_may_send_nothing_or_send_it_asynchronously(tmp_path):
 
         return send
 
-    site = Site(tmp_path / "site.db", farewell=farewell)
+    site = Site(tmp_path / "site.db", confirmation_email=farewell)
     ada, grace = site.add(ADA), site.add("grace@example.org")
 
     await leave(site, ada)
@@ -166,7 +166,7 @@ async def test_what_holds_the_address_is_let_go_once_the_mail_is_out(tmp_path):
         kept.append(weakref.ref(send))
         return send
 
-    site = Site(tmp_path / "site.db", farewell=farewell)
+    site = Site(tmp_path / "site.db", confirmation_email=farewell)
     await leave(site, site.add(ADA))
 
     gc.collect()
@@ -178,4 +178,4 @@ def test_a_hook_that_needs_a_loop_is_refused_at_the_start(tmp_path):
         return None
 
     with pytest.raises(TypeError, match="plain function"):
-        Site(tmp_path / "site.db", farewell=farewell)
+        Site(tmp_path / "site.db", confirmation_email=farewell)

@@ -9,15 +9,15 @@ from tests.hosts.cli.conftest import ERASER
 
 UNDECIDED = """
 from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table
-from efface import data_subject, on_leaving, Delete
+from efface import data_subject, on_close, Delete
 
 metadata = MetaData()
 Table("people", metadata, Column("id", Integer, primary_key=True), Column("name", String(20)),
       Column("deleted_at", DateTime), data_subject())
 Table("notes", metadata, Column("person_id", ForeignKey("people.id")),
-      on_leaving(Delete(), via="person_id"))
+      on_close(Delete(), via="person_id"))
 Table("lost", metadata, Column("id", Integer, primary_key=True),
-      on_leaving(Delete(), via="nothing"))
+      on_close(Delete(), via="nothing"))
 """
 
 
@@ -113,7 +113,7 @@ def test_every_decision_is_printed_as_a_markdown_table(efface):
     assert lines[0] == ["Table", "Column", "Action", "Level", "Reason"]
     assert all(set(cell) == {"-"} for cell in lines[1])
     for line in (
-        ["categories", "*", "unrelated", "not personal", "a fixed list"],
+        ["categories", "*", "no_personal_data", "not personal", "a fixed list"],
         ["users_tokens", "*", "revoke", "deleted", "through user_id"],
         ["posts", "author_id", "stays", "pseudonymized", "the link to the tombstone"],
         ["posts", "body", "replace mentions", "redacted, not verified", ""],
@@ -141,7 +141,7 @@ def test_a_draft_of_models_and_of_their_database_agree(efface, database):
     reflected = efface("draft", "--database", database)
 
     assert models.exit_code == reflected.exit_code == 0
-    assert "[[tables.users_tokens.on_leaving]]" in reflected.stdout
+    assert "[[tables.users_tokens.on_close]]" in reflected.stdout
     assert "efface_closings" not in reflected.stdout
 
 
@@ -151,7 +151,7 @@ def test_a_draft_can_be_checked_until_it_is_decided(efface, database):
     named = ["--policy", "efface.toml", "--database", database]
 
     first = efface("check", *named)
-    decided = 'unrelated = {because = "a test"}\n'
+    decided = 'no_personal_data = {reason = "a test"}\n'
     more = "".join(f"[tables.{name}]\n{decided}" for name in ("invoices", "newsletter", "orders"))
     (efface.project / "efface.toml").write_text(draft + more)
     second = efface("check", *named)
@@ -164,7 +164,8 @@ def test_a_draft_can_be_checked_until_it_is_decided(efface, database):
 
 def test_a_policy_file_and_models_are_checked_together(efface, undecided):
     (efface.project / "efface.toml").write_text(
-        '[tables.people.personal]\nname = "Clear"\n[tables.lost]\nunrelated = {because = "x"}\n'
+        '[tables.people.personal]\nname = "Clear"\n'
+        '[tables.lost]\nno_personal_data = {reason = "x"}\n'
     )
 
     result = efface("check", "--models", undecided, "--policy", "efface.toml", "--json")

@@ -1,4 +1,4 @@
-"""``efface erase-due``: what a crash left is settled, closing by closing."""
+"""``efface work --once``: what a crash left is settled, closing by closing."""
 
 import json
 from datetime import timedelta
@@ -27,7 +27,7 @@ def due(efface, database):
 
     def run(*arguments):
         named = ["--database", database, "--eraser", f"{__name__}:late_eraser"]
-        return efface("erase-due", *arguments, *named)
+        return efface("work", "--once", *arguments, *named)
 
     return run
 
@@ -83,10 +83,10 @@ def test_one_that_fails_is_named_and_keeps_no_other_waiting(due, engine, closed)
 
     assert result.exit_code == 3
     said = json.loads(result.stdout)
-    assert [each["reference"] for each in said["settled"]] == closed[1:]
+    assert [each["reference"] for each in said["finalized"]] == closed[1:]
     assert said["failed"] == [{"reference": closed[0], "error": "E407"}]
     assert said["remaining"] == 1
-    assert f"{closed[0]}: E407 ConflictError" in result.stderr
+    assert f"{closed[0]}: E407 ConstraintError" in result.stderr
     assert "ada" not in (result.stdout + result.stderr).lower()
     assert tokens(engine) == {1}
 
@@ -96,16 +96,16 @@ class Interrupted(Eraser):
 
     calls = 0
 
-    def erase_due(self, *arguments, **options):
+    def run_pending(self, *arguments, **options):
         self.calls += 1
         if self.calls > 1:
             raise KeyboardInterrupt
-        return super().erase_due(*arguments, **options)
+        return super().run_pending(*arguments, **options)
 
 
 def interrupted():
     return Interrupted(
-        forum.eraser().policy, key=forum.KEY, clock=lambda: forum.NOW + timedelta(hours=1)
+        forum.eraser().policy, secret=forum.KEY, clock=lambda: forum.NOW + timedelta(hours=1)
     )
 
 
@@ -114,14 +114,14 @@ def test_what_was_settled_before_the_command_was_ended_stays_settled(
 ):
     named = ["--database", database, "--eraser", f"{__name__}:interrupted"]
 
-    assert efface("erase-due", *named).exit_code != 0
+    assert efface("work", "--once", *named).exit_code != 0
 
     assert tokens(engine) == {2}
 
 
 def test_the_task_on_the_page_does_the_same(engine, closed):
     code = next(
-        code for language, code in blocks(PAGE) if "erase_due" in code and language == "python"
+        code for language, code in blocks(PAGE) if "run_pending" in code and language == "python"
     )
     written = {"engine": engine, "eraser": late_eraser()}
     exec(code, written)

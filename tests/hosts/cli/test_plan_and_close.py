@@ -19,7 +19,7 @@ def values_of(result):
     return result.stdout + result.stderr
 
 
-def tombstone(engine):
+def deleted_at(engine):
     with engine.connect() as connection:
         return connection.scalar(text("SELECT deleted_at FROM users WHERE id = 1"))
 
@@ -96,7 +96,7 @@ def test_closing_commits_settles_and_shows_the_receipt(here, engine):
     result = here("close", 1, "--actor", "ticket 8114")
 
     assert result.exit_code == 0
-    assert tombstone(engine) is not None
+    assert deleted_at(engine) is not None
     assert " · ticket 8114" in result.stdout
     assert "until 2036-12-31: legal obligation: tax law" in result.stdout
     assert "clean" in result.stdout
@@ -107,7 +107,7 @@ def test_the_json_of_a_closing_is_its_receipt(here):
     receipt = Receipt.from_json(here("close", 1, "--actor", "x", "--json").stdout)
 
     assert receipt.actor == "x"
-    assert receipt.settled_at is not None
+    assert receipt.finalized_at is not None
     assert receipt.search.is_clean
 
 
@@ -125,7 +125,7 @@ def test_a_closing_without_an_actor_is_wrong_usage(here, engine):
     result = here("close", 1)
 
     assert result.exit_code == 2
-    assert tombstone(engine) is None
+    assert deleted_at(engine) is None
 
 
 @pytest.mark.parametrize("actor", ["", "x" * 201])
@@ -134,7 +134,7 @@ def test_an_actor_of_no_or_too_many_letters_is_wrong_usage(here, engine, actor):
 
     assert result.exit_code == 2
     assert "--actor is 1 to 200 characters long." in result.stderr
-    assert tombstone(engine) is None
+    assert deleted_at(engine) is None
 
 
 def test_a_plan_that_somebody_read_is_carried_out(here, efface):
@@ -154,7 +154,7 @@ def test_a_stale_plan_is_refused(here, efface, engine):
 
     assert result.exit_code == 1
     assert "E402 StalePlanError" in result.stderr
-    assert tombstone(engine) is None
+    assert deleted_at(engine) is None
 
 
 @pytest.mark.parametrize("content", [None, "no json", "{}"])
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_plan_is_wrong_usage(here, efface, engine, content):
 
     assert result.exit_code == 2
     assert "plan.json" in result.stderr
-    assert tombstone(engine) is None
+    assert deleted_at(engine) is None
 
 
 class Terminal:
@@ -188,19 +188,23 @@ def test_on_a_terminal_the_plan_is_shown_and_somebody_asked(
     here, engine, monkeypatch, answer, status
 ):
     terminal = property(lambda _: Terminal(sys.__stdin__))
-    monkeypatch.setattr("efface.command.arguments.sys", type("System", (), {"stdin": terminal})())
+    monkeypatch.setattr(
+        "efface.console.command_arguments.sys", type("System", (), {"stdin": terminal})()
+    )
 
     result = here("close", 1, "--actor", "x", input=answer)
 
     assert result.exit_code == status
     assert "Closing users 1 · plan" in result.stderr
-    assert (tombstone(engine) is None) is (status == 1)
+    assert (deleted_at(engine) is None) is (status == 1)
 
 
 def test_about_an_account_that_is_closed_nobody_is_asked(here, monkeypatch):
     here("close", 1, "--actor", "x")
     terminal = property(lambda _: Terminal(sys.__stdin__))
-    monkeypatch.setattr("efface.command.arguments.sys", type("System", (), {"stdin": terminal})())
+    monkeypatch.setattr(
+        "efface.console.command_arguments.sys", type("System", (), {"stdin": terminal})()
+    )
 
     result = here("close", 1, "--actor", "y")
 
@@ -220,7 +224,7 @@ def test_what_the_search_still_finds_is_its_own_exit_status(here, engine):
     assert "still found in categories.title (1)" in result.stdout
     assert "The account is closed, receipt " in result.stderr
     assert "somebody else of the same name" in result.stderr
-    assert tombstone(engine) is not None
+    assert deleted_at(engine) is not None
     assert ADA not in values_of(result)
 
 
@@ -355,7 +359,7 @@ def test_a_database_that_refuses_says_so_without_its_words(here, engine):
 
     assert result.exit_code == 3
     assert ADA not in values_of(result)
-    assert tombstone(engine) is None
+    assert deleted_at(engine) is None
 
 
 def test_every_command_works_on_every_database(efface, any_database):
@@ -374,7 +378,7 @@ def test_every_command_works_on_every_database(efface, any_database):
             ("close", ["1", "--actor", "x"], ["--eraser", ERASER]),
             ("verify", ["1", "--identifiers", project], ["--eraser", ERASER]),
             ("closed", ["--since", "2026-05-04"], []),
-            ("erase-due", [], ["--eraser", ERASER]),
+            ("work", ["--once"], ["--eraser", ERASER]),
         )
     ]
 

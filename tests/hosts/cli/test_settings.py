@@ -18,9 +18,9 @@ from typer.main import get_command
 from efface import Policy, data_subject
 from efface.cli import main
 from efface.cli.app import app
-from efface.cli.keys import subject_key
-from efface.cli.settings import KNOWN
-from efface.command.status import Status, status_of
+from efface.cli.configuration import KNOWN
+from efface.cli.primary_key_argument import subject_key
+from efface.console.exit_status import Status, status_of
 from efface.errors import EffaceError, SubjectKeyError
 from tests.hosts.cli.conftest import ERASER
 

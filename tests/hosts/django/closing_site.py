@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from django.template import engines
 from django.urls import include, path
 
-from efface.django import Blocker, TooManyTriesError
-from efface.django.admin import ClosesAccounts, ClosingAdmin
+from efface.django import Blocker, TooManyAttemptsError
+from efface.django.admin import CloseAccountsMixin, ClosingAdmin
 from efface.django.models import Closing
 from tests.hosts.django.page_settings import MIDDLEWARE, templates
 from tests.hosts.django.town.models import Person
@@ -33,7 +33,7 @@ def unfinished(person):
 
 
 def never(_request, _password):
-    raise TooManyTriesError(60)
+    raise TooManyAttemptsError(60)
 
 
 def german(code):
@@ -41,7 +41,7 @@ def german(code):
 
 
 def settings_page(request):
-    template = engines["django"].from_string("{% load efface %}{% closing_section %}")
+    template = engines["django"].from_string("{% load efface %}{% delete_account %}")
     return HttpResponse(template.render({}, request))
 
 
@@ -50,7 +50,7 @@ def notices(request):
     return HttpResponse(template.render({}, request))
 
 
-class People(ClosesAccounts, UserAdmin):
+class People(CloseAccountsMixin, UserAdmin):
     pass
 
 

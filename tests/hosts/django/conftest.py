@@ -86,12 +86,12 @@ def settings_of(django):
     from django.conf import settings
     from django.test import override_settings
 
-    from efface.django import ready
+    from efface.django.policy import erasers
 
     def forget():
-        ready.ready.cache_clear()
-        ready.sound.cache_clear()
-        ready.there.cache_clear()
+        erasers.load_eraser.cache_clear()
+        erasers.require_eraser.cache_clear()
+        erasers.fit_eraser.cache_clear()
 
     @contextmanager
     def changed(**said):
@@ -144,7 +144,7 @@ class Town:
         return close_account(person, actor="self-service", using=self.alias, **options)
 
     def receipts(self):
-        from efface.django.closing import receipts
+        from efface.django.accounts import receipts
 
         return receipts(using=self.alias)
 

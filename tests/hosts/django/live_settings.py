@@ -12,7 +12,7 @@ MIDDLEWARE = page_settings.MIDDLEWARE
 TEMPLATES = page_settings.templates()
 LOGIN_URL = "/log-in"
 ALLOWED_HOSTS = ["127.0.0.1"]
-CSRF_FAILURE_VIEW = "efface.django.views.out_of_date"
+CSRF_FAILURE_VIEW = "efface.django.csrf.csrf_failure"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -25,9 +25,9 @@ DATABASES = {
     }
 }
 EFFACE = {
-    "KEY": "a key for the tests alone",
+    "SECRET": "a key for the tests alone",
     "LIVE": "tests.hosts.django.live_site.live",
-    "LOG_OUT_PATH": "/users/log_out",
+    "LOGOUT_PATH": "/users/log_out",
 }
 globals().update(json.loads(os.environ.get("TOWN_SETTINGS", "{}")))
 EFFACE |= json.loads(os.environ.get("TOWN_EFFACE", "{}"))

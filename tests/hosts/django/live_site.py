@@ -16,11 +16,11 @@ from tests.hosts.django.town.models import Person
 
 PASSWORD = "runner beans and peas"
 PAGE = """{% load efface %}<html><head><meta name="csrf-token" content="{{ csrf_token }}"></head>
-<body>{% closing_section %}</body></html>"""
+<body>{% delete_account %}</body></html>"""
 
 log = logging.getLogger(__name__)
 redis = os.environ.get("TOWN_REDIS")
-live = Live("/live", broker=RedisBroker(redis, key=b"k" * 16) if redis else None)
+live = Live("/live", broker=RedisBroker(redis, secret=b"k" * 16) if redis else None)
 
 
 @live.on("greet")

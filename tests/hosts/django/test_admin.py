@@ -134,16 +134,16 @@ def test_closings_are_read_and_never_changed(office, town):
 
 
 @pytest.mark.parametrize(
-    ("settle", "state"), [(False, "closed, not settled yet"), (None, "settled, not searched")]
+    ("finalize", "state"), [(False, "closed, not settled yet"), (None, "settled, not searched")]
 )
-def test_the_list_says_how_far_a_closing_is(office, town, settle, state):
-    from efface.django.closing import settle as settle_later
+def test_the_list_says_how_far_a_closing_is(office, town, finalize, state):
+    from efface.django.accounts import finalize as finalize_later
     from efface.evidence.receipt import Receipt
 
-    receipt = town.close(town.ada(), settle=False)
-    if settle is None:
+    receipt = town.close(town.ada(), finalize=False)
+    if finalize is None:
         # As another process settles it, which does not remember whom to search for.
-        settle_later(Receipt.from_json(receipt.to_json()))
+        finalize_later(Receipt.from_json(receipt.to_json()))
 
     assert state in office.get(CLOSINGS).content.decode()
 

@@ -53,7 +53,7 @@ def test_a_table_that_is_not_there_is_made_by_djangos_commands(town, option):
 def test_what_a_constraint_refuses_is_compared_by_djangos_command(town, option):
     from django.db import connections
 
-    from efface.errors import ConflictError
+    from efface.errors import ConstraintError
 
     ada = town.ada()
     with connections[town.alias].cursor() as cursor:
@@ -61,7 +61,7 @@ def test_what_a_constraint_refuses_is_compared_by_djangos_command(town, option):
     try:
         first = town.person("grace")
         town.close(first)
-        with pytest.raises(ConflictError) as caught:
+        with pytest.raises(ConstraintError) as caught:
             town.close(ada)
     finally:
         with connections[town.alias].cursor() as cursor:
@@ -74,16 +74,21 @@ def test_an_account_that_was_marked_by_hand_is_adopted_by_the_lines_that_are_sai
     from django.db import transaction
     from django.utils import timezone
 
-    from efface.django import close_account, eraser, joined
-    from efface.errors import TombstoneWithoutClosingError
+    from efface.django import close_account, eraser, sqlalchemy_connection
+    from efface.errors import UnrecordedClosingError
 
     ada = town.ada()
     town.Person.filter(pk=ada.pk).update(deleted_at=timezone.now())
 
-    with pytest.raises(TombstoneWithoutClosingError) as caught:
+    with pytest.raises(UnrecordedClosingError) as caught:
         close_account(ada.pk, actor="self-service", using=town.alias)
     first, second = str(caught.value).splitlines()[-2:]
-    names = {"transaction": transaction, "joined": joined, "eraser": eraser, "key": ada.pk}
+    names = {
+        "transaction": transaction,
+        "sqlalchemy_connection": sqlalchemy_connection,
+        "eraser": eraser,
+        "key": ada.pk,
+    }
     exec(f"{first.strip()}\n    {second.strip()}", names)
 
     assert town.Person.get(pk=ada.pk).email != "ada@example.org"
@@ -105,19 +110,19 @@ def test_a_key_of_another_kind_asks_for_the_rows(town):
 def test_what_is_left_unsettled_says_how_to_see_where(town):
     from django.db import connections
 
-    from efface.django import erase_due
+    from efface.django import run_pending
     from efface.django.models import Closing
 
-    town.close(town.ada(), settle=False)
+    town.close(town.ada(), finalize=False)
     long_ago = "2020-01-01T00:00:00+00:00"
     Closing.objects.using(town.alias).update(closed_at=long_ago)
     with connections[town.alias].cursor() as cursor:
         cursor.execute("UPDATE efface_closings SET receipt = '{}'")
-    (failure,) = erase_due(using=town.alias).failures
+    (failure,) = run_pending(using=town.alias).failures
 
     (_, line) = str(failure.error).splitlines()[-2:]
     assert line.strip().startswith("eraser(")
-    assert ".settle(bind, eraser(" in line
+    assert ".finalize(bind, eraser(" in line
 
 
 def test_another_database_can_be_named_in_python_and_on_the_command_line(django):

@@ -62,7 +62,7 @@ def test_an_actor_that_names_the_person_is_refused_without_repeating_it(town):
 
     ada = town.ada()
 
-    with pytest.raises(CommandError, match="E417 NamedActorError") as caught:
+    with pytest.raises(CommandError, match="E417 ActorIdentifiesUserError") as caught:
         town.command("close", str(ada.pk), "--actor", "mail of ada@example.org")
 
     assert "Nothing was changed." in str(caught.value)
@@ -96,7 +96,7 @@ def test_a_failing_receiver_keeps_nobody_from_being_closed(town):
     finally:
         account_closed.disconnect(failing)
 
-    assert receipt.settled_at is not None
+    assert receipt.finalized_at is not None
 
 
 def test_two_models_that_claim_one_table_are_named(django, settings_of):
@@ -116,13 +116,13 @@ def test_two_models_that_claim_one_table_are_named(django, settings_of):
 
 
 def test_many_to_many_rules_name_fields(django, settings_of):
-    from efface import Delete, data_subject, on_leaving
+    from efface import Delete, data_subject, on_close
     from efface.django import Rules
     from efface.django.checks import check_policy
     from tests.hosts.django.town.models import Person
 
     kept = Person.efface
-    Person.efface = Rules(data_subject(), through={"freinds": on_leaving(Delete(), via="x")})
+    Person.efface = Rules(data_subject(), through={"freinds": on_close(Delete(), via="x")})
     try:
         with settings_of():
             texts = [message.msg for message in check_policy()]
@@ -135,13 +135,13 @@ def test_many_to_many_rules_name_fields(django, settings_of):
 def test_a_table_that_is_missing_is_named_and_nothing_is_changed(town):
     from django.db import connections
 
-    from efface.django import ready
+    from efface.django.policy import erasers
     from efface.errors import MissingTablesError
 
     ada = town.ada()
-    ready.ready.cache_clear()
-    ready.sound.cache_clear()
-    ready.there.cache_clear()
+    erasers.load_eraser.cache_clear()
+    erasers.require_eraser.cache_clear()
+    erasers.fit_eraser.cache_clear()
     with connections[town.alias].cursor() as cursor:
         cursor.execute("ALTER TABLE efface_closings RENAME TO elsewhere")
     try:
@@ -186,15 +186,15 @@ def test_routes_without_the_application_name_the_line_that_is_missing():
 @pytest.fixture
 def log_about(django, settings_of):
     """What the checks say of a log whose generic pair names this model."""
-    from efface import Generic, Redact, Replace, on_leaving, personal
+    from efface import Generic, Redact, Replace, on_close, personal
     from efface.django import Rules
     from efface.django.checks import check_policy
 
     def problems(name):
-        about = Generic("content_type", "object_id", name=name)
+        about = Generic("content_type", "object_id", type=name)
         rules = Rules(
-            on_leaving(Redact(), via="user"),
-            on_leaving(Redact(), via=about),
+            on_close(Redact(), via="user"),
+            on_close(Redact(), via=about),
             personal={
                 "object_repr": personal(Replace(""), via=about),
                 "change_message": personal(Replace(""), via=about),
@@ -258,11 +258,11 @@ def test_a_table_of_the_persons_that_is_missing_is_named_and_nothing_is_changed(
 
 def test_a_bind_outside_of_a_transaction_is_refused(town):
     """Each statement would be committed by itself."""
-    from efface.django import eraser, joined
+    from efface.django import eraser, sqlalchemy_connection
     from efface.errors import AtomicBlockError
 
     ada = town.ada()
-    with pytest.raises(AtomicBlockError), joined(town.alias) as bind:
+    with pytest.raises(AtomicBlockError), sqlalchemy_connection(town.alias) as bind:
         eraser(town.alias).close_account(bind, ada.pk, actor="test")
 
     assert town.receipts() == []
@@ -350,8 +350,8 @@ class WrittenTo:
             'personal={"short": Replace("...")}',
         ),
         (
-            'Rules(personal={"short": on_leaving(Delete(), via="author")})',
-            "personal gives short a Marker, which is no action.",
+            'Rules(personal={"short": on_close(Delete(), via="author")})',
+            "personal gives short a RuleItem, which is no action.",
             'personal={"short": Replace("...")}',
         ),
         (
@@ -367,16 +367,16 @@ class WrittenTo:
         (
             'Rules(through=["members"])',
             "through is a dictionary with a decision for each field, and not a list:",
-            'through={"members": on_leaving(...)}',
+            'through={"members": on_close(...)}',
         ),
         (
             'Rules(through={"members": Delete()})',
-            "Rules begins with data_subject(), on_leaving() or unrelated().",
+            "Rules begins with data_subject(), on_close() or no_personal_data().",
             'not_personal=["name"]',
         ),
         (
             "Rules(Delete())",
-            "Rules begins with data_subject(), on_leaving() or unrelated().",
+            "Rules begins with data_subject(), on_close() or no_personal_data().",
             'not_personal=["name"]',
         ),
     ],
@@ -384,28 +384,28 @@ class WrittenTo:
 def test_rules_that_are_not_of_their_kind_are_refused_where_they_are_written(
     django, said, text, line
 ):
-    from efface import Clear, Delete, Replace, on_leaving
+    from efface import Clear, Delete, Replace, on_close
     from efface.django import Rules
     from efface.errors import RulesError
 
-    names = {each.__name__: each for each in (Clear, Delete, Replace, Rules, on_leaving)}
+    names = {each.__name__: each for each in (Clear, Delete, Replace, Rules, on_close)}
     with pytest.raises(RulesError) as caught:
         eval(said, names)
 
     (problem,) = caught.value.problems
     assert problem.text.startswith(text)
     assert problem.paste.endswith(line)
-    if "on_leaving(...)" not in line:
+    if "on_close(...)" not in line:
         assert eval(f"Rules({problem.paste.splitlines()[-1]})", names)
 
 
 def test_a_model_without_many_to_many_fields_lists_none(django, settings_of):
-    from efface import Delete, on_leaving
+    from efface import Delete, on_close
     from efface.django.checks import check_policy
     from tests.hosts.django.town.models import Rules, Tag
 
     kept = Tag.efface
-    Tag.efface = Rules(through={"posts": on_leaving(Delete(), via="tag")})
+    Tag.efface = Rules(through={"posts": on_close(Delete(), via="tag")})
     try:
         with settings_of():
             (found,) = check_policy()

@@ -33,16 +33,16 @@ def test_an_undecided_model_is_an_error_with_the_line_to_paste(decided_by):
         Badge.efface, Tag.efface = kept
 
     assert {message.id for message in found.values()} == {"efface.E101"}
-    assert found["town_badge"].hint.startswith("efface = Rules(on_leaving(")
+    assert found["town_badge"].hint.startswith("efface = Rules(on_close(")
     assert found["town_tag"].hint.endswith("# in town.Tag")
 
 
 def test_an_undecided_field_is_shown_with_its_action(decided_by):
-    from efface import Redact, on_leaving
+    from efface import Redact, on_close
     from tests.hosts.django.town.models import Badge, Rules
 
     kept = Badge.efface
-    Badge.efface = Rules(on_leaving(Redact(), via="holder"))
+    Badge.efface = Rules(on_close(Redact(), via="holder"))
     try:
         (found,) = decided_by()
     finally:
@@ -57,13 +57,13 @@ def test_an_undecided_field_is_shown_with_its_action(decided_by):
     [({"phase": "Gone"}, "phase"), ({"places": -1}, "places")],
 )
 def test_what_a_constraint_would_refuse_is_an_error(decided_by, personal, field):
-    from efface import Redact, Replace, on_leaving
+    from efface import Redact, Replace, on_close
     from tests.hosts.django.town.models import Rules, Ticket
 
     kept = Ticket.efface
     said = {"phase": "closed", "code": "gone", "places": 0} | personal
     decided = {name: Replace(value) for name, value in said.items()}
-    Ticket.efface = Rules(on_leaving(Redact(), via="person"), personal=decided)
+    Ticket.efface = Rules(on_close(Redact(), via="person"), personal=decided)
     try:
         (found,) = decided_by()
     finally:
@@ -106,11 +106,11 @@ def test_one_value_for_all_is_refused_where_it_may_be_there_once(decided_by, opt
 
 
 def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
-    from efface import Delete, on_leaving
+    from efface import Delete, on_close
     from tests.hosts.django.town.models import Badge, Rules
 
     kept = Badge.efface
-    Badge.efface = Rules(on_leaving(Delete(), via="holdr"), not_personal=["titel"])
+    Badge.efface = Rules(on_close(Delete(), via="holdr"), not_personal=["titel"])
     try:
         texts = [message.msg for message in decided_by()]
     finally:
@@ -125,23 +125,23 @@ def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ({"KYE": "x" * 16}, "EFFACE in the settings has no KYE. Did you mean KEY?"),
-        ({"KEY": None}, 'EFFACE in the settings needs a KEY, a secret text: "KEY": '),
-        ({"KEY": "short"}, "at least 16 bytes"),
+        ({"SERCET": "x" * 16}, "EFFACE in the settings has no SERCET. Did you mean SECRET?"),
+        ({"SECRET": None}, 'EFFACE in the settings needs a SECRET, a text: "SECRET": '),
+        ({"SECRET": "short"}, "at least 16 bytes"),
         ({"RULES": {"twon": None}}, "Did you mean town?"),
         ({"RULES": {"auth.Gruop": None}}, "Did you mean Group?"),
-        ({"RULES": []}, 'RULES: "RULES": {"sites": unrelated('),
+        ({"RULES": []}, 'RULES: "RULES": {"sites": no_personal_data('),
         ({"RULES": {7: None}}, "EFFACE names an application 7 in RULES."),
         ({"CLOCK": 5}, "EFFACE gives in CLOCK no function"),
         ({"CLOCK": "nowhere.at.all"}, "nowhere.at.all in CLOCK: it is not there"),
         ({"POLICY": "nope.toml"}, 'nope.toml in POLICY, and it is not there: "POLICY": BASE_DIR'),
         ({"POLICY": 7}, 'POLICY: "POLICY": BASE_DIR'),
         (
-            {"WORDS": {"town.Pst": "x"}},
-            "EFFACE names a model town.Pst in WORDS. Did you mean Post?",
+            {"LABELS": {"town.Pst": "x"}},
+            "EFFACE names a model town.Pst in LABELS. Did you mean Post?",
         ),
-        ({"WORDS": {"town.Post.bdy": "x"}}, "a field town.Post.bdy in WORDS. Did you mean body?"),
-        ({"WORDS": {7: "x"}}, 'WORDS: "WORDS": {"town.Post": '),
+        ({"LABELS": {"town.Post.bdy": "x"}}, "a field town.Post.bdy in LABELS. Did you mean body?"),
+        ({"LABELS": {7: "x"}}, 'LABELS: "LABELS": {"town.Post": '),
     ],
 )
 def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sentence):
@@ -159,7 +159,7 @@ def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sent
     ],
 )
 def test_words_may_name_models_fields_tables_columns_and_reasons(decided_by, name):
-    assert decided_by(WORDS={name: "something else"}) == []
+    assert decided_by(LABELS={name: "something else"}) == []
 
 
 def test_a_table_may_be_called_like_an_application(decided_by):
@@ -169,7 +169,7 @@ def test_a_table_may_be_called_like_an_application(decided_by):
     kept = Tag._meta.db_table
     Tag._meta.db_table = "town"
     try:
-        found = decided_by(WORDS={"town.slug": "a subject", "town.sulg": "a subject"})
+        found = decided_by(LABELS={"town.slug": "a subject", "town.sulg": "a subject"})
     finally:
         Tag._meta.db_table = kept
 
@@ -251,10 +251,10 @@ def test_it_may_read_references_that_the_deciding_model_has_too(decided_by, monk
 
 
 def test_it_may_say_the_same_as_the_deciding_model(decided_by, monkeypatch):
-    from efface import unrelated
+    from efface import no_personal_data
     from tests.hosts.django.town.models import Rules, Tag, Weather
 
-    said = [Rules(unrelated(because="words that everybody shares")) for _ in range(2)]
+    said = [Rules(no_personal_data(reason="words that everybody shares")) for _ in range(2)]
     monkeypatch.setattr(Weather._meta, "db_table", Tag._meta.db_table)
     monkeypatch.setattr(Tag, "efface", said[0])
     monkeypatch.setattr(Weather, "efface", said[1])
@@ -264,10 +264,10 @@ def test_it_may_say_the_same_as_the_deciding_model(decided_by, monkeypatch):
 
 @pytest.mark.parametrize("where", ["class", "through"])
 def test_rules_in_two_places_are_an_error_that_names_both(decided_by, where):
-    from efface import unrelated
+    from efface import no_personal_data
 
     label = {"class": "town.Tag", "through": "town.Post_tags"}[where]
-    (found,) = decided_by(RULES={label: unrelated(because="words")})
+    (found,) = decided_by(RULES={label: no_personal_data(reason="words")})
 
     assert found.id == "efface.E606"
     assert (
@@ -279,9 +279,9 @@ def test_rules_in_two_places_are_an_error_that_names_both(decided_by, where):
 
 
 def test_rules_for_a_whole_application_leave_room_for_those_of_its_models(decided_by):
-    from efface import unrelated
+    from efface import no_personal_data
 
-    found = decided_by(RULES={"town": unrelated(because="a town like any other")})
+    found = decided_by(RULES={"town": no_personal_data(reason="a town like any other")})
 
     assert "efface.E606" not in {message.id for message in found}
 
@@ -290,13 +290,13 @@ def test_rules_for_a_whole_application_leave_room_for_those_of_its_models(decide
     ("said", "line"),
     [
         (
-            'on_leaving(Delete(), via="holder", identifiers=["title"])',
-            'Rules(on_leaving(Delete(), via="holder", identifiers=["title"]))',
+            'on_close(Delete(), via="holder", identifiers=["title"])',
+            'Rules(on_close(Delete(), via="holder", identifiers=["title"]))',
         ),
-        ("data_subject(tombstone='left_at')", 'Rules(data_subject(tombstone="left_at"))'),
+        ("data_subject(deleted_at='left_at')", 'Rules(data_subject(deleted_at="left_at"))'),
         (
-            '[on_leaving(Redact(), via="holder"), unrelated(because="x")]',
-            'Rules(on_leaving(Redact(), via="holder"), unrelated(because="x"))',
+            '[on_close(Redact(), via="holder"), no_personal_data(reason="x")]',
+            'Rules(on_close(Redact(), via="holder"), no_personal_data(reason="x"))',
         ),
         ('{"title": Clear()}', 'Rules(..., personal={"title": Clear()})'),
         ("None", "Rules(...)"),
@@ -320,7 +320,7 @@ def test_the_line_for_a_marker_without_rules_decides_when_it_is_pasted(decided_b
     import efface
     from tests.hosts.django.town.models import Badge, Rules
 
-    marker = efface.on_leaving(efface.Delete(), via="holder")
+    marker = efface.on_close(efface.Delete(), via="holder")
     monkeypatch.setattr(Badge, "efface", marker)
     (found,) = decided_by()
     line = found.hint.removeprefix("efface = ")
@@ -340,11 +340,11 @@ def test_a_mixin_that_has_something_else_as_its_efface_is_named(decided_by, monk
 
 
 def test_a_field_or_method_called_efface_is_the_applications_own(decided_by, monkeypatch):
-    from efface import unrelated
+    from efface import no_personal_data
     from tests.hosts.django.town.models import Tag
 
     monkeypatch.setattr(Tag, "efface", Tag.__str__)
-    with_rules = {"RULES": {"town.Tag": unrelated(because="words that everybody shares")}}
+    with_rules = {"RULES": {"town.Tag": no_personal_data(reason="words that everybody shares")}}
 
     assert decided_by(**with_rules) == []
 

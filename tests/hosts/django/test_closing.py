@@ -68,7 +68,7 @@ def test_nothing_of_the_other_person_changes(town, lived_in):
 def test_the_search_after_the_commit_finds_nothing_but_what_is_kept(town, lived_in):
     receipt = town.close(lived_in[0])
 
-    assert receipt.settled_at is not None
+    assert receipt.finalized_at is not None
     assert receipt.search.is_clean
     assert [(found.table, found.column) for found in receipt.search.kept] == [
         ("town_receipt", "name")
@@ -88,7 +88,7 @@ def test_django_sees_every_statement(town, lived_in):
     town.close(lived_in[1])
 
     with town.statements() as found:
-        receipt = town.close(lived_in[0], settle=False)
+        receipt = town.close(lived_in[0], finalize=False)
 
     from efface.django import eraser
 
@@ -128,18 +128,22 @@ def test_an_object_loaded_before_cannot_write_back_what_is_gone(town, lived_in):
 def test_signals_come_after_the_commit(town, lived_in):
     from django.db import transaction
 
-    from efface.django import account_closed, account_erased
+    from efface.django import account_closed, account_erased, account_finalized
 
     seen = []
 
     def closed(sender, subject, receipt, using, **_):
         seen.append(("closed", sender.__name__, subject, receipt.search, using))
 
-    def erased(sender, receipt, **_):
-        seen.append(("erased", receipt.search.is_clean))
+    def erased(sender, subject, receipt, using, **_):
+        seen.append(("erased", sender.__name__, subject, receipt.search, using))
+
+    def finalized(sender, receipt, using, **_):
+        seen.append(("finalized", receipt.search.is_clean, using))
 
     account_closed.connect(closed)
     account_erased.connect(erased)
+    account_finalized.connect(finalized)
     try:
         with transaction.atomic(using=town.alias):
             town.close(lived_in[0])
@@ -147,16 +151,21 @@ def test_signals_come_after_the_commit(town, lived_in):
     finally:
         account_closed.disconnect(closed)
         account_erased.disconnect(erased)
+        account_finalized.disconnect(finalized)
 
     assert before == []
-    assert seen == [("closed", "Person", lived_in[0].pk, None, town.alias), ("erased", True)]
+    gone = ("Person", lived_in[0].pk, None, town.alias)
+    assert seen == [("closed", *gone), ("erased", *gone), ("finalized", True, town.alias)]
 
 
 def test_an_eraser_outside_of_a_transaction_is_refused(town, lived_in):
     from efface import EffaceError
-    from efface.django import joined
+    from efface.django import sqlalchemy_connection
 
-    with pytest.raises(EffaceError, match=r"transaction\.atomic"), joined(town.alias):
+    with (
+        pytest.raises(EffaceError, match=r"transaction\.atomic"),
+        sqlalchemy_connection(town.alias),
+    ):
         pass
 
 
@@ -183,7 +192,7 @@ def test_a_plan_counts_what_closing_then_does(town, lived_in):
     from efface.django import plan
 
     made = plan(lived_in[0], using=town.alias)
-    receipt = town.close(lived_in[0], plan=made, settle=False)
+    receipt = town.close(lived_in[0], plan=made, finalize=False)
 
     assert {step.table: step.rows for step in made.steps} == {
         step.table: step.rows for step in receipt.steps
@@ -234,10 +243,10 @@ def test_a_read_only_database_is_named_as_such(town, lived_in):
 def test_a_batch_is_closed_through_the_eraser_itself(town, lived_in):
     from django.db import transaction
 
-    from efface.django import eraser, joined
+    from efface.django import eraser, sqlalchemy_connection
 
     keys = [person.pk for person in lived_in]
-    with transaction.atomic(using=town.alias), joined(town.alias) as bind:
+    with transaction.atomic(using=town.alias), sqlalchemy_connection(town.alias) as bind:
         batch = eraser(town.alias).close_accounts(bind, keys, actor="ticket 8114")
 
     assert len(batch.receipts) == 2
@@ -250,7 +259,7 @@ def test_constraints_still_wait_for_the_commit_afterwards(town, lived_in):
 
     grace = town.person("hedy")
     with transaction.atomic(using=town.alias):
-        town.close(lived_in[0], settle=False)
+        town.close(lived_in[0], finalize=False)
         badge = town.Badge.create(holder_id="later@example.org", title="Inventor")
         grace.email = "later@example.org"
         grace.save(using=town.alias)
@@ -265,7 +274,7 @@ def test_what_is_checked_at_once_is_still_checked_at_once_afterwards(town, lived
     is_there = connections[town.alias].features.supports_deferrable_unique_constraints
     refused = pytest.raises(IntegrityError) if is_there else nullcontext()
     with transaction.atomic(using=town.alias):
-        town.close(lived_in[0], settle=False)
+        town.close(lived_in[0], finalize=False)
         town.Tag.create(slug="pistons", place=1)
         with refused, transaction.atomic(using=town.alias):
             town.Tag.create(slug="valves", place=1)
@@ -285,23 +294,25 @@ def test_a_view_that_nobody_made_here_is_not_searched(town):
 def test_what_a_crash_left_is_settled_once_and_said_after_the_commit(town, lived_in, settings_of):
     from datetime import timedelta
 
-    from efface.django import account_erased
-    from efface.django.closing import erase_due
+    from efface.django import account_finalized
+    from efface.django.accounts import run_pending
 
     for person in lived_in:
-        town.close(person, settle=False)
+        town.close(person, finalize=False)
     town.Badge.create(holder=lived_in[0], title="late")
     heard = []
-    account_erased.connect(lambda receipt, **_: heard.append(receipt), weak=False, dispatch_uid="t")
+    account_finalized.connect(
+        lambda receipt, **_: heard.append(receipt), weak=False, dispatch_uid="t"
+    )
     later = town.receipts()[0].closed_at + timedelta(hours=1)
 
     try:
-        assert erase_due(using=town.alias).receipts == ()
+        assert run_pending(using=town.alias).receipts == ()
         with settings_of(CLOCK=lambda: later):
-            done = erase_due(using=town.alias)
-            again = erase_due(using=town.alias)
+            done = run_pending(using=town.alias)
+            again = run_pending(using=town.alias)
     finally:
-        account_erased.disconnect(dispatch_uid="t")
+        account_finalized.disconnect(dispatch_uid="t")
 
     assert [receipt.late for receipt in done.receipts] == [1, 0]
     assert [receipt.search for receipt in done.receipts] == [None, None]
@@ -313,11 +324,11 @@ def test_what_a_crash_left_is_settled_once_and_said_after_the_commit(town, lived
 def test_the_command_settles_what_is_due(town, lived_in, settings_of):
     from datetime import timedelta
 
-    town.close(lived_in[0], settle=False)
+    town.close(lived_in[0], finalize=False)
     later = town.receipts()[0].closed_at + timedelta(hours=1)
 
     with settings_of(CLOCK=lambda: later):
-        said = town.command("erase-due", "--limit", "5")
+        said = town.command("work", "--once", "--limit", "5")
 
     assert said.splitlines()[-1] == "Settled: 1. Due still: 0."
     assert "settled, not searched" in said

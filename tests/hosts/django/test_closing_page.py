@@ -95,7 +95,7 @@ def test_a_program_reads_the_same_facts(browser, town, ada):
     facts = browser.get(CLOSE, **JSON).json()
 
     assert {"text": "posts (1), without your data in editor, body, notes", "until": None} in facts[
-        "stays"
+        "kept"
     ]
     assert facts["proof"] == "password"
     assert facts["csrf_token"]
@@ -104,7 +104,7 @@ def test_a_program_reads_the_same_facts(browser, town, ada):
 def test_the_page_speaks_german(browser, ada, town, site):
     town.Post.create(author=ada, body="Yours, Lovelace")
 
-    with site(WORDS=f"{SITE}.german"):
+    with site(LABELS=f"{SITE}.german"):
         page = browser.get(CLOSE, HTTP_ACCEPT_LANGUAGE="de-AT")
 
     assert "Möchten Sie Ihr Konto schließen?" in page.content.decode()
@@ -118,8 +118,9 @@ def test_a_project_replaces_one_block(browser, tmp_path):
     from tests.hosts.django.closing_site import templates
 
     (tmp_path / "efface").mkdir()
-    (tmp_path / "efface" / "section.html").write_text(
-        '{% extends "efface/section.html" %}{% block consent %}<b>Sure?</b>{% endblock %}'
+    (tmp_path / "efface" / "delete_account_dialog.html").write_text(
+        '{% extends "efface/delete_account_dialog.html" %}'
+        "{% block consent %}<b>Sure?</b>{% endblock %}"
     )
     with override_settings(TEMPLATES=templates(tmp_path)):
         page = browser.get(CLOSE).content.decode()
@@ -141,7 +142,7 @@ def test_a_section_without_a_request_says_which_line_is_missing(site):
 
     from efface.errors import SettingsError
 
-    template = engines["django"].from_string("{% load efface %}{% closing_section %}")
+    template = engines["django"].from_string("{% load efface %}{% delete_account %}")
 
     with pytest.raises(SettingsError, match=r"render\(request, "):
         template.render({})
@@ -202,7 +203,7 @@ def test_a_program_closes_and_gets_the_record(browser, ada, town):
 
 def test_a_page_of_the_projects_own_gets_a_message(browser, ada, town, site):
     browser.cookies["remember"] = "a token"
-    with site(REDIRECT_URL="goodbye", CLEAR_COOKIES=["remember"]):
+    with site(REDIRECT_PATH="goodbye", CLEAR_COOKIES=["remember"]):
         answer = browser.post(CLOSE, RIGHT)
         page = browser.get(answer["Location"]).content.decode()
 
@@ -220,7 +221,7 @@ def test_a_closing_is_committed_before_the_answer(browser, ada, town, monkeypatc
         answer = browser.post(CLOSE, RIGHT)
 
     assert answer.status_code == 303
-    assert town.receipts()[0].settled_at
+    assert town.receipts()[0].finalized_at
     assert sum(query["sql"].startswith("SAVEPOINT") for query in ran) == 0
 
 
@@ -328,7 +329,7 @@ def test_what_is_no_blocker_closes_nobody_and_the_log_names_its_type(
 
 
 def test_too_many_tries_say_when_to_come_back(browser, ada, town, site):
-    with site(REAUTHENTICATE=f"{SITE}.never"):
+    with site(CHECK_PASSWORD=f"{SITE}.never"):
         answer = browser.post(CLOSE, RIGHT)
 
     assert answer.status_code == 429
@@ -351,7 +352,7 @@ def test_without_a_password_a_recent_login_is_needed(ada, town, site):
     assert "<form" in fresh
     assert "current_password" not in fresh
     assert accepted.status_code == 303
-    assert town.receipts()[0].actor == "self-service by form, recent sign-in"
+    assert town.receipts()[0].actor == "self-service by form, recent login"
 
 
 def test_a_log_in_on_another_device_makes_no_session_recent(ada, town, site):
@@ -428,11 +429,11 @@ def test_the_page_for_failures_does_not_need_what_fails(browser, caplog, broken,
 
 
 def test_a_route_of_ones_own_that_is_not_there_closes_nobody(browser, ada, town, site, caplog):
-    with site(REDIRECT_URL="nope"):
+    with site(REDIRECT_PATH="nope"):
         answers = [browser.get(CLOSE), browser.post(CLOSE, RIGHT)]
 
     assert [answer.status_code for answer in answers] == [503, 503]
-    assert "EFFACE names in REDIRECT_URL nope" in caplog.text
+    assert "EFFACE names in REDIRECT_PATH nope" in caplog.text
     assert is_open(town, ada)
 
 
@@ -519,14 +520,14 @@ def checked(site):
 
 
 def test_the_check_of_the_page_has_nothing_to_say_of_a_page_that_works(checked):
-    assert checked({"REDIRECT_URL": "goodbye"}, LOGIN_URL="log-in") == []
-    assert checked({"REDIRECT_URL": "/goodbye"}) == []
+    assert checked({"REDIRECT_PATH": "goodbye"}, LOGIN_URL="log-in") == []
+    assert checked({"REDIRECT_PATH": "/goodbye"}) == []
     # What the check of the policy says is not said twice.
-    assert checked({"REDIRECT_URL": 7}) == []
+    assert checked({"REDIRECT_PATH": 7}) == []
 
 
 BROKEN = [
-    ({"REDIRECT_URL": "no-such-route"}, {}, '"REDIRECT_URL": "/goodbye"'),
+    ({"REDIRECT_PATH": "no-such-route"}, {}, '"REDIRECT_PATH": "/goodbye"'),
     ({}, {"LOGIN_URL": "nope:login"}, 'LOGIN_URL = "/log_in"'),
     ({}, {"TEMPLATES": []}, '"APP_DIRS": True'),
     ({}, {"MIDDLEWARE": []}, "django.contrib.sessions.middleware.SessionMiddleware"),
@@ -561,10 +562,10 @@ def test_a_project_without_the_page_may_have_all_of_it(checked, efface, changes,
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"REDIRECT_URI": "/"}, "REDIRECT_URL"),
-        ({"REDIRECT_URL": 7}, "REDIRECT_URL"),
-        ({"REDIRECT_URL": "https://elsewhere.example/"}, "a path of this site"),
-        ({"REDIRECT_URL": "//elsewhere.example"}, "a path of this site"),
+        ({"REDIRECT_URI": "/"}, "REDIRECT_PATH"),
+        ({"REDIRECT_PATH": 7}, "REDIRECT_PATH"),
+        ({"REDIRECT_PATH": "https://elsewhere.example/"}, "a path of this site"),
+        ({"REDIRECT_PATH": "//elsewhere.example"}, "a path of this site"),
         ({"BLOCKERS": "nowhere.at.all"}, "it is not there"),
         ({"BLOCKERS": 7}, "no function"),
         ({"RECIPIENTS": "our bookkeeper"}, "list of texts"),

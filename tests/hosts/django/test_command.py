@@ -240,7 +240,7 @@ def test_a_file_that_is_no_plan_is_wrong_usage(ended, town, tmp_path, content, s
     assert town.receipts() == []
 
 
-@pytest.mark.parametrize("act", ["check", "plan 1", "close 1 --actor x", "closed", "erase-due"])
+@pytest.mark.parametrize("act", ["check", "plan 1", "close 1 --actor x", "closed", "work --once"])
 @pytest.mark.parametrize("alias", ["nope", "default"])
 def test_a_database_without_the_people_is_one_sentence(ended, settings_of, act, alias):
     from django.test import override_settings
@@ -309,7 +309,7 @@ def test_a_second_pass_that_fails_leaves_the_account_closed_and_says_so(site):
     (receipt,) = site.receipts()
     assert done.returncode == 3
     assert f"The account is closed, receipt {receipt['reference']}. " in done.stderr
-    assert "manage.py efface erase-due" in done.stderr
+    assert "manage.py efface work --once" in done.stderr
     assert "Lovelace" not in done.stdout + done.stderr
     assert not site.is_open(1)
 
@@ -431,11 +431,11 @@ def test_what_is_no_date_is_wrong_usage(ended):
 
 @pytest.mark.parametrize(("strict", "status"), [([], 0), (["--strict"], 1)])
 def test_a_warning_stops_only_who_is_strict(ended, settings_of, strict, status):
-    from efface import Delete, Match, on_leaving
+    from efface import Delete, MatchBy, on_close
     from efface.django import Rules
 
-    by_value = Match("object_repr", equals="town.Person.email")
-    with settings_of(RULES={"admin.LogEntry": Rules(on_leaving(Delete(), via=by_value))}):
+    by_value = MatchBy("object_repr", equals="town.Person.email")
+    with settings_of(RULES={"admin.LogEntry": Rules(on_close(Delete(), via=by_value))}):
         done = ended("check", *strict)
 
     assert done.status == status, done
@@ -465,14 +465,14 @@ def test_without_a_command_they_are_named(site):
     done = site.ended("efface")
 
     assert done.returncode == 2
-    assert "Name a command: check, plan, close, verify, closed, erase-due." in done.stderr
+    assert "Name a command: check, plan, close, verify, closed, work." in done.stderr
 
 
 @pytest.mark.slow
 def test_each_command_says_what_it_does(site):
     said = {
         name: site.ended("efface", name, "--help").stdout
-        for name in ("check", "plan", "close", "verify", "closed", "erase-due")
+        for name in ("check", "plan", "close", "verify", "closed", "work")
     }
 
     assert "On a terminal the plan is shown first, and you are asked." in " ".join(

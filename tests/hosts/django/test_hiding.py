@@ -206,7 +206,7 @@ def test_a_statement_about_nobody_is_the_same_statement(town):
 
 
 def test_a_policy_file_says_who_the_people_are(django, settings_of, tmp_path):
-    from efface.django.people import people
+    from efface.django.hiding.user_rows import people
     from tests.hosts.django.town.models import Person
 
     kept = Person.efface
@@ -227,11 +227,11 @@ def test_a_policy_file_says_who_the_people_are(django, settings_of, tmp_path):
 def test_without_a_tombstone_nothing_is_hidden(django):
     from efface import Delete, data_subject
     from efface.django import Rules
-    from efface.django.people import people
+    from efface.django.hiding.user_rows import people
     from tests.hosts.django.town.models import Person
 
     kept = Person.efface
-    Person.efface = Rules(data_subject(Delete(), tombstone="left_at"))
+    Person.efface = Rules(data_subject(Delete(), deleted_at="left_at"))
     try:
         assert people() is None
     finally:

@@ -205,7 +205,7 @@ async def test_anonymize_closes_acks_and_signs_out_every_device(town, laptop, ph
     assert told == [LOGOUT] * 2
     assert codes == [4401] * 3
     assert receipt["actor"] == "self-service by socket, password"
-    assert receipt["settled_at"]
+    assert receipt["finalized_at"]
 
 
 async def test_the_plain_form_ends_the_sockets_too(town, laptop, phone):
@@ -334,8 +334,8 @@ def own_ways(tmp_path_factory):
         SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
         efface={
             "IDENTIFY": f"{SITE}.by_ticket",
-            "FAREWELL": f"{SITE}.farewell",
-            "REDIRECT_URL": "/goodbye",
+            "CONFIRMATION_EMAIL": f"{SITE}.farewell",
+            "REDIRECT_PATH": "/goodbye",
         },
     )
 

@@ -8,7 +8,7 @@ import pytest
 CLOSE = "/account/close"
 PASSWORD = "runner beans and peas"
 RIGHT = {"current_password": PASSWORD, "confirm": "yes"}
-LIVE = {"LOG_OUT_PATH": "/users/log_out"}
+LIVE = {"LOGOUT_PATH": "/users/log_out"}
 HERE = "tests.hosts.django.test_live_settings"
 
 
@@ -22,7 +22,7 @@ def site(alias, settings_of):
 
     from tests.hosts.django.closing_site import SETTINGS
 
-    with override_settings(**SETTINGS, CSRF_FAILURE_VIEW="efface.django.views.out_of_date"):
+    with override_settings(**SETTINGS, CSRF_FAILURE_VIEW="efface.django.csrf.csrf_failure"):
         yield settings_of
 
 
@@ -70,7 +70,7 @@ def test_the_section_says_where_the_socket_is(ada, site):
 def test_nobody_is_shown_a_dialog_who_has_to_log_in_again(ada, site):
     ada.set_unusable_password()
     ada.save()
-    with site(LIVE=socket(), HAS_RECENT_LOG_IN=lambda _: False, **LIVE):
+    with site(LIVE=socket(), HAS_RECENT_LOGIN=lambda _: False, **LIVE):
         page = browser(ada).get(CLOSE).content.decode()
 
     assert "Sign in again first" in page
@@ -136,7 +136,7 @@ def test_an_identity_that_changes_while_the_password_is_checked_closes_nothing(a
 def test_the_project_may_know_better_how_recent_a_log_in_is(ada, site, recent, status):
     ada.set_unusable_password()
     ada.save()
-    with site(HAS_RECENT_LOG_IN=lambda _: recent):
+    with site(HAS_RECENT_LOGIN=lambda _: recent):
         assert browser(ada).post(CLOSE, {"confirm": "yes"}).status_code == status
 
 
@@ -161,7 +161,7 @@ class Post:
 
 def test_the_farewell_goes_out_once_after_the_commit(ada, site, town):
     post = Post(town)
-    with site(FAREWELL=post.part):
+    with site(CONFIRMATION_EMAIL=post.part):
         phone = browser(ada)
         browser(ada).post(CLOSE, RIGHT, HTTP_ACCEPT_LANGUAGE="de")
         phone.post(CLOSE, RIGHT)
@@ -180,9 +180,9 @@ def test_no_farewell_where_the_account_stays(ada, site, town):
     from efface.django import Blocker
 
     post = Post(town)
-    with site(FAREWELL=post.part, BLOCKERS=lambda _: [Blocker("Finish it.", "/posts/1")]):
+    with site(CONFIRMATION_EMAIL=post.part, BLOCKERS=lambda _: [Blocker("Finish it.", "/posts/1")]):
         browser(ada).post(CLOSE, RIGHT)
-    with site(FAREWELL=post.part):
+    with site(CONFIRMATION_EMAIL=post.part):
         browser(ada).post(CLOSE, {**RIGHT, "current_password": "wrong"})
 
     assert post.sent == []
@@ -194,11 +194,11 @@ def fails(*_):
 
 @pytest.mark.parametrize("part", [fails, lambda _: fails, lambda _: None])
 def test_a_mail_that_fails_stops_no_closing_and_is_not_quoted(ada, site, town, part, caplog):
-    with site(FAREWELL=part):
+    with site(CONFIRMATION_EMAIL=part):
         answer = browser(ada).post(CLOSE, RIGHT)
 
     assert answer.status_code == 303
-    assert town.receipts()[0].settled_at
+    assert town.receipts()[0].finalized_at
     assert "ada@example.org" not in caplog.text
 
 
@@ -208,7 +208,7 @@ def test_a_statement_that_fails_for_the_mail_does_not_end_the_closing(ada, site,
     def part(_):
         connection.cursor().execute("SELECT nothing FROM nowhere")
 
-    with site(FAREWELL=part):
+    with site(CONFIRMATION_EMAIL=part):
         answer = browser(ada).post(CLOSE, RIGHT)
 
     assert answer.status_code == 303
@@ -309,13 +309,13 @@ def test_a_closing_from_anywhere_ends_the_sockets(site, town, ada):
         ({"LIVE": "nowhere.at.all", **LIVE}, "names in LIVE nowhere.at.all"),
         ({"LIVE": f"{HERE}.HERE", **LIVE}, 'made by Live("/live")'),
         ({"LIVE": 7, **LIVE}, 'made by Live("/live")'),
-        ({"LOG_OUT_PATH": "https://elsewhere.example"}, "LOG_OUT_PATH"),
-        ({"LOG_OUT_PATH": 7}, "LOG_OUT_PATH"),
+        ({"LOGOUT_PATH": "https://elsewhere.example"}, "LOGOUT_PATH"),
+        ({"LOGOUT_PATH": 7}, "LOGOUT_PATH"),
         ({"IDENTIFY": "nowhere.at.all"}, "IDENTIFY: it is not there"),
         ({"IDENTIFY": 7}, "IDENTIFY no function"),
-        ({"FAREWELL": 7}, "FAREWELL no function"),
-        ({"HAS_RECENT_LOG_IN": 7}, "HAS_RECENT_LOG_IN no function"),
-        ({"LOGOUT_PATH": "/"}, "LOG_OUT_PATH"),
+        ({"CONFIRMATION_EMAIL": 7}, "CONFIRMATION_EMAIL no function"),
+        ({"HAS_RECENT_LOGIN": 7}, "HAS_RECENT_LOGIN no function"),
+        ({"LOG_OUT_PATH": "/"}, "Did you mean LOGOUT_PATH?"),
     ],
 )
 def test_a_mistake_in_the_settings_is_found_by_check(site, said, reason):
@@ -334,11 +334,11 @@ def test_a_socket_needs_a_log_out_and_only_one_decides_how_recent_is_recent(site
     from efface.django import settings
     from efface.errors import SettingsError
 
-    with site(LIVE=socket()), pytest.raises(SettingsError, match="LOG_OUT_PATH"):
-        settings.page()
-    both = {"RECENT_LOGIN": timedelta(minutes=1), "HAS_RECENT_LOG_IN": lambda _: True}
+    with site(LIVE=socket()), pytest.raises(SettingsError, match="LOGOUT_PATH"):
+        settings.page_settings()
+    both = {"RECENT_LOGIN": timedelta(minutes=1), "HAS_RECENT_LOGIN": lambda _: True}
     with site(**both), pytest.raises(SettingsError, match="one of them decides"):
-        settings.page()
+        settings.page_settings()
 
 
 @pytest.mark.parametrize("path", ["/", "", "live", "//x.example", "https://x.example/live"])

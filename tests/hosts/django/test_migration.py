@@ -7,14 +7,14 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 import efface.alembic  # noqa: F401 - teaches the operations
-from efface.store.tables import metadata
+from efface.store.efface_tables import metadata
 
 NAME = "efface_closings"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_django_alembic_and_the_metadata_make_the_same_table(migrated, server_urls, kind):
-    from efface.django.bridge import engine
+    from efface.django.database.django_connection import engine
 
     alias = migrated(kind)
     by_django = described(inspect(engine(alias)))

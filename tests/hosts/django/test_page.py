@@ -37,7 +37,7 @@ print(efface.__file__)
 OPEN_PAGES = """
 from django.conf import settings
 
-settings.EFFACE |= {"LIVE": "town.live.live", "LOG_OUT_PATH": "/log_out"}
+settings.EFFACE |= {"LIVE": "town.live.live", "LOGOUT_PATH": "/log_out"}
 from town import asgi, live, log_out
 
 joan = Member.objects.create_user("joan", "joan@example.org", "a password")
@@ -78,9 +78,10 @@ page = browser.get("/account/close").text
 assert "<b>Sure?</b>" in page and "Current password" in page
 """
 TEMPLATES = {
-    "town/templates/settings.html": "{% load efface %}{% closing_section %}",
-    "town/templates/efface/section.html": (
-        '{% extends "efface/section.html" %}{% block consent %}<b>Sure?</b>{% endblock %}'
+    "town/templates/settings.html": "{% load efface %}{% delete_account %}",
+    "town/templates/efface/delete_account_dialog.html": (
+        '{% extends "efface/delete_account_dialog.html" %}'
+        "{% block consent %}<b>Sure?</b>{% endblock %}"
     ),
 }
 
@@ -250,7 +251,7 @@ PLAIN = {
     "town/settings.py": PROJECT["town/settings.py"]
     + """
 INSTALLED_APPS += ["efface.django"]
-AUTH_USER_MODEL, EFFACE = "town.Guest", {"KEY": os.environ["EFFACE_KEY"]}
+AUTH_USER_MODEL, EFFACE = "town.Guest", {"SECRET": os.environ["EFFACE_SECRET"]}
 """,
     "town/models.py": """
 from django.db import models
@@ -320,7 +321,7 @@ def run(folder, files, code, *, python=(sys.executable,), **environment):
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "town.settings",
             "SECRET_KEY": "a key of the project, for tests alone",
-            "EFFACE_KEY": "a key for the tests alone",
+            "EFFACE_SECRET": "a key for the tests alone",
             **environment,
         },
         capture_output=True,

@@ -16,7 +16,7 @@ INSTALLED_APPS = [*(f"django.contrib.{name}" for name in OF_DJANGO), "efface.dja
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 AUTH_USER_MODEL = "club.Member"
-EFFACE = {"KEY": "a key for the tests alone"}
+EFFACE = {"SECRET": "a key for the tests alone"}
 """
 HEAD = """
 from django.contrib.auth.models import AbstractUser
@@ -103,7 +103,7 @@ MEMBERS = """
 class Tag(models.Model):
     slug = models.SlugField()
 
-    efface = Rules(unrelated(because="words"))
+    efface = Rules(no_personal_data(reason="words"))
 
 
 class Group(models.Model):
@@ -111,7 +111,7 @@ class Group(models.Model):
     friends = models.ManyToManyField(Member, related_name="+")
     tags = models.ManyToManyField(Tag)
 
-    efface = Rules(unrelated(because="groups of members"), PASTED)
+    efface = Rules(no_personal_data(reason="groups of members"), PASTED)
 """
 
 
@@ -120,13 +120,13 @@ def test_the_table_of_a_many_to_many_field_is_left_by_the_key_that_leads_to_peop
     lines = [found[f"club_group_{name}"][2] for name in ("friends", "members", "tags")]
 
     assert lines[1] == (
-        'through={"members": on_leaving(Delete(), via="member")}    # in the Rules of club.Group'
+        'through={"members": on_close(Delete(), via="member")}    # in the Rules of club.Group'
     )
     inner = ", ".join(line.partition("}")[0].removeprefix("through={") for line in lines)
     assert checked(MEMBERS.replace("PASTED", f"through={{{inner}}}")) == {}
     some = checked(MEMBERS.replace("PASTED", lines[1].partition("    #")[0]))
     assert some["club_group_tags"][2] == (
-        '"tags": unrelated(because="..."),    # into through={...} in the Rules of club.Group'
+        '"tags": no_personal_data(reason="..."),    # into through={...} in the Rules of club.Group'
     )
 
 
@@ -149,7 +149,7 @@ def test_a_generic_foreign_key_is_followed_and_indexed(checked):
     pasted = NOTE.replace("PASTED", undecided[2])
     slow = checked(pasted.replace("INDEX", "ordering = []"))
 
-    assert 'via=Generic("content_type", key="object_id", name="club.Member")' in undecided[2]
+    assert 'via=Generic("content_type", id_column="object_id", type="club.Member")' in undecided[2]
     assert [each[0] for each in slow.values()] == ["W102"]
     assert checked(pasted.replace("INDEX", slow["club_note.content_type_id"][2])) == {}
 
@@ -169,12 +169,12 @@ def test_rules_that_say_nothing_of_the_rows_get_a_line_to_begin_with(checked):
     models = POST.replace("PASTED", begun)
     line = checked(models.replace("FIRST", ""))["club_post"][2]
 
-    assert line == 'on_leaving(Delete(), via="author"),    # first in the Rules of club.Post'
+    assert line == 'on_close(Delete(), via="author"),    # first in the Rules of club.Post'
     assert checked(models.replace("FIRST", line.partition("    #")[0])) == {}
 
 
 def test_a_value_that_does_not_fit_gets_one_that_does(checked):
-    said = "efface = Rules(on_leaving(Redact(), via='author'), personal={'body': Replace(''), "
+    said = "efface = Rules(on_close(Redact(), via='author'), personal={'body': Replace(''), "
     models = POST.replace("PASTED", said + "SHORT})")
     found = checked(models.replace("SHORT", "'short': Replace('too long')"))["club_post.short"]
 
@@ -185,7 +185,7 @@ def test_a_value_that_does_not_fit_gets_one_that_does(checked):
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_reference_that_no_link_names_gets_both_lines_in_names_of_fields(checked, which):
     models = POST.replace("PASTED", "efface = Rules(FIRST, LAST)")
-    said = models.replace("FIRST", "unrelated(because='texts')")
+    said = models.replace("FIRST", "no_personal_data(reason='texts')")
     found = checked(said.replace(", LAST", ""))["club_post.author_id"]
 
     assert found[0] == "W101"
@@ -195,8 +195,8 @@ def test_a_reference_that_no_link_names_gets_both_lines_in_names_of_fields(check
     )
     link, stays = found[2].splitlines()
     assert link == (
-        'on_leaving(Redact(), via="author"),'
-        "    # in place of unrelated(...) in the Rules of club.Post"
+        'on_close(Redact(), via="author"),'
+        "    # in place of no_personal_data(...) in the Rules of club.Post"
     )
     assert stays == 'not_personal=["author"]    # it may point at the tombstone'
     if which == 0:
@@ -217,7 +217,7 @@ class Message(models.Model):
 """
     undecided = checked(models.replace("PASTED", ""))["club_message"][2]
     assert undecided == (
-        'efface = Rules(on_leaving(Delete(), via="by"), on_leaving(Delete(), via="to"))'
+        'efface = Rules(on_close(Delete(), via="by"), on_close(Delete(), via="to"))'
         "    # in club.Message"
     )
     assert checked(models.replace("PASTED", undecided)) == {}
@@ -240,15 +240,15 @@ class Photo(models.Model):
     album = models.ForeignKey(Album, models.CASCADE)
     of = models.ForeignKey(Member, models.CASCADE)
 
-    efface = Rules(on_leaving(Redact(), via="of"))
+    efface = Rules(on_close(Redact(), via="of"))
 """
-    said = 'on_leaving(Delete(), via="holder")'
+    said = 'on_close(Delete(), via="holder")'
     code, text, line = checked(models.replace("PASTED", said))["club_photo"]
 
     assert code == "E203"
     assert text.startswith("Its rows stay, and album refers to club_album, whose rows go.")
     assert text.endswith("Let those stay without their values, in the Rules of club.Album:")
-    assert line == 'on_leaving(Redact(), via="holder"),    # in the Rules of club.Album'
+    assert line == 'on_close(Redact(), via="holder"),    # in the Rules of club.Album'
     assert checked(models.replace("PASTED", line.partition(",    #")[0])) == {}
 
 
@@ -257,14 +257,14 @@ def test_a_reference_to_rows_that_go_gets_the_line_for_its_own_model(checked):
 class Address(models.Model):
     street = models.TextField()
 
-    efface = Rules(on_leaving(Delete(), via=Owned(by="club.Order.address")))
+    efface = Rules(on_close(Delete(), via=OwnedBy(by="club.Order.address")))
 
 
 class Order(models.Model):
     buyer = models.ForeignKey(Member, models.CASCADE)
     address = models.ForeignKey(Address, models.CASCADE, null=True)
 
-    efface = Rules(on_leaving(Redact(), via="buyer"), PASTED)
+    efface = Rules(on_close(Redact(), via="buyer"), PASTED)
 """
     code, text, line = checked(models.replace("PASTED", ""))["club_address"]
 
@@ -283,7 +283,7 @@ class Message(models.Model):
     to = models.ForeignKey(Member, models.CASCADE, related_name="+")
     text = models.TextField()
 
-    efface = Rules(on_leaving(Redact(), via="by"), on_leaving(Redact(), via="to"), PASTED)
+    efface = Rules(on_close(Redact(), via="by"), on_close(Redact(), via="to"), PASTED)
 """
     line, _ = checked(models.replace("PASTED", ""))["club_message.text"][2].splitlines()
     assert line == 'personal={"text": personal(Replace("..."), via="by")}'

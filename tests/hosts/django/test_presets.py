@@ -64,7 +64,7 @@ def test_a_policy_file_decides_instead_of_a_preset(django, settings_of, tmp_path
 
     path = tmp_path / "efface.toml"
     path.write_text(
-        '[tables.django_admin_log]\non_leaving = {action = "Delete", via = "user_id"}\n',
+        '[tables.django_admin_log]\non_close = {action = "Delete", via = "user_id"}\n',
         encoding="utf-8",
     )
 
@@ -73,7 +73,7 @@ def test_a_policy_file_decides_instead_of_a_preset(django, settings_of, tmp_path
         rule = found.policy.tables["django_admin_log"]
 
         assert found.check() == ()
-        assert [mark.action for mark in rule.leavings] == [Delete()]
+        assert [mark.action for mark in rule.close_rules] == [Delete()]
 
 
 def sessions_of(*people, expired=False):
@@ -101,12 +101,12 @@ def test_sessions_are_read_some_at_a_time(town, monkeypatch):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from efface.django import sessions
+    from efface.django.database import login_sessions
 
-    monkeypatch.setattr(sessions, "AT_ONCE", 4)
+    monkeypatch.setattr(login_sessions, "AT_ONCE", 4)
     keys = sessions_of(7, 1, 1, 7, 1, 1, 1, 7)
     with CaptureQueriesContext(connection) as found:
-        assert sessions.end_sessions([7], policy_of_town()) == 3
+        assert login_sessions.end_sessions([7], policy_of_town()) == 3
 
     assert {session.pk for session in Session.objects.all()} == {
         key for key, person in zip(keys, "71171117", strict=True) if person == "1"
@@ -120,7 +120,7 @@ def test_sessions_are_read_some_at_a_time(town, monkeypatch):
 def test_an_expired_session_is_not_decoded(town):
     from django.contrib.sessions.models import Session
 
-    from efface.django.sessions import end_sessions
+    from efface.django.database.login_sessions import end_sessions
 
     sessions_of(7, expired=True)
 
@@ -132,13 +132,13 @@ def test_sessions_that_the_policy_reaches_are_not_read(town, settings_of, tmp_pa
     """As those of a session model with a column for the user: the closing has removed them."""
     from django.contrib.sessions.models import Session
 
-    from efface.django.sessions import end_sessions
+    from efface.django.database.login_sessions import end_sessions
 
     path = tmp_path / "efface.toml"
     path.write_text(
-        "[tables.django_session.on_leaving]\n"
+        "[tables.django_session.on_close]\n"
         'action = "Revoke"\n'
-        'via = {link = "Match", column = "session_key", equals = "town_person.username"}\n',
+        'via = {link = "MatchBy", column = "session_key", equals = "town_person.username"}\n',
         encoding="utf-8",
     )
     sessions_of(7)

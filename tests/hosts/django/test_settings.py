@@ -32,12 +32,12 @@ def asked(town, monkeypatch):
 def test_a_closing_is_committed_with_the_request(town, asked):
     ada, during = town.ada(), []
 
-    answer = asked(ada, lambda: during.append(town.receipts()[0].settled_at))
+    answer = asked(ada, lambda: during.append(town.receipts()[0].finalized_at))
 
     assert answer.content == b"bye"
     assert town.Person.get(pk=ada.pk).deleted_at
     assert during == [None]
-    assert town.receipts()[0].settled_at
+    assert town.receipts()[0].finalized_at
 
 
 def test_a_request_that_fails_leaves_the_account_open(town, asked):
@@ -121,4 +121,4 @@ def test_an_inner_block_is_no_reason_to_refuse(town):
     with transaction.atomic(using=town.alias), transaction.atomic(using=town.alias):
         town.close(ada)
 
-    assert town.receipts()[0].settled_at
+    assert town.receipts()[0].finalized_at

@@ -83,17 +83,17 @@ def test_sessions_that_a_crash_left_are_ended_with_what_is_due(site, ada, settin
     from django.contrib.sessions.models import Session
     from django.db import transaction
 
-    from efface.django import eraser, joined
-    from efface.django.closing import erase_due
+    from efface.django import eraser, sqlalchemy_connection
+    from efface.django.accounts import run_pending
 
     browser(ada)
     other = browser(site.person())
-    with transaction.atomic(using=site.alias), joined(site.alias) as bind:
+    with transaction.atomic(using=site.alias), sqlalchemy_connection(site.alias) as bind:
         receipt = eraser(site.alias).close_account(bind, ada.pk, actor="self-service")
     assert Session.objects.count() == 2
 
     with settings_of(CLOCK=lambda: receipt.closed_at + timedelta(hours=1)):
-        erase_due(using=site.alias)
+        run_pending(using=site.alias)
 
     assert [session.pk for session in Session.objects.all()] == [other.session.session_key]
 
@@ -276,14 +276,14 @@ def layers(django):
     pytest.importorskip("channels")
     from django.test import override_settings
 
+    from efface.django.channels import follow_closings
     from efface.django.signals import account_closed
-    from efface.django.sockets import follow_closings
 
     memory = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     with override_settings(CHANNEL_LAYERS=memory):
         follow_closings()
         yield
-        account_closed.disconnect(dispatch_uid="efface.django.sockets")
+        account_closed.disconnect(dispatch_uid="efface.django.channels")
 
 
 @pytest.mark.slow
@@ -349,7 +349,7 @@ class Socket:
         from asgiref.testing import ApplicationCommunicator
         from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-        from efface.django.sockets import EndWithAccount
+        from efface.django.channels import CloseSocketsMiddleware
 
         class Echo(AsyncJsonWebsocketConsumer):
             async def connect(self):
@@ -359,7 +359,7 @@ class Socket:
                 await self.send_json(content)
 
         scope = {"type": "websocket", "path": "/", "user": user}
-        self.line = ApplicationCommunicator(EndWithAccount(Echo.as_asgi()), scope)
+        self.line = ApplicationCommunicator(CloseSocketsMiddleware(Echo.as_asgi()), scope)
 
     async def open(self):
         await self.line.send_input({"type": "websocket.connect"})

@@ -15,7 +15,7 @@ SETTINGS = """
 import json
 import os
 
-from efface import Clear, Delete, data_subject, on_leaving
+from efface import Clear, Delete, data_subject, on_close
 from efface.django import Rules
 
 SECRET_KEY, USE_TZ = "a key of the project, for tests alone", True
@@ -25,16 +25,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": json.loads(os.environ["DATABASE"])}
 SAID = {
     "usual": {},
-    "no tombstone": {"TOMBSTONE": None},
+    "no tombstone": {"USER_MODEL": None},
     "a field of our own": {"RULES": {"auth.User": Rules(personal={"phone": Clear()})}},
     "other people": {
         "RULES": {"town.Guest": Rules(data_subject(Delete()), not_personal=["name"])}
     },
-    "nowhere": {"TOMBSTONE": "auth.Usr"},
+    "nowhere": {"USER_MODEL": "auth.Usr"},
     "rows that stay": {"POLICY": "stay.toml"},
     "rows that go": {"POLICY": "go.toml"},
 }
-EFFACE = {"KEY": "a key for the tests alone", **SAID[os.environ.get("CASE", "usual")]}
+EFFACE = {"SECRET": "a key for the tests alone", **SAID[os.environ.get("CASE", "usual")]}
 """
 MODELS = """
 import os
@@ -42,7 +42,7 @@ import os
 from django.contrib.auth.models import User
 from django.db import models
 
-from efface import unrelated
+from efface import no_personal_data
 from efface.django import Rules
 
 if os.environ.get("CASE") == "a field of our own":
@@ -52,7 +52,7 @@ if os.environ.get("CASE") == "a field of our own":
 class Guest(models.Model):
     name = models.TextField()
     if os.environ.get("CASE") != "other people":
-        efface = Rules(unrelated(because="guests of nobody"))
+        efface = Rules(no_personal_data(reason="guests of nobody"))
 """
 SET_UP = """
 import json
@@ -66,9 +66,9 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from efface.django import close_account
-from efface.django.bridge import joined
-from efface.django.closing import eraser
-from efface.django.ready import problems
+from efface.django.database.django_connection import sqlalchemy_connection
+from efface.django.accounts import eraser
+from efface.django.policy.erasers import problems
 from efface.errors import ClosedAccountsError, EffaceError
 from efface.testing import assert_no_trace, populate
 
@@ -100,12 +100,12 @@ back = "deleted_at" in columns()
 migrate()
 
 early = User.objects.get(username="early")
-with transaction.atomic(), joined("default") as bind:
+with transaction.atomic(), sqlalchemy_connection("default") as bind:
     people = populate(bind, eraser().policy)
-receipt = close_account(people.person.key, actor="self-service")
-with transaction.atomic(), joined("default") as bind:
-    assert_no_trace(bind, eraser().policy, people.person.traces, subject=people.person.key)
-row = User.objects.include_closed().values().get(pk=people.person.key)
+receipt = close_account(people.user.key, actor="self-service")
+with transaction.atomic(), sqlalchemy_connection("default") as bind:
+    assert_no_trace(bind, eraser().policy, people.user.traces, subject=people.user.key)
+row = User.objects.include_closed().values().get(pk=people.user.key)
 try:
     migrate("efface", "0002")
 except ClosedAccountsError as error:
@@ -188,7 +188,7 @@ def test_without_a_tombstone_the_line_for_the_settings_is_said(tmp_path):
     (problem,) = told(tmp_path, PROBLEMS, sqlite(tmp_path), "no tombstone")
 
     assert problem.startswith("auth_user.deleted_at")
-    assert '"TOMBSTONE": "auth.User"' in problem
+    assert '"USER_MODEL": "auth.User"' in problem
 
 
 def test_where_others_are_the_people_the_users_are_decided_like_any_table(tmp_path):
@@ -206,7 +206,7 @@ def test_the_field_is_added_where_rows_of_stock_users_stay(tmp_path, case, given
     (tmp_path / "stay.toml").write_text('tables.auth_user.data_subject.identifiers = ["email"]')
     (tmp_path / "go.toml").write_text('tables.auth_user.data_subject.action = "Delete"')
     code = "print(json.dumps([label(), any(f.name == NAME for f in User._meta.fields)]))"
-    imported = "from efface.django.tombstone import NAME, label\n"
+    imported = "from efface.django.schema.deleted_at_field import NAME, label\n"
 
     found = told(tmp_path, imported + code, sqlite(tmp_path), case)
 

@@ -11,31 +11,31 @@ from collections.abc import Mapping
 from efface import (
     Clear,
     Delete,
-    Match,
+    MatchBy,
     Placeholder,
     Redact,
     Replace,
     ReplaceMentions,
     Unlink,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.policy.actions import ColumnAction
-from efface.policy.markers import Via
+from efface.policy.relationships import Via
 from tests.schemas.lobsters.tables import Marks
 
 REMOVED = Replace("[removed]")
 CLEAR = Clear()
 UNNAMED = ReplaceMentions("a former member")
 # Three references that the database does not declare, and the person's words kept twice.
-AUTHOR = Match("author_user_id", equals="users.id")
-MODERATED = Match("user_id", equals="users.id")
-BANNED_BY = Match("banned_by_user_id", equals="users.id")
-COPY = Match("id", equals="stories.id")
-ASKED = Match("email", equals="users.email")
+AUTHOR = MatchBy("author_user_id", equals="users.id")
+MODERATED = MatchBy("user_id", equals="users.id")
+BANNED_BY = MatchBy("banned_by_user_id", equals="users.id")
+COPY = MatchBy("id", equals="stories.id")
+ASKED = MatchBy("email", equals="users.email")
 
 CREDENTIALS = ("password_digest", "password_reset_token", "rss_token", "mailing_list_token")
 ABOUT = ("about", "settings", "banned_reason", "disabled_invite_reason", "last_login")
@@ -77,19 +77,19 @@ def leaving(
         **each("users", Clear(), *CREDENTIALS, *ABOUT),
         **each("users", Replace(0), "karma"),
         **each("users", Replace(False), "is_admin", "is_moderator"),
-        "stories": [on_leaving(Redact(), via="user_id", not_personal=_STORY)],
+        "stories": [on_close(Redact(), via="user_id", not_personal=_STORY)],
         **each("stories", words, "title"),
         **each("stories", texts, *STORY),
-        "story_texts": [on_leaving(Redact(), via=COPY, not_personal=["created_at"])],
+        "story_texts": [on_close(Redact(), via=COPY, not_personal=["created_at"])],
         **each("story_texts", words, "body"),
-        "comments": [on_leaving(Redact(), via="user_id", not_personal=_COMMENT)],
+        "comments": [on_close(Redact(), via="user_id", not_personal=_COMMENT)],
         **each("comments", words, "comment", "markeddown_comment"),
         **each("comments", Unlink(), "hat_id"),
-        "votes": [on_leaving(Redact(), via="user_id", not_personal=_VOTE)],
+        "votes": [on_close(Redact(), via="user_id", not_personal=_VOTE)],
         # A letter of theirs goes; of one that they were sent, only their name.
         "messages": [
-            on_leaving(Redact(), via=AUTHOR, not_personal=_MESSAGE),
-            on_leaving(Redact(), via="recipient_user_id"),
+            on_close(Redact(), via=AUTHOR, not_personal=_MESSAGE),
+            on_close(Redact(), via="recipient_user_id"),
         ],
         **both("messages", {AUTHOR: texts, "recipient_user_id": naming}, "subject", "body"),
         **each("messages", Unlink(), "hat_id", via=AUTHOR),
@@ -97,31 +97,31 @@ def leaving(
         **each("messages", Replace(True), "deleted_by_recipient", via="recipient_user_id"),
         # The record of moderation stays; it names neither whom it was about nor who did it.
         "moderations": [
-            on_leaving(Redact(), via=MODERATED, not_personal=_MODERATION),
-            on_leaving(Redact(), via="moderator_user_id"),
+            on_close(Redact(), via=MODERATED, not_personal=_MODERATION),
+            on_close(Redact(), via="moderator_user_id"),
         ],
         **both("moderations", {MODERATED: naming, "moderator_user_id": naming}, "action", "reason"),
         "mod_notes": [
-            on_leaving(Redact(), via="user_id", not_personal=["created_at"]),
-            on_leaving(Redact(), via="moderator_user_id"),
+            on_close(Redact(), via="user_id", not_personal=["created_at"]),
+            on_close(Redact(), via="moderator_user_id"),
         ],
         **both(
             "mod_notes", {"user_id": naming, "moderator_user_id": naming}, "note", "markeddown_note"
         ),
-        "domains": [on_leaving(Redact(), via=BANNED_BY, not_personal=_DOMAIN)],
+        "domains": [on_close(Redact(), via=BANNED_BY, not_personal=_DOMAIN)],
         **each("domains", naming, "banned_reason"),
         "invitations": [
-            on_leaving(Delete(), via="user_id"),
-            on_leaving(Redact(), via="new_user_id", not_personal=_INVITATION),
+            on_close(Delete(), via="user_id"),
+            on_close(Redact(), via="new_user_id", not_personal=_INVITATION),
         ],
         **each("invitations", Clear(), "email", "code", via="new_user_id"),
         **each("invitations", naming or texts, "memo", via="new_user_id"),
-        "invitation_requests": [on_leaving(Delete(), via=ASKED)],
-        **{table: [on_leaving(Delete(), via="user_id")] for table in PRIVATE},
+        "invitation_requests": [on_close(Delete(), via=ASKED)],
+        **{table: [on_close(Delete(), via="user_id")] for table in PRIVATE},
         "hats.granted_by_user_id": [not_personal()],
-        **{table: [unrelated(because="the site's own lists")] for table in _LISTS},
+        **{table: [no_personal_data(reason="the site's own lists")] for table in _LISTS},
         # No link reaches a key inside a string. The key is the tombstone's, the value a count.
-        "keystores": [unrelated(because="counters by the key of the tombstone")],
+        "keystores": [no_personal_data(reason="counters by the key of the tombstone")],
     }
 
 

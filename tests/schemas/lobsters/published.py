@@ -13,16 +13,16 @@ from sqlalchemy import MetaData
 from efface import (
     Clear,
     Delete,
-    Match,
+    MatchBy,
     Placeholder,
     Redact,
     Replace,
     ReplaceMentions,
     data_subject,
+    no_personal_data,
     not_personal,
-    on_leaving,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.policy.actions import ColumnAction
 from tests.schemas.lobsters.tables import Marks, build
@@ -121,10 +121,10 @@ def removal() -> MetaData:
 def repaired() -> MetaData:
     """Return the tables under the same policy, with the gaps closed that a search shows."""
     marks = dict(_published())
-    marks["hats"] = [on_leaving(Delete(), via="user_id")]
+    marks["hats"] = [on_close(Delete(), via="user_id")]
     marks["hats.granted_by_user_id"] = [not_personal()]
     marks["invitation_requests"] = [
-        on_leaving(Delete(), via=Match("email", equals="users.email", shared=True))
+        on_close(Delete(), via=MatchBy("email", equals="users.email", shared=True))
     ]
     return build(TABLES, _with_the_rest_kept({**marks, **_also_gone()}))
 
@@ -136,15 +136,15 @@ def _published() -> Marks:
         **_each("users", Placeholder.email(), "email"),
         **_each("users", Clear(), "password_reset_token", "rss_token", "session_token"),
         **_each("users", Replace(0), "karma"),
-        "votes": [on_leaving(Redact(), via="user_id")],
-        **{table: [on_leaving(Delete(), via="user_id")] for table in REMOVED},
-        **{table: [unrelated(because="nothing was published")] for table in SILENT},
+        "votes": [on_close(Redact(), via="user_id")],
+        **{table: [on_close(Delete(), via="user_id")] for table in REMOVED},
+        **{table: [no_personal_data(reason="nothing was published")] for table in SILENT},
     }
     for table, columns in OVERWRITTEN.items():
-        marks[table] = [on_leaving(Redact(), via="user_id")]
+        marks[table] = [on_close(Redact(), via="user_id")]
         marks |= _each(table, GONE, *columns)
     for table, people in SHARED.items():
-        marks[table] = [on_leaving(Redact(), via=person) for person in people]
+        marks[table] = [on_close(Redact(), via=person) for person in people]
     return _with_the_rest_kept(marks)
 
 

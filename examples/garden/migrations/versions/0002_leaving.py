@@ -10,11 +10,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Add `users.deleted_at` with its index, and the table that Efface keeps."""
-    op.add_tombstone("users")
+    op.add_deleted_at("users")
     op.create_efface_tables()
 
 
 def downgrade() -> None:
     """Go back; refused as long as there are closed accounts, which would look open again."""
-    op.drop_tombstone("users")
+    op.drop_deleted_at("users")
     op.drop_efface_tables()

@@ -18,8 +18,8 @@ COMMANDS = {
     "verify": "Search every text and JSON column for the identifiers in FILE; exit 4 where one is "
     "found. They are read from a file, because a command line stays in the history of the shell.",
     "closed": "List the closings that are recorded, oldest first.",
-    "erase-due": "Settle what a crash left, oldest first, each closing in a transaction of its "
-    "own. One that fails keeps no other from being settled, and is due again the next time.",
+    "work": "Finalize unfinished account closures, oldest first, each in its own transaction. "
+    "It needs --once. If one fails, the others continue, and it stays pending.",
 }
 """What each command does, as its help says."""
 
@@ -37,7 +37,7 @@ def add_commands(parser: CommandParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON for programs")
         _add_those_of_django(command)
     for name in ("plan", "close", "verify"):
-        each[name].add_argument("key", metavar="KEY", help="the primary key of the person's row")
+        each[name].add_argument("key", metavar="PK", help="the primary key of the person's row")
     _add_own(each)
 
 
@@ -68,8 +68,11 @@ def _add_own(each: dict[str, CommandParser]) -> None:
     each["closed"].add_argument(
         "--since", metavar="DATE", help="as 2026, 2026-01 or 2026-01-31, in UTC"
     )
-    each["erase-due"].add_argument(
-        "--limit", type=int, default=100, help="the most closings that are settled"
+    each["work"].add_argument(
+        "--once", action="store_true", help="do the pending work once, then exit; required"
+    )
+    each["work"].add_argument(
+        "--limit", type=int, default=100, help="finalize at most this many account closures"
     )
 
 

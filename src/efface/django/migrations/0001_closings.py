@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from efface.django.operations import CreateEffaceTables
+from efface.django.database.migration_operations import CreateEffaceTables
 
 
 class Migration(migrations.Migration):
@@ -33,7 +33,10 @@ class Migration(migrations.Migration):
                             models.CharField(max_length=64, verbose_name="digest of the policy"),
                         ),
                         ("receipt", models.TextField()),
-                        ("settled_at", models.DateTimeField(null=True, verbose_name="settled on")),
+                        (
+                            "finalized_at",
+                            models.DateTimeField(null=True, verbose_name="settled on"),
+                        ),
                     ],
                     options={
                         "db_table": "efface_closings",

@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import migrations
 
-from efface.django.operations import AddTombstone
-from efface.django.tombstone import label
+from efface.django.database.migration_operations import AddDeletedAt
+from efface.django.schema.deleted_at_field import label
 
 
 class Migration(migrations.Migration):
@@ -16,4 +16,4 @@ class Migration(migrations.Migration):
         ("efface", "0002_permissions"),
         migrations.swappable_dependency(label() or settings.AUTH_USER_MODEL),
     ]
-    operations: ClassVar = [AddTombstone()]
+    operations: ClassVar = [AddDeletedAt()]

@@ -7,20 +7,20 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
-from efface.django import language, views
+from efface.django.page import active_language, views
 from efface.errors import SettingsError
 
 register = template.Library()
 
 
 @register.simple_tag
-def say(text: str) -> str:
+def efface_text(text: str) -> str:
     """Return one of our sentences in the active language."""
-    return language.language().say(text)
+    return active_language.language().say(text)
 
 
 @register.simple_tag(takes_context=True)
-def closing_section(context: Any) -> SafeString:
+def delete_account(context: Any) -> SafeString:
     """Return the section for a settings page.
 
     Raises:
@@ -30,7 +30,7 @@ def closing_section(context: Any) -> SafeString:
     request = getattr(context, "request", None) or context.get("request")
     if request is None:
         raise SettingsError(
-            "{% closing_section %} is about whoever sends the request, and its template has none. "
+            "{% delete_account %} is about whoever sends the request, and its template has none. "
             'Show the template with render(request, "settings.html").'
         )
     return mark_safe(views.section(request))  # noqa: S308  (our own template, escaped)

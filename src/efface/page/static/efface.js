@@ -15,7 +15,7 @@ const ACK_TIMEOUT = 30000;
 const LOG_OUT_TIMEOUT = 3000;
 const FAREWELL_TIMEOUT = 3000;
 const OPEN = 1; // WebSocket.OPEN
-const SIGNED_OUT = 4401;
+const LOGGED_OUT = 4401;
 const UNWANTED = [4429, 4430]; // too fast, too many: the plain forms are left
 
 const LOST = "The connection was interrupted before the answer came. "
@@ -132,7 +132,7 @@ export class Live {
       reject(new Error("efface: connection lost"));
     }
     this.#waiting.clear();
-    if (code === SIGNED_OUT) this.leave();
+    if (code === LOGGED_OUT) this.leave();
     if (UNWANTED.includes(code)) this.#ended = true;
     if (this.#ended || this.#tries >= DELAYS.length) return;
     this.#window.setTimeout(() => this.#connect(), DELAYS[this.#tries++]);

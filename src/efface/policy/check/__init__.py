@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from efface.errors import Problem
-from efface.policy.check.constraints import Constraints
-from efface.policy.check.decisions import decided_once, tombstone, undecided, unknown_names
-from efface.policy.check.links import unindexed_links, unlinked_references
-from efface.policy.check.lost import lost_paths
-from efface.policy.check.possible import impossible_actions, retentions
-from efface.policy.columns import is_json, is_text
-from efface.policy.rules import Policy, subject_problems
+from efface.policy.check.check_constraints import Constraints
+from efface.policy.check.dangling_references import lost_paths
+from efface.policy.check.impossible_actions import impossible_actions, retentions
+from efface.policy.check.missing_rules import decided_once, deleted_at, undecided, unknown_names
+from efface.policy.check.unlinked_references import unindexed_links, unlinked_references
+from efface.policy.column_types import is_json, is_text
+from efface.policy.policy import Policy, subject_problems
 
 __all__ = ["check", "is_json", "is_text"]
 
@@ -22,18 +22,18 @@ def check(policy: Policy) -> tuple[Problem, ...]:
     """
     problems = list(subject_problems(policy))
     if not problems:
-        problems += tombstone(policy)
+        problems += deleted_at(policy)
         problems += lost_paths(policy)
         problems += unlinked_references(policy)
     with Constraints() as constraints:
-        for rule in policy.tables.values():
-            problems += undecided(policy, rule)
-            problems += unknown_names(rule)
-            problems += decided_once(rule)
-            problems += impossible_actions(rule)
-            problems += constraints.refusals(rule)
-            problems += retentions(rule)
-            problems += unindexed_links(policy, rule)
+        for table_rules in policy.tables.values():
+            problems += undecided(policy, table_rules)
+            problems += unknown_names(table_rules)
+            problems += decided_once(table_rules)
+            problems += impossible_actions(table_rules)
+            problems += constraints.refusals(table_rules)
+            problems += retentions(table_rules)
+            problems += unindexed_links(policy, table_rules)
     # A table that came into the metadata later is as undecided as a forgotten one.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):
         text = "This table was added after the policy had read the models."

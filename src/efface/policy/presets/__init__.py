@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from efface.policy.spelling import did_you_mean
+from efface.policy.did_you_mean import did_you_mean
 
 FOLDER = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.forms import modelform_factory, modelformset_factory
 
 from efface.django import close_account
-from efface.django.ready import problems
+from efface.django.policy.erasers import find_problems
 from tests.hosts.django.family.models import (
     Account,
     Card,
@@ -90,7 +90,7 @@ call_command("migrate", "contenttypes", verbosity=0)
 call_command("migrate", run_syncdb=True, verbosity=0)
 ada, grace = member("adalovelace"), member("gracehopper")
 Post.objects.create(author=grace, body="Mail AdaLovelace@example.org, she knows")
-undecided = [str(problem) for problem in problems("default")]
+undecided = [str(problem) for problem in find_problems("default")]
 before = {model.__name__: rows(model)[1] for model in (Account, Member, Staff)}
 receipt = close_account(ada, actor="test")
 again = close_account(ada.pk, actor="test")

@@ -3,7 +3,7 @@ import os
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 
-from efface import Clear, Generic, Owned, Placeholder, Redact, Replace, data_subject, on_leaving
+from efface import Clear, Generic, OwnedBy, Placeholder, Redact, Replace, data_subject, on_close
 from efface.django import Rules
 
 CHILD_IS_PERSON = os.environ.get("FAMILY") == "child"
@@ -24,11 +24,11 @@ class Account(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     person = Rules(
-        data_subject(identifiers=["email", "name"], tombstone="left_at"), personal=PERSONAL
+        data_subject(identifiers=["email", "name"], deleted_at="left_at"), personal=PERSONAL
     )
     ancestor = Rules(
-        on_leaving(
-            Redact(), via=Owned(by="family.Member.account_ptr"), identifiers=["email", "name"]
+        on_close(
+            Redact(), via=OwnedBy(by="family.Member.account_ptr"), identifiers=["email", "name"]
         ),
         personal=PERSONAL,
         not_personal=["left_at"],
@@ -44,7 +44,7 @@ class Member(Account):
 
     person = Rules(data_subject(identifiers=["nick"]), personal={"nick": Replace("")})
     descendant = Rules(
-        on_leaving(Redact(), via="account_ptr"),
+        on_close(Redact(), via="account_ptr"),
         personal={"nick": Replace("")},
         not_personal=["deleted_at"],
     )
@@ -56,7 +56,7 @@ class Staff(Account):
 
     desk = models.CharField(max_length=40, default="")
 
-    efface = Rules(on_leaving(Redact(), via="account_ptr"), personal={"desk": Replace("")})
+    efface = Rules(on_close(Redact(), via="account_ptr"), personal={"desk": Replace("")})
 
 
 class Clerk(Account):
@@ -66,14 +66,14 @@ class Clerk(Account):
     account_ptr = models.OneToOneField(Account, models.CASCADE, parent_link=True)
     counter = models.CharField(max_length=40, default="")
 
-    efface = Rules(on_leaving(Redact(), via="account_ptr"), personal={"counter": Replace("")})
+    efface = Rules(on_close(Redact(), via="account_ptr"), personal={"counter": Replace("")})
 
 
 class Post(models.Model):
     author = models.ForeignKey(Member, models.PROTECT)
     body = models.TextField()
 
-    efface = Rules(on_leaving(Redact(), via="author"), personal={"body": Replace("")})
+    efface = Rules(on_close(Redact(), via="author"), personal={"body": Replace("")})
 
 
 class Neighbor(Member):
@@ -90,8 +90,8 @@ class Remark(models.Model):
     key = models.TextField()
     text = models.TextField()
 
-    about = Generic("kind", key="key", name="family.Member")
-    efface = Rules(on_leaving(Redact(), via=about), personal={"text": Replace("")})
+    about = Generic("kind", id_column="key", type="family.Member")
+    efface = Rules(on_close(Redact(), via=about), personal={"text": Replace("")})
 
     class Meta:
         indexes = (models.Index(fields=["kind", "key"]),)
@@ -103,7 +103,7 @@ class Note(models.Model):
     holder = models.ForeignKey(Account, models.PROTECT)
     text = models.TextField()
 
-    efface = Rules(on_leaving(Redact(), via="holder"), personal={"text": Replace("")})
+    efface = Rules(on_close(Redact(), via="holder"), personal={"text": Replace("")})
 
 
 class Card(models.Model):
@@ -112,7 +112,7 @@ class Card(models.Model):
     member = models.OneToOneField(Member, models.CASCADE, primary_key=True)
     color = models.CharField(max_length=10, default="red")
 
-    efface = Rules(on_leaving(Redact(), via="member"), not_personal=["color"])
+    efface = Rules(on_close(Redact(), via="member"), not_personal=["color"])
 
 
 class Letter(models.Model):
@@ -121,4 +121,4 @@ class Letter(models.Model):
     account = models.ForeignKey(Account, models.CASCADE)
     body = models.TextField(default="")
 
-    efface = Rules(on_leaving(Redact(), via="account"), personal={"body": Replace("")})
+    efface = Rules(on_close(Redact(), via="account"), personal={"body": Replace("")})

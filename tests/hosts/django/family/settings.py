@@ -17,4 +17,4 @@ AUTH_USER_MODEL = "family.Member"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 if "DATABASE" in os.environ:
     DATABASES["default"] = json.loads(os.environ["DATABASE"])
-EFFACE = {"KEY": "a key for the tests alone"}
+EFFACE = {"SECRET": "a key for the tests alone"}

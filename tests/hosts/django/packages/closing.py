@@ -35,8 +35,8 @@ from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 from rest_framework_simplejwt.views import TokenRefreshSlidingView, TokenRefreshView
 
 from efface.django import close_account
-from efface.django.logins import is_recent
-from efface.django.ready import problems
+from efface.django.page.recent_logins import is_recent
+from efface.django.policy.erasers import find_problems
 from tests.hosts.django.packages.models import Notice, Person, Post
 
 
@@ -160,7 +160,7 @@ def thing_of(post):
     return sent.validated_data["thing"]
 
 
-def has_recent_log_in(user, **confirmed):
+def has_recent_login(user, **confirmed):
     """Whether the page takes what allauth has noted in a session as a proof."""
     request = RequestFactory().get("/account/close")
     request.user, request.session = user, SessionStore()
@@ -190,11 +190,11 @@ sliding_before = [refreshed_sliding(each) for each in sliding]
 put_up(Post.objects.get(author=grace), ada)
 blacklisted.blacklist()
 recent = {
-    "never": has_recent_log_in(ada),
-    "logged in": has_recent_log_in(ada, reauthenticated=False),
-    "confirmed": has_recent_log_in(ada, reauthenticated=True),
+    "never": has_recent_login(ada),
+    "logged in": has_recent_login(ada, reauthenticated=False),
+    "confirmed": has_recent_login(ada, reauthenticated=True),
 }
-undecided = [str(problem) for problem in problems("default")]
+undecided = [str(problem) for problem in find_problems("default")]
 ada_was = ada.pk
 receipt = close_account(ada, actor="test")
 MODELS = [EmailAddress, SocialAccount, Authenticator, UserSession, Token]

@@ -12,8 +12,8 @@ from efface import (
     Replace,
     ReplaceMentions,
     data_subject,
-    on_leaving,
-    unrelated,
+    no_personal_data,
+    on_close,
 )
 from efface.django import Rules
 
@@ -46,9 +46,9 @@ class Post(models.Model):
     body = models.TextField()
     history = HistoricalRecords()
 
-    goes = Rules(on_leaving(Delete(), via="author"))
+    goes = Rules(on_close(Delete(), via="author"))
     stays = Rules(
-        on_leaving(Redact(), via="author"), personal={"body": ReplaceMentions("a former member")}
+        on_close(Redact(), via="author"), personal={"body": ReplaceMentions("a former member")}
     )
     efface = goes if PEOPLE_GO else stays
 
@@ -59,4 +59,4 @@ class Notice(models.Model):
     text = models.TextField()
     history = HistoricalRecords()
 
-    efface = Rules(unrelated(because="notices of the house"))
+    efface = Rules(no_personal_data(reason="notices of the house"))

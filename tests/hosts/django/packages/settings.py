@@ -24,8 +24,8 @@ MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "packages.Person"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-EFFACE = {"KEY": "a key for the tests alone"}
+EFFACE = {"SECRET": "a key for the tests alone"}
 SIMPLE_JWT = {
-    "TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenAccounts",
-    "SLIDING_TOKEN_REFRESH_SERIALIZER": "efface.django.refreshing.RefreshOpenSliding",
+    "TOKEN_REFRESH_SERIALIZER": "efface.django.simplejwt.TokenRefreshSerializer",
+    "SLIDING_TOKEN_REFRESH_SERIALIZER": "efface.django.simplejwt.TokenRefreshSlidingSerializer",
 }

@@ -14,8 +14,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from efface.django import close_account, eraser, joined
-from efface.django.ready import problems, ready
+from efface.django import close_account, eraser, sqlalchemy_connection
+from efface.django.policy.erasers import find_problems, load_eraser
 from efface.testing import assert_no_trace, populate
 from tests.hosts.django.shop.customers import customer, shop
 
@@ -36,7 +36,7 @@ def rows():
 
 
 def left_of(identifiers, subject):
-    with transaction.atomic(), joined("default") as bind:
+    with transaction.atomic(), sqlalchemy_connection("default") as bind:
         try:
             assert_no_trace(bind, eraser().policy, identifiers, subject=subject)
         except AssertionError as error:
@@ -74,11 +74,11 @@ def story():
 
 def everywhere():
     """Fill every column of every table, and close the account."""
-    with transaction.atomic(), joined("default") as bind:
+    with transaction.atomic(), sqlalchemy_connection("default") as bind:
         people = populate(bind, eraser().policy)
-    receipt = close_account(people.person.key, actor="self-service")
+    receipt = close_account(people.user.key, actor="self-service")
     return {
-        "left": left_of(people.person.traces, people.person.key),
+        "left": left_of(people.user.traces, people.user.key),
         "found": [f"{each.table}.{each.column}" for each in receipt.search.findings],
         "bystander": User.objects.filter(pk=people.bystander.key).exists(),
     }
@@ -88,8 +88,8 @@ call_command("migrate", verbosity=0, skip_checks=True)
 print(
     json.dumps(
         {
-            "tables": len(ready("default").schema.models),
-            "problems": [str(problem) for problem in problems("default")],
+            "tables": len(load_eraser("default").schema.models),
+            "problems": [str(problem) for problem in find_problems("default")],
             "story": story(),
             "everywhere": everywhere(),
         }

@@ -43,4 +43,4 @@ INSTALLED_APPS = [
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 if "DATABASE" in os.environ:
     DATABASES["default"] = json.loads(os.environ["DATABASE"])
-EFFACE = {"KEY": "a key for the tests alone", "POLICY": Path(__file__).with_name("policy.toml")}
+EFFACE = {"SECRET": "a key for the tests alone", "POLICY": Path(__file__).with_name("policy.toml")}

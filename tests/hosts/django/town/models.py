@@ -10,7 +10,7 @@ from efface import (
     Basis,
     Clear,
     Delete,
-    Match,
+    MatchBy,
     Placeholder,
     Redact,
     Replace,
@@ -18,9 +18,9 @@ from efface import (
     Retain,
     Unlink,
     data_subject,
-    on_leaving,
+    no_personal_data,
+    on_close,
     personal,
-    unrelated,
 )
 from efface.django import Rules
 
@@ -39,7 +39,7 @@ class Stamped(models.Model):
 class House(models.Model):
     street = models.CharField(max_length=40)
 
-    efface = Rules(unrelated(because="houses stay where they are"))
+    efface = Rules(no_personal_data(reason="houses stay where they are"))
 
 
 class Person(AbstractUser):
@@ -64,8 +64,8 @@ class Person(AbstractUser):
         not_personal=["is_staff", "is_superuser", "date_joined", "home"],
         through={
             "friends": [
-                on_leaving(Delete(), via="from_person"),
-                on_leaving(Delete(), via="to_person"),
+                on_close(Delete(), via="from_person"),
+                on_close(Delete(), via="to_person"),
             ],
         },
     )
@@ -90,7 +90,7 @@ class Trader(Person):
     preferences = models.JSONField(default=dict, null=True)
 
     efface = Rules(
-        on_leaving(Redact(), via="person_ptr"),
+        on_close(Redact(), via="person_ptr"),
         personal={"vat": Replace(""), "preferences": Clear()},
     )
 
@@ -99,7 +99,7 @@ class Tag(models.Model):
     slug = models.SlugField(unique=True)
     place = models.IntegerField(null=True)
 
-    efface = Rules(unrelated(because="words that everybody shares"))
+    efface = Rules(no_personal_data(reason="words that everybody shares"))
 
     class Meta:
         constraints = (
@@ -121,15 +121,15 @@ class Post(Stamped):
     tags = models.ManyToManyField(Tag)
 
     efface = Rules(
-        on_leaving(Redact(), via="author"),
-        on_leaving(Redact(), via="editor"),
+        on_close(Redact(), via="author"),
+        on_close(Redact(), via="editor"),
         personal={
             "body": personal(ReplaceMentions("a former member"), via="author"),
             "notes": personal(ReplaceMentions("a former member"), via="author"),
             "editor": personal(Unlink(), via="editor_id"),
         },
         not_personal=["price"],
-        through={"tags": unrelated(because="subjects of posts")},
+        through={"tags": no_personal_data(reason="subjects of posts")},
     )
 
     class Meta:
@@ -140,7 +140,7 @@ class Comment(models.Model):
     post = models.ForeignKey(Post, models.CASCADE)
     text = models.TextField()
 
-    efface = Rules(on_leaving(Redact(), via="post.author"), personal={"text": Replace("")})
+    efface = Rules(on_close(Redact(), via="post.author"), personal={"text": Replace("")})
 
 
 class Badge(models.Model):
@@ -149,7 +149,7 @@ class Badge(models.Model):
     holder = models.ForeignKey(PERSON, models.CASCADE, to_field="email", db_column="held_by")
     title = models.CharField(max_length=20)
 
-    efface = Rules(on_leaving(Delete(), via="holder"))
+    efface = Rules(on_close(Delete(), via="holder"))
 
 
 class Line(models.Model):
@@ -160,7 +160,7 @@ class Line(models.Model):
     number = models.IntegerField()
     text = models.CharField(max_length=50)
 
-    efface = Rules(on_leaving(Redact(), via="owner"), personal={"text": Replace("")})
+    efface = Rules(on_close(Redact(), via="owner"), personal={"text": Replace("")})
 
 
 class Receipt(models.Model):
@@ -169,8 +169,8 @@ class Receipt(models.Model):
     name = models.CharField(max_length=80)
 
     efface = Rules(
-        on_leaving(
-            Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, because="tax law", start="issued_on"),
+        on_close(
+            Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law", start="issued_on"),
             via="person",
         )
     )
@@ -181,7 +181,7 @@ class Letter(models.Model):
 
     address = models.EmailField(db_index=True)
 
-    efface = Rules(on_leaving(Delete(), via=Match("address", equals="town.Person.email")))
+    efface = Rules(on_close(Delete(), via=MatchBy("address", equals="town.Person.email")))
 
 
 class Register(models.Model):
@@ -190,7 +190,7 @@ class Register(models.Model):
     who = models.ForeignKey(PERSON, models.DO_NOTHING, db_column="who_id")
     remark = models.TextField(null=True)
 
-    efface = Rules(on_leaving(Redact(), via="who"), personal={"remark": Clear()})
+    efface = Rules(on_close(Redact(), via="who"), personal={"remark": Clear()})
 
     class Meta:
         managed = False
@@ -202,7 +202,7 @@ class Weather(models.Model):
 
     sky = models.TextField()
 
-    efface = Rules(unrelated(because="the weather of the town"))
+    efface = Rules(no_personal_data(reason="the weather of the town"))
 
     class Meta:
         managed = False
@@ -218,7 +218,7 @@ class Ticket(models.Model):
     places = models.PositiveIntegerField(default=1)
 
     efface = Rules(
-        on_leaving(Redact(), via="person"),
+        on_close(Redact(), via="person"),
         personal={"phase": Replace("closed"), "code": Replace("gone"), "places": Replace(0)},
     )
 

@@ -21,7 +21,7 @@ DATABASES = {
     "postgresql": {"ENGINE": "django.db.backends.postgresql", "NAME": ""},
 }
 EFFACE = {
-    "KEY": "a key for the tests alone",
+    "SECRET": "a key for the tests alone",
 }
 # A unique constraint that can wait is made on PostgreSQL alone.
 SILENCED_SYSTEM_CHECKS = ["models.W038"]

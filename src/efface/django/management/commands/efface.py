@@ -1,4 +1,4 @@
-"""``manage.py efface check | plan | close | verify | closed | erase-due``."""
+"""``manage.py efface check | plan | close | verify | closed | work --once``."""
 
 from __future__ import annotations
 
@@ -14,25 +14,33 @@ from django.db import Error as DjangoError
 from django.db import connections, transaction
 from sqlalchemy.exc import SQLAlchemyError
 
-from efface.command import answers
-from efface.command.arguments import actor_of, identifiers_in, is_a_terminal, moment_of, plan_in
-from efface.command.status import Status, sentence_of, status_of
-from efface.django import closing, ready
-from efface.django.bridge import joined
+from efface.console import command_texts as texts
+from efface.console.command_arguments import (
+    actor_of,
+    identifiers_in,
+    is_a_terminal,
+    moment_of,
+    plan_in,
+    require_once,
+)
+from efface.console.exit_status import Status, sentence_of, status_of
+from efface.django import accounts
+from efface.django.database.django_connection import sqlalchemy_connection
 from efface.django.management.parser import COMMANDS, add_commands
+from efface.django.policy import erasers
 from efface.errors import (
     EffaceError,
+    MissingDeletedAtError,
     MissingTablesError,
-    MissingTombstoneError,
     SchemaMismatchError,
     SettingsError,
     UnknownSubjectError,
     describe,
 )
-from efface.errors.database import refused
+from efface.errors.database_refusals import refused
 from efface.evidence.receipt import Receipt
-from efface.plan.steps import Plan
-from efface.policy.overview import overview
+from efface.plan.plan import Plan
+from efface.policy.rules_table import overview
 
 
 class Command(BaseCommand):
@@ -52,9 +60,9 @@ class Command(BaseCommand):
                 f"Name a command: {named}. What each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
-        alias = options.pop("database") or ready.home()
+        alias = options.pop("database") or erasers.find_user_database()
         try:
-            getattr(self, f"_{act.replace('-', '_')}")(ready.with_people(alias), **options)
+            getattr(self, f"_{act}")(erasers.require_users(alias), **options)
         except EffaceError as error:
             said = _not_migrated(alias) if _needs_migrate(error, alias) else str(error)
             raise CommandError(said, returncode=status_of(error)) from None
@@ -63,37 +71,37 @@ class Command(BaseCommand):
             raise CommandError(said, returncode=Status.DATABASE) from None
 
     def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
-        policy = ready.ready(alias).eraser.policy
+        policy = erasers.load_eraser(alias).eraser.policy
         if options["table"]:
             self.stdout.write(overview(policy))
             return
-        problems = ready.problems(alias)
+        problems = erasers.find_problems(alias)
         errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
-            self.stdout.write(answers.problems_json(problems, errors))
+            self.stdout.write(texts.problems_json(problems, errors))
         else:
             if problems:
                 self.stdout.write(describe(problems))
             warnings = len(problems) - errors
-            self.stdout.write(answers.problems_summary(policy, errors, warnings))
+            self.stdout.write(texts.problems_summary(policy, errors, warnings))
         if errors:
             raise CommandError("The policy cannot be carried out.", returncode=Status.REFUSED)
 
     def _plan(self, alias: str, *, key: str, **options: Any) -> None:
         if options["sql"]:
             with _at_work(alias) as (here, bind):
-                ready.key_of(here, key)
+                erasers.read_primary_key(here, key)
                 statements = here.eraser.statements(bind)
             self.stdout.write(";\n\n".join(statements) + ";")
             return
-        first, made = _closing_of(alias, key), closing.plan(key, using=alias)
+        first, made = _find_receipt(alias, key), accounts.plan(key, using=alias)
         if first is None:
             self.stdout.write(made.to_json() if options["json"] else made.explain())
         elif options["json"]:
-            self._note(answers.closed_before(first))
+            self._note(texts.closed_before(first))
             self.stdout.write(made.to_json())
         else:
-            self.stdout.write(answers.closed_before(first))
+            self.stdout.write(texts.closed_before(first))
 
     def _close(
         self, alias: str, *, key: str, actor: str, plan: Path | None, **options: Any
@@ -101,42 +109,43 @@ class Command(BaseCommand):
         asking, read = actor_of(actor), plan_in(plan)
         if not options["yes"] and is_a_terminal():
             read = self._asked(alias, key, read)
-        receipt = closing.close_account(key, actor=asking, using=alias, plan=read)
-        self.stdout.write(receipt.to_json() if options["json"] else answers.receipt_text(receipt))
+        receipt = accounts.close_account(key, actor=asking, using=alias, plan=read)
+        self.stdout.write(receipt.to_json() if options["json"] else texts.receipt_text(receipt))
         is_committed = not connections[alias].in_atomic_block
-        if receipt.settled_at is None and is_committed and not receipt.already_closed:
+        if receipt.finalized_at is None and is_committed and not receipt.already_closed:
             raise CommandError(
-                f"The account is closed, receipt {receipt.reference}. The second pass and the "
-                "search after it have failed; the log says why. Later: manage.py efface erase-due",
+                f"The account is closed, receipt {receipt.reference}. The post-commit pass or "
+                "the search failed; the log says why. Later, run: manage.py efface work --once",
                 returncode=Status.DATABASE,
             )
         search = receipt.search
         if search is not None and not search.is_clean:
-            said = answers.still_found(receipt, search)
+            said = texts.still_found(receipt, search)
             raise CommandError(said, returncode=Status.EVIDENCE)
 
     def _verify(self, alias: str, *, key: str, identifiers: Path, **options: Any) -> None:
         lines = identifiers_in(identifiers)
         try:
-            _closing_of(alias, key)
+            _find_receipt(alias, key)
         except UnknownSubjectError:
-            self._note(answers.no_such_row(ready.ready(alias).eraser.policy))
-        search = closing.verify(key, lines, using=alias)
-        said = answers.search_json(search) if options["json"] else answers.search_text(search)
+            self._note(texts.no_such_row(erasers.load_eraser(alias).eraser.policy))
+        search = accounts.verify(key, lines, using=alias)
+        said = texts.search_json(search) if options["json"] else texts.search_text(search)
         self.stdout.write(said)
         if not search.is_clean:
-            raise CommandError(answers.found_in(search), returncode=Status.EVIDENCE)
+            raise CommandError(texts.found_in(search), returncode=Status.EVIDENCE)
 
     def _closed(self, alias: str, *, since: str | None, **options: Any) -> None:
-        found = closing.receipts(moment_of(since) if since else None, using=alias)
-        said = answers.closings_json(found) if options["json"] else answers.closings_text(found)
+        found = accounts.receipts(moment_of(since) if since else None, using=alias)
+        said = texts.closings_json(found) if options["json"] else texts.closings_text(found)
         self.stdout.write(said)
 
-    def _erase_due(self, alias: str, *, limit: int, **options: Any) -> None:
+    def _work(self, alias: str, *, once: bool, limit: int, **options: Any) -> None:
+        require_once(once=once)
         if limit < 1:
             raise SettingsError("--limit is at least 1.")
-        done = closing.erase_due(limit=limit, using=alias)
-        self.stdout.write(done.to_json() if options["json"] else answers.settlement_text(done))
+        done = accounts.run_pending(limit=limit, using=alias)
+        self.stdout.write(done.to_json() if options["json"] else texts.pending_run_text(done))
         for failure in done.failures:
             self._note(f"{failure.reference}: {failure.error}")
         if done.failures:
@@ -145,13 +154,13 @@ class Command(BaseCommand):
 
     def _asked(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
         """Show the plan and ask; what was read is what must still fit when it is carried out."""
-        if _closing_of(alias, key) is not None:
+        if _find_receipt(alias, key) is not None:
             # Nothing will change.
             return plan
-        shown = plan or closing.plan(key, using=alias)
+        shown = plan or accounts.plan(key, using=alias)
         try:
             self._note(shown.explain())
-            self.stderr.write(f"{answers.QUESTION} [y/N]: ", str, ending="")
+            self.stderr.write(f"{texts.QUESTION} [y/N]: ", str, ending="")
             self.stderr.flush()
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -166,22 +175,22 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _at_work(alias: str) -> Iterator[tuple[ready.Ready, sa.Connection]]:
-    here = ready.sound(alias)
-    with transaction.atomic(using=alias), joined(alias) as bind:
+def _at_work(alias: str) -> Iterator[tuple[erasers.DatabaseEraser, sa.Connection]]:
+    here = erasers.require_eraser(alias)
+    with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
         yield here, bind
 
 
-def _closing_of(alias: str, key: str) -> Receipt | None:
+def _find_receipt(alias: str, key: str) -> Receipt | None:
     """Return the receipt of the account with this *key*, or None where it is open."""
     with _at_work(alias) as (here, bind):
-        return here.eraser.closing_of(bind, ready.key_of(here, key))
+        return here.eraser.find_receipt(bind, erasers.read_primary_key(here, key))
 
 
 def _needs_migrate(error: EffaceError, alias: str) -> bool:
     """Return whether it is the database that lacks something, and not the models."""
-    if isinstance(error, MissingTombstoneError):
-        return not any(each.level == "error" for each in ready.problems(alias))
+    if isinstance(error, MissingDeletedAtError):
+        return not any(each.level == "error" for each in erasers.find_problems(alias))
     return isinstance(error, (MissingTablesError, SchemaMismatchError))
 
 

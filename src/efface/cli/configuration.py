@@ -1,0 +1,193 @@
+"""Where a command finds its eraser, models and database: options first, then ``[tool.efface]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from efface.eraser.eraser import Eraser
+from efface.errors import SettingsError, UnreadableFileError
+from efface.policy.did_you_mean import did_you_mean
+
+KNOWN = ("database", "eraser", "models", "policy")
+EXAMPLE = """
+
+      [tool.efface]
+      eraser = "garden.accounts:eraser"
+      database = "env:DATABASE_URL"
+"""
+
+EraserOption = Annotated[
+    str | None,
+    typer.Option("--eraser", metavar="MODULE:NAME", help="The eraser, or what makes it."),
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help='The database; "env:NAME" reads a variable.'),
+]
+ModelsOption = Annotated[
+    str | None,
+    typer.Option("--models", metavar="MODULE:NAME", help="A declarative base or a MetaData."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+KeyArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="KEY...", help="The primary key of the person's row, part by part."),
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``[tool.efface]`` of the nearest pyproject.toml that has it, or nothing."""
+
+    folder: Path
+    values: Mapping[str, str]
+
+    @classmethod
+    def found(cls, start: Path | None = None) -> Settings:
+        """Return the settings for *start*, the current folder by default.
+
+        Raises:
+            SettingsError: a key or its value is not known.
+            UnreadableFileError: the file is not TOML.
+        """
+        here = start or Path.cwd()
+        for folder in (here, *here.parents):
+            path = folder / "pyproject.toml"
+            if path.is_file():
+                section = _section(path)
+                if section is not None:
+                    return cls(folder, section)
+        return cls(here, {})
+
+    def eraser(self, option: str | None) -> Eraser:
+        """Return the eraser that *option* or the settings name.
+
+        Raises:
+            SettingsError: none is named, or what is named is no eraser.
+        """
+        name = option or self.values.get("eraser")
+        if name is None:
+            raise SettingsError(
+                f"No eraser is named. Use --eraser module:name, or in pyproject.toml:{EXAMPLE}"
+            )
+        found = self.object(name)
+        if not isinstance(found, Eraser) and callable(found):
+            found = found()
+        if not isinstance(found, Eraser):
+            raise SettingsError(f"{name} is no Eraser, and no function that makes one.")
+        return found
+
+    def metadata(self, option: str | None) -> MetaData | None:
+        """Return the MetaData that *option* or the settings name, or None where none is named."""
+        name = option or self.values.get("models")
+        if name is None:
+            return None
+        found = self.object(name)
+        metadata = getattr(found, "metadata", found)
+        if not isinstance(metadata, MetaData):
+            raise SettingsError(f"{name} is neither a declarative base nor a MetaData.")
+        return metadata
+
+    @contextmanager
+    def engine(self, option: str | None) -> Iterator[Engine]:
+        """Give an engine for the database that *option* or the settings name.
+
+        Raises:
+            SettingsError: none is named, or the name leads nowhere.
+        """
+        name = option or self.values.get("database")
+        if name is None:
+            raise SettingsError(
+                f"No database is named. Use --database URL, or in pyproject.toml:{EXAMPLE}"
+            )
+        if name.startswith("env:"):
+            variable = name.removeprefix("env:")
+            name = os.environ.get(variable, "")
+            if not name:
+                raise SettingsError(
+                    f"The variable {variable} is not set. "
+                    f"Set it to the URL of the database: export {variable}=..."
+                )
+        engine = _engine(name)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def object(self, name: str) -> Any:
+        """Return what ``module:name`` means.
+
+        Raises:
+            SettingsError: the module or the name is not there.
+        """
+        module, colon, attribute = name.partition(":")
+        if not (module and colon and attribute):
+            raise SettingsError(f"{name} is not written as module:name, as garden.accounts:eraser.")
+        # As `python -m` does: the project itself need not be installed.
+        for folder in (str(Path.cwd()), str(self.folder)):
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
+        try:
+            found: Any = import_module(module)
+        except ModuleNotFoundError as error:
+            missing = error.name or module
+            raise SettingsError(f"There is no module {missing}, which {name} needs.") from None
+        for part in attribute.split("."):
+            if not hasattr(found, part):
+                hint = did_you_mean(part, [each for each in dir(found) if each[0] != "_"])
+                raise SettingsError(f"{module} has no {attribute}.{hint}")
+            found = getattr(found, part)
+        return found
+
+
+def _section(path: Path) -> dict[str, str] | None:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        line = getattr(error, "lineno", None) or _line(str(error))
+        raise UnreadableFileError(str(path), line) from None
+    section: dict[str, str] | None = document.get("tool", {}).get("efface")
+    for key, value in (section or {}).items():
+        if key not in KNOWN:
+            hint = did_you_mean(key, KNOWN, listed=len(KNOWN))
+            raise SettingsError(f"[tool.efface] has no setting {key}.{hint}")
+        if not isinstance(value, str):
+            raise SettingsError(f"The setting {key} of [tool.efface] is a text in quotation marks.")
+    return section
+
+
+def _line(text: str) -> int:
+    numbers = [int(word.strip(",)")) for word in text.split() if word.strip(",)").isdigit()]
+    return numbers[0] if numbers else 1
+
+
+def _engine(name: str) -> Engine:
+    try:
+        url = make_url(name)
+        path = url.database
+        is_file = bool(path) and not str(path).startswith((":", "file:"))
+        # SQLite would make an empty database of a misspelled name.
+        if url.get_backend_name() == "sqlite" and is_file and not Path(str(path)).exists():
+            raise SettingsError("The file of this SQLite database does not exist.")
+        return create_engine(url)
+    except (ArgumentError, NoSuchModuleError):
+        # The text of these errors repeats the URL, and with it the password.
+        raise SettingsError(
+            "The database is not named by a URL that SQLAlchemy knows, "
+            "such as postgresql+psycopg://user@host/name."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"The driver {error.name} of this database is not installed.") from None

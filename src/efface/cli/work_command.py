@@ -1,0 +1,54 @@
+"""``efface work --once``: do what account closures left pending, as after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated
+
+import typer
+
+from efface.cli.configuration import DatabaseOption, EraserOption, JsonOption, Settings
+from efface.cli.error_reporting import complain, reporting
+from efface.cli.terminal_output import say, working
+from efface.console.command_arguments import require_once
+from efface.console.command_texts import pending_run_text
+from efface.console.exit_status import status_of
+from efface.eraser.pending_closings import PendingRun, one_by_one
+
+
+@reporting
+def work(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Do the pending work once, then exit. Required.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Finalize at most this many account closures.")
+    ] = 100,
+    eraser: EraserOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Finalize unfinished account closures, oldest first, each in its own transaction.
+
+    Efface skips closures of the last 15 minutes, because the process that closed them finalizes
+    them. If one fails, standard error names it, the others continue, and it stays pending.
+    """
+    require_once(once=once)
+    settings = Settings.found()
+    found = settings.eraser(eraser)
+    pending_run = PendingRun((), (), 0)
+    with settings.engine(database) as engine, working("Looking for pending work") as show:
+
+        def finalize_one(failed: Collection[str]) -> PendingRun:
+            with engine.begin() as connection:
+                return found.run_pending(connection, limit=1, exclude=failed)
+
+        for pending_run in one_by_one(finalize_one, limit):
+            done = len(pending_run.receipts)
+            show(f"Finalized {done}, still pending: {pending_run.remaining}")
+    say(pending_run.to_json() if json else pending_run_text(pending_run))
+    for failure in pending_run.failures:
+        complain(f"{failure.reference}: {failure.error}")
+    if pending_run.failures:
+        raise typer.Exit(status_of(pending_run.failures[0].error))

@@ -1,1 +1,0 @@
-"""What commands are given, say, and end with, whichever host runs them."""

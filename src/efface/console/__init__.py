@@ -1,0 +1,1 @@
+"""What ``efface`` and ``manage.py efface`` share: arguments, printed texts, exit statuses."""

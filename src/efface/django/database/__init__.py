@@ -1,0 +1,1 @@
+"""Django's databases as the engine sees them: connection, migrations, missing tables, sessions."""

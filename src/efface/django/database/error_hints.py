@@ -1,0 +1,43 @@
+"""What to do about an error of the engine, in the words of Django."""
+
+from __future__ import annotations
+
+from django.db import DEFAULT_DB_ALIAS
+
+from efface.errors import EffaceError
+
+BLOCK = """
+
+      with transaction.atomic({using}), sqlalchemy_connection("{alias}") as bind:
+          {line}"""
+COMMANDS = {
+    "E406": "Give the primary key of a row, or in Python an object of the model.",
+    "E407": (
+        "A unique, foreign key or check constraint of this table does not accept what the Rules "
+        "write. Those of the models are known to: manage.py efface check{database}. If it finds "
+        "nothing, the constraint is in the database alone."
+    ),
+    "E409": (
+        "The database does not have a table or column that the models name. Bring it up to date: "
+        "manage.py makemigrations, and then: manage.py migrate{database}"
+    ),
+    "E501": "Make it: manage.py migrate{database}",
+}
+LINES = {
+    "E404": 'eraser({alias}).adopt(bind, key, actor="...")',
+    "E415": "eraser({alias}).finalize(bind, eraser({alias}).get_receipt(bind, reference))",
+    "E416": 'eraser({alias}).adopt(bind, key, actor="...")',
+}
+"""Methods of the engine, called inside of Django's transaction."""
+
+
+def advise(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """Let *error*, which came from the database *alias*, say what to do in Django."""
+    is_default = alias == DEFAULT_DB_ALIAS
+    if error.code in COMMANDS:
+        database = "" if is_default else f" --database {alias}"
+        error.advice = COMMANDS[error.code].format(database=database)
+    elif error.code in LINES:
+        line = LINES[error.code].format(alias="" if is_default else f'"{alias}"')
+        using = "" if is_default else f'using="{alias}"'
+        error.advice = BLOCK.format(using=using, alias=alias, line=line)

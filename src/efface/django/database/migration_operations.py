@@ -1,0 +1,118 @@
+"""The operations of Django's migrations: tables of ours, and the tombstone of stock users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import router
+from django.db.migrations.operations.base import Operation
+from sqlalchemy import func, select
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from efface.django.database.django_connection import engine
+from efface.django.schema.deleted_at_field import NAME, Tombstone, label
+from efface.errors import ClosedAccountsError
+from efface.store.efface_tables import metadata
+
+
+class CreateEffaceTables(Operation):
+    """Create the tables that Efface owns, with the statements every other host uses."""
+
+    reduces_to_sql = True
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Leave the state of the models to the migration."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *_: Any) -> None:
+        """Create the tables and their indexes."""
+        alias = schema_editor.connection.alias
+        if not router.allow_migrate(alias, app_label):
+            return
+        dialect = engine(alias).dialect
+        for table in metadata.sorted_tables:
+            schema_editor.execute(str(CreateTable(table).compile(dialect=dialect)), None)
+            for index in sorted(table.indexes, key=lambda each: each.name or ""):
+                schema_editor.execute(str(CreateIndex(index).compile(dialect=dialect)), None)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *_: Any) -> None:
+        """Drop the tables.
+
+        Raises:
+            ClosedAccountsError: closings are recorded; without them tombstones are unexplained.
+        """
+        connection = schema_editor.connection
+        if not router.allow_migrate(connection.alias, app_label):
+            return
+        for table in reversed(metadata.sorted_tables):
+            with connection.cursor() as cursor:
+                cursor.execute(str(select(func.count()).select_from(table)))
+                rows = cursor.fetchone()[0]
+            if rows:
+                raise ClosedAccountsError(table.name, "reference", rows)
+            schema_editor.execute(f"DROP TABLE {schema_editor.quote_name(table.name)}", None)
+
+    def describe(self) -> str:
+        """Return what it does."""
+        return "Create the tables that Efface owns"
+
+
+class AddDeletedAt(Operation):
+    """Add the field that marks closed accounts to the model of another application.
+
+    The settings say which model (see `efface.django.schema.deleted_at_field.label`); without one,
+    the operation does nothing. It keeps a column that exists already.
+    """
+
+    reversible = True
+
+    def state_forwards(self, _: str, state: Any) -> None:
+        """Let later migrations know the field."""
+        found = _model_in(state)
+        if found is not None and NAME not in state.models[found].fields:
+            state.add_field(*found, NAME, Tombstone(), preserve_default=True)
+
+    def database_forwards(self, _: str, schema_editor: Any, __: Any, to_state: Any) -> None:
+        """Add the column."""
+        model = self._here(schema_editor, to_state)
+        if model is not None and not self._has_column(schema_editor, model):
+            schema_editor.add_field(model, model._meta.get_field(NAME))
+
+    def database_backwards(self, _: str, schema_editor: Any, from_state: Any, __: Any) -> None:
+        """Drop the column.
+
+        Raises:
+            ClosedAccountsError: accounts are closed, which would look open without it.
+        """
+        model = self._here(schema_editor, from_state)
+        if model is None or not self._has_column(schema_editor, model):
+            return
+        alias = schema_editor.connection.alias
+        closed = model._base_manager.using(alias).exclude(**{NAME: None}).count()
+        if closed:
+            raise ClosedAccountsError(model._meta.db_table, NAME, closed)
+        schema_editor.remove_field(model, model._meta.get_field(NAME))
+
+    def describe(self) -> str:
+        """Return what it does."""
+        return "Add the field that marks closed accounts"
+
+    def _here(self, schema_editor: Any, state: Any) -> Any:
+        found = _model_in(state)
+        if found is None:
+            return None
+        model = state.apps.get_model(*found)
+        is_here = self.allow_migrate_model(schema_editor.connection.alias, model)
+        return model if is_here else None
+
+    def _has_column(self, schema_editor: Any, model: Any) -> bool:
+        connection = schema_editor.connection
+        with connection.cursor() as cursor:
+            table = connection.introspection.get_table_description(cursor, model._meta.db_table)
+        return model._meta.get_field(NAME).column in {column.name for column in table}
+
+
+def _model_in(state: Any) -> tuple[str, str] | None:
+    application, _, model = (label() or "").partition(".")
+    found = application, model.lower()
+    return found if found in state.models else None

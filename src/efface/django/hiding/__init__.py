@@ -1,0 +1,1 @@
+"""Hide closed accounts from Django's ORM."""

@@ -1,0 +1,1 @@
+"""Django's models as a SQLAlchemy `MetaData`."""

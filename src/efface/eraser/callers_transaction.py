@@ -1,0 +1,87 @@
+"""The caller's transaction: joined, never owned; left as it was or rolled back, never half done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Table, inspect, select, tuple_
+
+from efface.errors import EffaceError, StatementError
+from efface.plan.cursor import Cursor
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+Bind = Any
+"""A `Session` or a `Connection`; the first argument of everything that touches the database."""
+
+
+@contextmanager
+def join(bind: Bind, table: Table) -> Iterator[Cursor]:
+    """Join the transaction of *bind* and give a cursor in it.
+
+    When the database refuses a statement, or anything unforeseen happens, the innermost
+    transaction or savepoint of the caller is rolled back: somebody who swallows the error must
+    not be able to commit half a closing.
+    """
+    if hasattr(bind, "run_sync"):
+        raise TypeError(
+            "An AsyncSession is joined by: await session.run_sync(eraser.close_account, "
+            'subject, actor="...")'
+        )
+    if isinstance(bind, Connection):
+        connection = bind
+    else:
+        # What the session still holds back must be in the database before rows are counted.
+        bind.flush()
+        connection = bind.connection(bind_arguments={"clause": table})
+    cursor = Cursor(connection)
+    try:
+        yield cursor
+    except BaseException as error:
+        if isinstance(error, StatementError) or not isinstance(error, EffaceError):
+            with suppress(Exception):
+                (bind.get_nested_transaction() or bind.get_transaction()).rollback()
+        raise
+    finally:
+        with suppress(Exception):
+            cursor.close()
+
+
+def expire(bind: Bind, tables: Iterable[str]) -> None:
+    """Expire the session's objects of *tables*, and no others.
+
+    Under an async driver an expired attribute cannot load itself when it is read, so there the
+    objects are read anew at once, with one query for each class.
+    """
+    touched = set(tables)
+    if isinstance(bind, Connection) or not touched:
+        return
+    stale: dict[Any, list[Any]] = {}
+    for loaded in list(bind.identity_map.values()):
+        mapper = inspect(loaded).mapper
+        if touched & {getattr(table, "fullname", "") for table in mapper.tables}:
+            bind.expire(loaded)
+            # By its own class: a query for the base would leave the subclass's columns out.
+            stale.setdefault(mapper, []).append(loaded)
+    for mapper, objects in stale.items():
+        # Asked by class: a session may have no database for everything.
+        if bind.get_bind(mapper).dialect.is_async:
+            _read_anew(bind, mapper, objects)
+
+
+def _read_anew(session: Session, mapper: Any, objects: list[Any]) -> None:
+    keys = [inspect(each).identity for each in objects]
+    columns = [mapper.get_property_by_column(c).class_attribute for c in mapper.primary_key]
+    wanted = (
+        tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([k[0] for k in keys])
+    )
+    query = select(mapper.class_).where(wanted)
+    options = {"populate_existing": True, "include_closed": True}
+    found = set(session.scalars(query.execution_options(**options)).unique())
+    for each in objects:
+        if each not in found:
+            # The row is gone; an object without one would fail at every attribute.
+            session.expunge(each)

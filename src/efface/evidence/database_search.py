@@ -1,0 +1,163 @@
+"""Search every text and JSON column of every table for the identifiers of a person who left."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, case, false, or_, select
+
+from efface.plan.action_sql import as_text, may_mention
+from efface.plan.closing_subjects import ClosingSubjects
+from efface.plan.compiled_statement import CompiledStatement
+from efface.plan.cursor import Cursor
+from efface.plan.mentions import ManySearchTerms, Searchable, SearchTerms, parsed
+from efface.plan.path_sql import bare
+from efface.plan.policy_statements import PolicyStatements
+from efface.policy.actions import Retain
+from efface.policy.column_types import is_json, is_text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A column that names the person, and in how many rows; never the value."""
+
+    table: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search of the whole database found.
+
+    ``findings`` should not be there; ``kept`` lies in rows under `Retain`, as the policy says.
+    ``skipped`` counts identifiers too short to be searched for.
+    """
+
+    tables: int
+    columns: int
+    findings: tuple[Finding, ...]
+    kept: tuple[Finding, ...]
+    skipped: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing was found outside the records that are kept."""
+        return not self.findings
+
+    def summary(self) -> str:
+        """Return the result as one line."""
+        searched = f"searched {self.tables} tables, {self.columns} columns"
+        if self.is_clean:
+            return f"{searched}: clean"
+        places = ", ".join(f"{f.table}.{f.column} ({f.rows})" for f in self.findings)
+        return f"{searched}: still found in {places}"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Search:
+        """Return the search that was saved as *data*."""
+        findings, kept = (tuple(Finding(**f) for f in data[n]) for n in ("findings", "kept"))
+        return cls(data["tables"], data["columns"], findings, kept, data["skipped"])
+
+
+@dataclass
+class DatabaseSearch:
+    """The search of one program's tables and of our own; compiled once for a pattern count."""
+
+    statements: PolicyStatements
+    others: tuple[Table, ...]
+
+    def __post_init__(self) -> None:
+        """Prepare the list of what is searched."""
+        retained = {
+            each.table.fullname: each for each in self.statements.tables if each.has(Retain)
+        }
+        tables = [table_rules.table for table_rules in self.statements.policy.tables.values()]
+        self._searched: list[tuple[Table, Any, Any, list[str]]] = []
+        for table in (*tables, *self.others):
+            kept = retained.get(table.fullname)
+            names = [c.name for c in table.columns if is_text(c) or is_json(c)]
+            here = kept.here if kept else bare(table)
+            self._searched.append((table, here, kept.retained if kept else false(), names))
+        # Keys that are text stay, and the plan says so.
+        self._keys: defaultdict[str, set[str]] = defaultdict(set)
+        for each in (*self.statements.tables, self.statements.own):
+            self._keys[each.name].update(name for t in each.targets for name in t.named)
+        self._statements: dict[int | None, list[tuple[Table, list[str], CompiledStatement]]] = {}
+
+    def search(
+        self, cursor: Cursor, values: Mapping[str, Any], search_terms: SearchTerms
+    ) -> Search:
+        """Return where *needles* still stand; *values* say which rows are kept under `Retain`."""
+        patterns = {f"pattern_{i}": pattern for i, pattern in enumerate(search_terms.patterns)}
+        bound = {**values, **patterns}
+        return self._look(cursor, bound, len(patterns), search_terms)
+
+    def search_many(self, cursor: Cursor, people: ClosingSubjects) -> Search:
+        """Return where the identifiers of any of *people* still stand, reading every text once."""
+        return self._look(
+            cursor, people.values, None, ManySearchTerms(p.search_terms for p in people.persons)
+        )
+
+    def _look(
+        self,
+        cursor: Cursor,
+        bound: Mapping[str, Any],
+        patterns: int | None,
+        search_terms: Searchable,
+    ) -> Search:
+        left: Counter[tuple[str, str]] = Counter()
+        kept: Counter[tuple[str, str]] = Counter()
+        for table, names, statement in self._compiled(patterns):
+            keys = self._keys[table.fullname]
+            for *texts, is_kept in cursor.stream(statement, bound):
+                for name, text in zip(names, texts, strict=True):
+                    if text is not None and (
+                        search_terms.found_in(text) or search_terms.found_in(parsed(text))
+                    ):
+                        found = kept if is_kept or name in keys else left
+                        found[table.fullname, name] += 1
+        return Search(
+            tables=len(self._searched),
+            columns=sum(len(names) for _, _, _, names in self._searched),
+            findings=tuple(_findings(left)),
+            kept=tuple(_findings(kept)),
+            skipped=search_terms.skipped,
+        )
+
+    def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], CompiledStatement]]:
+        """Return a query for each table; for None every row with a text, for 0 none at all."""
+        if patterns == 0:
+            return []
+        if patterns not in self._statements:
+            self._statements[patterns] = [
+                (table, names, self._statement(table, here, kept, names, patterns))
+                for table, here, kept, names in self._searched
+                if names
+            ]
+        return self._statements[patterns]
+
+    def _statement(
+        self, table: Table, here: Any, kept: Any, names: list[str], patterns: int | None
+    ) -> CompiledStatement:
+        columns = [here.c[name] for name in names]
+        wanted = [*map(as_text, columns), case((kept, 1), else_=0)]
+        worth = [
+            c.is_not(None)
+            if patterns is None
+            else may_mention(self.statements.dialect, c, patterns)
+            for c in columns
+        ]
+        query = select(*wanted).select_from(here).where(or_(*worth))
+        return CompiledStatement(
+            query, self.statements.dialect, table=table.fullname, act="search", results=wanted
+        )
+
+
+def _findings(counted: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
+    pairs: Iterable[tuple[tuple[str, str], int]] = sorted(counted.items())
+    for (table, column), rows in pairs:
+        yield Finding(table, column, rows)

@@ -1,0 +1,1 @@
+"""STAGE 4 · carry out the plan in one transaction, in an order that is the design."""

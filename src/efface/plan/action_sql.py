@@ -1,0 +1,103 @@
+"""The SQL of an action: the value that replaces the old one, and which rows still hold the old one.
+
+`new_value` is what an UPDATE writes, `not_done` what its WHERE asks. Actions that must read the
+old value first (`ReplaceMentions`, `Generalize`) are in `efface.plan.row_edits`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    type_coerce,
+)
+from sqlalchemy.engine import Dialect
+
+from efface.plan.dialect_sql import Token
+from efface.plan.path_sql import Condition
+from efface.policy.actions import (
+    HEXADECIMAL,
+    Clear,
+    ColumnAction,
+    Placeholder,
+    Replace,
+    Unlink,
+)
+from efface.policy.column_types import unwrapped
+
+
+def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what a static column action writes into *target*."""
+    if isinstance(action, (Clear, Unlink)):
+        return null()
+    if isinstance(action, Replace):
+        return literal(action.value, type_=target.type)
+    if isinstance(action, Placeholder):
+        made: ColumnElement[Any] = Token()
+        if action.digits < Token.digits:
+            made = func.substr(made, 1, action.digits)
+        if action.prefix:
+            made = literal(action.prefix).concat(made)
+        return made.concat(action.suffix) if action.suffix else made
+    raise TypeError(f"{action.word} has no value that is the same for every row")
+
+
+def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
+    """Return the condition that *target* still holds something else than the action leaves."""
+    if isinstance(action, (Clear, Unlink)):
+        return target.is_not(None)
+    if isinstance(action, Replace):
+        new: ColumnElement[Any] = literal(action.value, type_=target.type)
+        if isinstance(unwrapped(target.type), JSON):
+            # PostgreSQL's json can be written and read, and not compared.
+            return as_text(target).is_distinct_from(as_text(new))
+        return target.is_distinct_from(new)
+    if isinstance(action, Placeholder):
+        shape = f"{_like(action.prefix)}%{_like(action.suffix)}"
+        token = func.substr(target, len(action.prefix) + 1, action.digits)
+        return or_(
+            target.is_(None),
+            target.not_like(shape, escape="\\"),
+            func.length(target) != action.length,
+            # Beside one character of a prefix, any value of this length would look like it.
+            func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
+        )
+    raise TypeError(f"{action.word} is decided on each value, not in a condition")
+
+
+def may_mention(dialect: Dialect, target: ColumnElement[Any], patterns: int) -> Condition:
+    """Return the condition that the text in *target* may hold one of so many patterns.
+
+    The patterns are bound as ``pattern_0`` and so on.
+    """
+    text = as_text(target)
+    if dialect.name == "postgresql":
+        # An expression that PostgreSQL has no statistics for: else it compares each pattern with
+        # its samples of the column at every planning, which takes longer than the query.
+        text = text.concat("")
+    return or_(
+        false(),
+        *(
+            text.ilike(bindparam(f"pattern_{i}", type_=Text()), escape="\\")
+            for i in range(patterns)
+        ),
+    )
+
+
+def as_text(target: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return *target* read as the database keeps it, past any type of the application's."""
+    return type_coerce(cast(target, Text), Text())
+
+
+def _like(text: str) -> str:
+    return "".join("\\" + c if c in "\\%_" else c for c in text)

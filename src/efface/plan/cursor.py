@@ -1,0 +1,145 @@
+"""The driver's cursor behind a connection: runs compiled statements, drops the driver's text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from efface.errors import AutocommitError, ConnectionLostError, ConstraintError, StatementError
+from efface.errors.database_refusals import refused
+from efface.plan.compiled_statement import CompiledStatement
+
+
+class Cursor:
+    """One cursor in the caller's transaction; counts the statements it has run."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Join the transaction of *connection*, beginning it where nothing has run yet.
+
+        Raises:
+            AutocommitError: each statement would be committed by itself.
+        """
+        if not connection.in_transaction():
+            # As SQLAlchemy itself does at the first statement: the caller commits.
+            connection.begin()
+        if _commits_each_statement(connection):
+            raise AutocommitError
+        self.connection = connection
+        self.statement_count = 0
+        self._dbapi: Any = connection.dialect.loaded_dbapi
+        self._cursor: Any = connection.connection.cursor()
+
+    def run(self, statement: CompiledStatement, values: Mapping[str, Any]) -> int:
+        """Run *statement* and return the number of rows it changed."""
+        self._execute(statement, statement.bind(values))
+        count: int = self._cursor.rowcount
+        return count
+
+    def rows(
+        self, statement: CompiledStatement, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """Run *statement* and return its rows."""
+        self._execute(statement, statement.bind(values))
+        try:
+            return statement.rows(self._cursor)
+        except Exception as error:  # noqa: BLE001  # a type that cannot read a value quotes it
+            raise self._refused(statement.table, statement.act, error) from None
+
+    def stream(
+        self, statement: CompiledStatement, values: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Run *statement* and yield its rows as the driver has them, some at a time."""
+        self._execute(statement, statement.bind(values))
+        while rows := self._next(statement):
+            yield from rows
+
+    def run_many(self, statement: CompiledStatement, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run *statement* once for each of *values*, as one call of the driver."""
+        bound = [statement.bind(each) for each in values]
+        if len(bound) == 1:
+            # Drivers set up a pipeline for many, which costs more than one statement.
+            self._execute(statement, bound[0])
+            return
+        self.statement_count += 1
+        try:
+            self._cursor.executemany(statement.sql, bound)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(statement.table, statement.act, error) from None
+
+    def check(self, statement: CompiledStatement) -> None:
+        """Run a check of constraints: it raises, or its rows are what is broken.
+
+        Raises:
+            ConstraintError: a foreign key would not hold at the commit.
+        """
+        self._execute(statement, statement.bind({}))
+        if self._cursor.description is not None and self._cursor.fetchone() is not None:
+            raise ConstraintError(statement.table, statement.act, "foreign key", None)
+
+    @contextmanager
+    def savepoint(self, table: str, undone_by: type[Exception] = ConstraintError) -> Iterator[None]:
+        """Undo what the block did to *table* when it meets such an error, and only that.
+
+        Blocks may stand in one another: the name means the innermost.
+        """
+        self._plain("SAVEPOINT efface", table)
+        try:
+            yield
+        except ConnectionLostError:
+            raise
+        except undone_by:
+            self._plain("ROLLBACK TO SAVEPOINT efface", table)
+            self._plain("RELEASE SAVEPOINT efface", table)
+            raise
+        self._plain("RELEASE SAVEPOINT efface", table)
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._cursor.close()
+
+    def _plain(self, sql: str, table: str) -> None:
+        self.statement_count += 1
+        try:
+            self._cursor.execute(sql)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(table, "redact", error) from None
+
+    def _next(self, statement: CompiledStatement) -> list[tuple[Any, ...]]:
+        try:
+            rows: list[tuple[Any, ...]] = self._cursor.fetchmany(1000)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(statement.table, statement.act, error) from None
+        return rows
+
+    def _execute(self, statement: CompiledStatement, bound: Any) -> None:
+        self.statement_count += 1
+        try:
+            self._cursor.execute(statement.sql, bound)
+        except Exception as error:  # noqa: BLE001  # not all that drivers raise is theirs
+            raise self._refused(statement.table, statement.act, error) from None
+
+    def _refused(self, table: str, act: str, error: Exception) -> StatementError:
+        # `from None` and no text: drivers quote rows in what they say.
+        connection = self.connection.connection.dbapi_connection
+        is_lost = self.connection.dialect.is_disconnect(error, connection, self._cursor)  # type: ignore[arg-type]  # the driver's own types
+        is_conflict = isinstance(error, self._dbapi.IntegrityError)
+        if is_lost:
+            # The pool must not hand this connection to anybody again.
+            self.connection.invalidate()
+        return refused(table, act, error, is_lost=is_lost, is_conflict=is_conflict)
+
+
+def _commits_each_statement(connection: Connection) -> bool:
+    dbapi: Any = connection.connection.dbapi_connection
+    try:
+        is_set = connection.dialect.detect_autocommit_setting(dbapi)
+    except NotImplementedError:
+        return False
+    if is_set and connection.dialect.name == "sqlite":
+        # Applications that begin by themselves set the driver so; then it has begun by now.
+        cursor: Any = connection.connection.driver_connection
+        return not cursor.in_transaction
+    return is_set

@@ -1,0 +1,171 @@
+"""What differs between the databases: the lock and the random token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from efface.policy.actions import DIGITS
+
+
+class Token(ColumnElement[str]):
+    """32 random hexadecimal digits, made by the database for every row anew."""
+
+    type = String()
+    inherit_cache = True
+    digits = DIGITS
+
+
+@compiles(Token, "sqlite")
+def _sqlite_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
+    return "lower(hex(randomblob(16)))"
+
+
+@compiles(Token, "postgresql")
+def _postgresql_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
+    # In the core since PostgreSQL 13, from a strong random source; 122 of 128 bits are random.
+    return "replace(gen_random_uuid()::text, '-', '')"
+
+
+def among(
+    dialect: Dialect, target: ColumnElement[Any], name: str, type_: TypeEngine[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that *target* is one of the values bound as *name*.
+
+    One parameter, however many values, so that the statement is compiled once. PostgreSQL gets
+    the column's own array type: ``bigint = ANY(int4[])`` would search linearly for each row.
+    """
+    if dialect.name == "postgresql":
+        return target == any_(bindparam(name, type_=ARRAY(type_)))
+    values = func.json_each(bindparam(name, type_=JSONList(type_))).table_valued("value")
+    return target.in_(select(values.c.value))
+
+
+def pairs(
+    dialect: Dialect, one: tuple[str, TypeEngine[Any]], other: tuple[str, TypeEngine[Any]]
+) -> Select[Any]:
+    """Return a query that pairs the values of two lists of one length; each is a name and a type.
+
+    Two parameters, however many pairs.
+    """
+    if dialect.name == "postgresql":
+        lists = (bindparam(name, type_=ARRAY(type_)) for name, type_ in (one, other))
+        both = func.unnest(*lists).table_valued("one", "other").render_derived()
+        return select(both.c.one, both.c.other)
+    first, second = (
+        func.json_each(bindparam(name, type_=JSONList(type_))).table_valued("key", "value")
+        for name, type_ in (one, other)
+    )
+    return select(first.c.value, second.c.value).where(first.c.key == second.c.key)
+
+
+def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any]:
+    """Return a query whose rows are the objects in the JSON text bound as ``records``.
+
+    One parameter for any number of rows: drivers send or convert many rows one by one, and
+    PostgreSQL's escapes the elements of arrays slowly.
+    """
+    records = bindparam("records", type_=Text())
+    if dialect.name == "postgresql":
+        typed = [column(each.name, each.type) for each in columns]
+        rows = func.json_to_recordset(cast(records, JSON())).table_valued(*typed)
+        return select(*rows.render_derived(with_types=True).c)
+    record = func.json_each(records).table_valued("value").c.value
+    found: list[ColumnElement[Any]] = [
+        func.json_extract(record, f"$.{each.name}", type_=each.type).label(each.name)
+        for each in columns
+    ]
+    return select(*found)
+
+
+def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that *column* has the moment that `around` binds as *name*.
+
+    SQLite keeps a moment as text, and hosts write a whole second with and without its fraction:
+    equal moments are not equal there.
+    """
+    first, last = (bindparam(f"{name}_{end}", type_=column.type) for end in ("first", "last"))
+    return column.between(first, last)
+
+
+def around(name: str, moment: datetime) -> dict[str, datetime]:
+    """Return the values for `at_moment`: the smallest steps before and after *moment*."""
+    step = timedelta(microseconds=1)
+    return {f"{name}_first": moment - step, f"{name}_last": moment + step}
+
+
+class TID(UserDefinedType[str]):
+    """PostgreSQL's address of a row."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return "tid"
+
+
+class JSONList(TypeDecorator[list[Any]]):
+    """Several values of one type as one JSON text, each as the database keeps it."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        """Keep the type of the values."""
+        super().__init__()
+        self.item = item
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> str | None:
+        """Return the list as JSON text."""
+        process = self.item.dialect_impl(dialect).bind_processor(dialect)
+        return json.dumps([process(v) if process else v for v in value or ()])
+
+
+def row_address(dialect: Dialect) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """Return what addresses a row without a key, and the condition that it is ``key_0``.
+
+    Good inside one transaction, and on PostgreSQL only until the row is written again.
+    """
+    if dialect.name == "postgresql":
+        ctid: ColumnElement[Any] = literal_column("ctid")
+        return cast(ctid, Text), ctid == cast(bindparam("key_0", type_=Text()), TID())
+    rowid: ColumnElement[Any] = literal_column("rowid", type_=Integer())
+    return rowid, rowid == bindparam("key_0", type_=Integer())
+
+
+def from_text(dialect: Dialect, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return the parameter *name*, given as text, as a value of *type_*.
+
+    PostgreSQL takes text for JSON only through a cast. SQLite keeps JSON as text, and a cast to a
+    type it does not know would turn it into a number.
+    """
+    text: ColumnElement[Any] = bindparam(name, type_=Text())
+    if dialect.name == "postgresql":
+        return cast(text, type_)
+    return type_coerce(text, Text())

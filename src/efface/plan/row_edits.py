@@ -1,0 +1,87 @@
+"""Values that have to be read before they can be changed: texts, coarser values, bound tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from efface.plan.closing_subjects import ClosingSubjects
+from efface.plan.cursor import Cursor
+from efface.plan.mentions import SearchTerms
+from efface.plan.table_statements import TableStatements
+from efface.policy.actions import Generalize, Placeholder, ReplaceMentions
+from efface.policy.policy import PersonalColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One row's new values, and whether a static column of the row changes besides.
+
+    The values are texts of people: never in ``repr``.
+    """
+
+    key: tuple[Any, ...] = field(repr=False)
+    unfinished: bool
+    values: tuple[Any, ...] = field(repr=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of the UPDATE by key."""
+        return {
+            **{f"key_{i}": value for i, value in enumerate(self.key)},
+            **{f"new_{i}": value for i, value in enumerate(self.values)},
+        }
+
+
+def edits(
+    cursor: Cursor, table: TableStatements, people: ClosingSubjects, *, locked: bool = False
+) -> list[Edit]:
+    """Return the rows of *table* whose edited columns change; *locked* before writing them."""
+    if not table.edited:
+        return []
+    patterns = _patterns(table, people)
+    if patterns is None:
+        return []
+    values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
+    width, names, found = len(table.key), table.edited_names, []
+    rules = [(rule, table.target_of(rule).owner_column.name) for rule in table.edited]
+    for row in cursor.rows(table.candidates(len(patterns), locked=locked), values):
+        key, unfinished = row[:width], bool(row[width])
+        owners, old = row[width + 1 : -len(names)], row[-len(names) :]
+        new = dict(zip(names, old, strict=True))
+        for (rule, column), owner in zip(rules, owners, strict=True):
+            search_terms = people.search_terms_of(column, owner)
+            if search_terms is not None:
+                new[rule.name] = _edited(table, rule, search_terms, new[rule.name])
+        if tuple(new.values()) != old:
+            found.append(Edit(key, unfinished, tuple(new.values())))
+    return found
+
+
+def _patterns(table: TableStatements, people: ClosingSubjects) -> list[str] | None:
+    """Return the patterns to bind; None where there is nothing to look for in this table."""
+    if people.many:
+        return []
+    patterns = list(people.only.search_terms.patterns)
+    if not patterns:
+        only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
+        return None if only_mentions else []
+    # Padded to a power of two, so that few statements are compiled.
+    return patterns + patterns[-1:] * ((1 << (len(patterns) - 1).bit_length()) - len(patterns))
+
+
+def _edited(
+    table: TableStatements, rule: PersonalColumn, search_terms: SearchTerms, value: Any
+) -> Any:
+    action = rule.action
+    if isinstance(action, ReplaceMentions):
+        if value is None:
+            return value
+        if rule.name in table.documents:
+            return search_terms.replaced_in_json(value, action.replacement)
+        return search_terms.replaced_in(value, action.replacement)
+    if isinstance(action, Generalize):
+        return action.coarser(value)
+    if isinstance(action, Placeholder) and table.random_source is not None:
+        is_done = action.made(value) and not table.own
+        return value if is_done else action.value(table.random_source())
+    raise TypeError(f"{action.word} is written without reading the value")

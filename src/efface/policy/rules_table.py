@@ -1,0 +1,98 @@
+"""Every decision as a Markdown table, for people who do not read code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from efface.policy.actions import (
+    Delete,
+    Generalize,
+    ReplaceMentions,
+    Retain,
+    Revoke,
+    RowAction,
+    Unlink,
+)
+from efface.policy.policy import Policy, TableRules
+from efface.policy.relationships import link_columns
+
+HEAD = ("Table", "Column", "Action", "Level", "Reason")
+LEVELS: Mapping[type, str] = {
+    ReplaceMentions: "redacted, not verified",
+    Generalize: "generalized",
+    Unlink: "unlinked",
+}
+Line = tuple[str, str, str, str, str]
+
+
+def overview(policy: Policy) -> str:
+    """Return table, column, action, level reached and reason, a line for each decision."""
+    lines: list[Line] = [HEAD]
+    for table_rules in policy.tables.values():
+        lines += _of_table(table_rules)
+    cells = [tuple(text.replace("|", r"\|") for text in line) for line in lines]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
+    rows = ["| " + " | ".join(t.ljust(w) for t, w in zip(c, widths, strict=True)) + " |"
+            for c in cells]  # fmt: skip
+    rule_line = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([rows[0], rule_line, *rows[1:]])
+
+
+def _of_table(table_rules: TableRules) -> Iterator[Line]:
+    name = table_rules.name
+    if not table_rules.is_decided:
+        yield name, "*", "undecided", "", ""
+        return
+    for rule in table_rules.no_personal_data:
+        yield name, "*", "no_personal_data", "not personal", rule.reason
+    for leaving in table_rules.close_rules:
+        yield name, "*", leaving.action.word, _level(leaving.action), _reason(leaving.action, str(
+            leaving.via))  # fmt: skip
+    for subject in table_rules.subjects:
+        level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone"
+        yield name, "*", subject.action.word, level, "the person's own row"
+    if table_rules.keeps_rows:
+        yield from _of_columns(table_rules)
+
+
+def _of_columns(table_rules: TableRules) -> Iterator[Line]:
+    links = {name for rule in table_rules.close_rules for name in link_columns(rule.via)}
+    for column in table_rules.table.columns:
+        rules = table_rules.columns[column.name]
+        for rule in rules:
+            if rule.action is None:
+                yield table_rules.name, column.name, "not personal", "unchanged", ""
+            else:
+                whose = "" if rule.via is None else f"belongs to {rule.via}"
+                level = LEVELS.get(type(rule.action), "redacted")
+                yield table_rules.name, column.name, rule.action.word, level, whose
+        if not rules and column.name in links:
+            yield (
+                table_rules.name,
+                column.name,
+                "stays",
+                "pseudonymized",
+                "the link to the tombstone",
+            )
+        elif not rules and column.foreign_keys:
+            yield table_rules.name, column.name, "stays", "unchanged", "refers to another row"
+        elif (
+            not rules and table_rules.subjects and column.name == table_rules.subjects[0].deleted_at
+        ):
+            yield table_rules.name, column.name, "set", "", "marks a closed account"
+        elif not rules and column.primary_key:
+            yield table_rules.name, column.name, "stays", "pseudonymized", "the key of the row"
+        elif not rules:
+            yield table_rules.name, column.name, "undecided", "", ""
+
+
+def _level(action: RowAction) -> str:
+    if isinstance(action, Retain):
+        return f"kept {action.period}"
+    return "deleted" if isinstance(action, (Delete, Revoke)) else "see columns"
+
+
+def _reason(action: RowAction, via: str) -> str:
+    if isinstance(action, Retain):
+        return f"{action.basis}: {action.reason}; through {via}"
+    return f"through {via}"

@@ -1,0 +1,181 @@
+"""The policy as TOML, in exactly the words of the markers.
+
+Reading needs the standard library alone, so that an application can carry its policy in a file;
+writing needs tomlkit. Nothing here knows a single action: the words are those of the classes in
+`efface.policy.actions` and `efface.policy.declarations`, and so are the fields.
+
+    [tables.posts]
+    not_personal = ["inserted_at"]
+
+    [[tables.posts.on_close]]
+    action = "Redact"
+    via = "author_id"
+
+    [tables.posts.personal]
+    body = { action = "ReplaceMentions", replacement = "a former member" }
+    ip = "Clear"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData, Table
+
+from efface.errors import PolicyFileError, Problem, UnreadableFileError
+from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
+from efface.policy.did_you_mean import did_you_mean
+from efface.policy.toml.values import Record, Rejected
+
+TableRule = SubjectRule | CloseRule | NoPersonalDataRule
+WORDS: Mapping[str, type[TableRule]] = {
+    "data_subject": SubjectRule,
+    "on_close": CloseRule,
+    "no_personal_data": NoPersonalDataRule,
+}
+COLUMN_WORDS = ("personal", "not_personal")
+_LINE = re.compile(r"at line (\d+)")
+
+
+@dataclass
+class Decisions:
+    """What a file says about one table, and about its columns."""
+
+    table: list[TableRule] = field(default_factory=list)
+    columns: dict[str, list[ColumnRule]] = field(default_factory=dict)
+
+
+def read(path: str | Path, metadata: MetaData) -> dict[str, Decisions]:
+    """Return what the file at *path* decides about the tables of *metadata*.
+
+    Raises:
+        UnreadableFileError: it is not TOML, or not all of it.
+        PolicyFileError: it names tables, columns, actions or words that do not exist.
+    """
+    reading = _Reading(metadata)
+    decisions = reading.decisions(_parsed(path))
+    if reading.problems:
+        raise PolicyFileError(str(path), reading.problems)
+    return decisions
+
+
+def _parsed(path: str | Path) -> dict[str, Any]:
+    content = Path(path).read_bytes()
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        # The parser's own text can quote what stands in the file.
+        found = _LINE.search(str(error))
+        line = int(found[1]) if found else len(content.splitlines())
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+    raise UnreadableFileError(str(path), line)
+
+
+class _Reading:
+    """One file on its way to decisions; what is not known is collected, never raised alone."""
+
+    def __init__(self, metadata: MetaData) -> None:
+        self._metadata = metadata
+        self.problems: list[Problem] = []
+
+    def _reject(self, table: str, column: str | None, text: str) -> None:
+        self.problems.append(Problem("E106", table, column, text))
+
+    def _known(self, table: str, column: str | None, name: str, known: Any, kind: str) -> bool:
+        if name in known:
+            return True
+        hint = did_you_mean(name, known, listed=12)
+        self._reject(table, column, f"{name} is not {kind}.{hint}")
+        return False
+
+    def decisions(self, data: Mapping[str, Any]) -> dict[str, Decisions]:
+        """Return the decisions of the whole file."""
+        for word in data:
+            self._known("(file)", None, word, ["tables"], "a word of a policy file")
+        tables = data.get("tables", {})
+        if not isinstance(tables, dict):
+            self._reject("(file)", None, "tables is not a table of tables: [tables.users]")
+            return {}
+        result = {}
+        for name, said in _by_table(tables, self._metadata):
+            known = self._metadata.tables
+            if self._known(name, None, name, known, "a table of the models"):
+                result[name] = self._table(known[name], said)
+        return result
+
+    def _table(self, table: Table, said: Any) -> Decisions:
+        made = Decisions()
+        if not isinstance(said, dict):
+            self._reject(table.fullname, None, f"Write it as a table: [tables.{table.fullname}]")
+            return made
+        for word, value in said.items():
+            if word in WORDS:
+                many = isinstance(value, list) and word == "on_close"
+                for each in value if many else [value]:
+                    rule = self._record(table, None, word, WORDS[word], each)
+                    made.table += [rule] if rule else []
+            elif word == "personal":
+                self._personal(table, value, made)
+            elif word == "not_personal":
+                self._not_personal(table, value, made)
+            else:
+                words = [*WORDS, *COLUMN_WORDS]
+                self._known(table.fullname, None, word, words, "a word for a table")
+        for rule in made.table:
+            for where in ("identifiers", "not_personal"):
+                for name in getattr(rule, where, ()):
+                    self._column(table, name)
+        return made
+
+    def _personal(self, table: Table, value: Any, made: Decisions) -> None:
+        if not isinstance(value, dict):
+            self._reject(table.fullname, None, 'personal names columns: personal.email = "Clear"')
+            return
+        for name, said in value.items():
+            if self._column(table, name):
+                for one in said if isinstance(said, list) else [said]:
+                    each = {"action": one} if isinstance(one, str) else one
+                    rule = self._record(table, name, "personal", ColumnRule, each)
+                    made.columns.setdefault(name, []).extend([rule] if rule else [])
+
+    def _not_personal(self, table: Table, value: Any, made: Decisions) -> None:
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            self._reject(table.fullname, None, 'not_personal is a list of columns: ["locale"]')
+            return
+        for name in value:
+            if self._column(table, name):
+                made.columns.setdefault(name, []).append(ColumnRule(None, None))
+
+    def _column(self, table: Table, name: str) -> bool:
+        known = [column.name for column in table.columns]
+        return self._known(table.fullname, name, name, known, f"a column of {table.fullname}")
+
+    def _record(
+        self, table: Table, column: str | None, word: str, cls: type[Any], said: Any
+    ) -> Any | None:
+        if not isinstance(said, dict):
+            self._reject(table.fullname, column, f"{word} is written as a table: {{ … }}")
+            return None
+        record = Record(dict(said), None if column is None else table.c[column])
+        try:
+            rule = record.read(cls, word, also="action")
+        except Rejected as rejected:
+            self._reject(table.fullname, column, rejected.text)
+            return None
+        return rule
+
+
+def _by_table(tables: Mapping[str, Any], metadata: MetaData) -> Iterator[tuple[str, Any]]:
+    """Yield name and content of each table; ``[tables.public.users]`` names a schema as well."""
+    schemas = {table.schema for table in metadata.tables.values() if table.schema}
+    for name, said in tables.items():
+        if name in schemas and name not in metadata.tables and isinstance(said, dict):
+            yield from ((f"{name}.{inner}", each) for inner, each in said.items())
+        else:
+            yield name, said

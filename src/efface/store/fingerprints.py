@@ -1,0 +1,34 @@
+"""Keyed fingerprints: what our records hold instead of a person's key."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from efface.errors import WeakSecretError
+
+SHORTEST_KEY = 16
+
+
+class Fingerprints:
+    """Make the fingerprint of a subject's key; without the secret nothing leads back."""
+
+    def __init__(self, secret: bytes | str) -> None:
+        """Keep *secret*.
+
+        Raises:
+            WeakSecretError: it has fewer than 16 bytes.
+        """
+        self._secret = secret.encode() if isinstance(secret, str) else bytes(secret)
+        if len(self._secret) < SHORTEST_KEY:
+            raise WeakSecretError
+
+    def __repr__(self) -> str:
+        """Return nothing of the secret."""
+        return "<Fingerprints>"
+
+    def of(self, table: str, key: tuple[Any, ...]) -> str:
+        """Return the fingerprint of the row of *table* with this primary *key*."""
+        # One domain per use of the secret, and parts that cannot run into one another.
+        text = repr(("subject", table, *map(str, key)))
+        return hmac.digest(self._secret, text.encode(), "sha256").hex()

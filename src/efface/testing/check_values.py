@@ -1,0 +1,100 @@
+"""Values that fulfill CHECK constraints: those that are there, or others that the text suggests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice, product
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Table
+
+from efface.policy.check.check_constraints import Constraints, columns_in, readable, stored
+from efface.policy.column_types import python_type
+
+MOST = 5000
+"""How many combinations of values are tried for one row."""
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER = re.compile(r"(?<![\w'.])-?\d+(?:\.\d+)?(?![\w'])")
+
+
+class Checks:
+    """The CHECK constraints of tables, as far as they can be evaluated here."""
+
+    def named_together(self, table: Table) -> list[set[Column[Any]]]:
+        """Return the columns that each constraint of *table* names."""
+        return [set(columns_in(text, table)) for text in _texts(table)]
+
+    def fulfilled(
+        self, table: Table, values: Mapping[str, Any], fixed: Collection[str]
+    ) -> dict[str, Any]:
+        """Return what to change in *values* so that the constraints of *table* hold.
+
+        Columns that are *fixed* stay. Where nothing is found the database has the last word.
+        """
+        texts = _texts(table)
+        if not texts:
+            return {}
+        columns = {text: columns_in(text, table) for text in texts}
+        with Constraints() as constraints:
+
+            def holds(text: str, found: Mapping[str, Any]) -> bool:
+                named = {c.name: _kept(found.get(c.name)) for c in columns[text]}
+                return constraints.passes(text, named)
+
+            broken = [text for text in texts if not holds(text, values)]
+            free = {c.name: c for text in broken for c in columns[text] if c.name not in fixed}
+            choices = (list(_candidates(c, texts, values[c.name])) for c in free.values())
+            for chosen in islice(product(*choices), MOST) if broken else ():
+                changed = dict(zip(free, chosen, strict=True))
+                if all(holds(text, {**values, **changed}) for text in texts):
+                    return changed
+        return {}
+
+
+def _texts(table: Table) -> list[str]:
+    return [
+        text
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint) and (text := readable(constraint))
+    ]
+
+
+def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[Any]:
+    """Yield values for *column*, the one that is there first."""
+    yield value
+    kind = python_type(column)
+    literals = [found.replace("''", "'") for text in texts for found in _LITERAL.findall(text)]
+    plain = [_LITERAL.sub("", text) for text in texts]
+    numbers = sorted({Decimal(found) for text in plain for found in _NUMBER.findall(text)})
+    if kind is str:
+        yield from literals
+        # A literal may be a pattern, and a number a length.
+        yield from (found.replace("%", "x").replace("_", "x") for found in literals)
+        for length in (int(n) + more for n in numbers for more in (0, 1, -1)):
+            if 0 <= length <= len(str(value)):
+                yield str(value)[:length]
+            elif length <= MOST:
+                yield str(value).ljust(length, "x")
+        yield from (str(value).upper(), str(value).lower())
+    elif kind in (int, float, Decimal):
+        yield from (kind(n + more) for n in numbers for more in (0, 1, -1))
+        yield from (kind(1), kind(0))
+    elif kind is bool:
+        yield from (True, False)
+    elif kind in (date, datetime):
+        yield from (value + timedelta(days=days) for days in (1, -1, 400, -400))
+        for literal in literals:
+            with suppress(ValueError):
+                yield kind.fromisoformat(literal)
+    if column.nullable:
+        yield None
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+    return float(value) if isinstance(value, Decimal) else stored(value)
