@@ -50,7 +50,7 @@ QUICK = (*PYTEST, "-m", "not browser and not slow")
 # The newest Python meets every quick test. The others meet what is another one there: Django, of
 # which constraints.txt has the newest for each, and the closing itself.
 DJANGO_AND_CLOSING = [
-    (*PYTEST, "-m", "not browser", "tests/hosts/django"),
+    (*PYTEST, "-m", "not browser", "tests/django"),
     (*QUICK, "tests/execute"),
 ]
 # Import-linter has a script, whose first line breaks in a path with spaces, and no `-m`.
@@ -64,7 +64,7 @@ RUNS = {
     "test-lowest": [QUICK],
     "test-3.11": DJANGO_AND_CLOSING,
     "test-3.12": DJANGO_AND_CLOSING,
-    "test-3.13": [QUICK, (*PYTEST, "-m", "slow and not browser", "tests/hosts/django")],
+    "test-3.13": [QUICK, (*PYTEST, "-m", "slow and not browser", "tests/django")],
     "lint": [
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),

@@ -30,7 +30,7 @@ from benchmarks.closing import interleaved
 from benchmarks.measure import Measure, within
 from efface import Clear, Policy, Redact, data_subject, not_personal, on_close, personal
 from efface.policy.check import check
-from tests import databases
+from tests.support import databases
 
 ROUNDS = 400
 PEOPLE = 1000

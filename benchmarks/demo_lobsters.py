@@ -13,13 +13,13 @@ from time import perf_counter
 from sqlalchemy import Engine, create_engine, inspect, make_url
 
 from efface import Eraser, Policy, Receipt
-from tests.schemas.lobsters.loading import load
-from tests.schemas.lobsters.others import checksums, differences
-from tests.schemas.lobsters.policy import leaving
-from tests.schemas.lobsters.rows import tables
-from tests.schemas.lobsters.schema import lobsters
-from tests.schemas.lobsters.tables import Marks
-from tests.schemas.lobsters.world import FULL, World
+from tests.support.schemas.lobsters.loading import load
+from tests.support.schemas.lobsters.others import checksums, differences
+from tests.support.schemas.lobsters.policy import leaving
+from tests.support.schemas.lobsters.rows import tables
+from tests.support.schemas.lobsters.schema import lobsters
+from tests.support.schemas.lobsters.tables import Marks
+from tests.support.schemas.lobsters.world import FULL, World
 
 KEY = "a key of the demo, and of nothing else"
 URL = "LOBSTERS_DATABASE_URL"

@@ -13,12 +13,12 @@ from benchmarks import lobsters_byhand
 from benchmarks.closing import DifferentEffectError, interleaved
 from benchmarks.measure import Measure
 from efface import Eraser, Policy
-from tests.databases import database_on
-from tests.schemas.lobsters.loading import load
-from tests.schemas.lobsters.policy import UNNAMED, leaving
-from tests.schemas.lobsters.rows import tables
-from tests.schemas.lobsters.schema import lobsters
-from tests.schemas.lobsters.world import FULL, World
+from tests.support.databases import database_on
+from tests.support.schemas.lobsters.loading import load
+from tests.support.schemas.lobsters.policy import UNNAMED, leaving
+from tests.support.schemas.lobsters.rows import tables
+from tests.support.schemas.lobsters.schema import lobsters
+from tests.support.schemas.lobsters.world import FULL, World
 
 SERVER = os.environ.get("EFFACE_BENCH_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
 SIZE = float(os.environ.get("LOBSTERS_SIZE") or 1)

@@ -10,8 +10,9 @@ import playwright
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests import databases, redises
-from tests.gardening.fixtures import (
+from tests.support import databases
+from tests.support import redis_servers as redises
+from tests.support.gardens.fixtures import (
     blank_files,
     children,
     garden,

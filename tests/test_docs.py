@@ -25,9 +25,9 @@ from garden.accounts import tokens
 from garden.community import ADA, ADA_EMAIL, ADA_ID, PASSWORD, plant
 from garden.models import User
 from garden.server import bind, serving
-from tests.gardening import Browser, InProcess
+from tests.support.gardens import Browser, InProcess
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY")),

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import run
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 def executable(path, script):

@@ -50,8 +50,8 @@ from garden.accounts import tokens, users
 from garden.accounts.forms import FormError
 from garden.community import plant
 from garden.models import FORMER_MEMBER, Base, Invoice, Order, Post, User
-from tests.browserless.browser import Browser as Page
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
+from tests.support.page_in_node.browser import Browser as Page
 
 pytestmark = pytest.mark.fastapi("it looks into the parts of this garden, sentence by sentence")
 ADA = "ada@garden.example"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import LATEST, Measure
 from benchmarks.peers import parts
-from tests import databases
+from tests.support import databases
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "benchmarks" / "README.md"

@@ -21,7 +21,7 @@ from benchmarks.closing import DifferentEffectError
 from benchmarks.district import models
 from benchmarks.measure import Measure
 from benchmarks.peers import by_hand, parts
-from tests import databases
+from tests.support import databases
 
 ALLOWED = 1.5
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 # A page of a test that Playwright waits for longer than this is not coming.
 MIN_AGE = 20_000

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from garden.models import PlotGroup, PlotGroupMember
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Error, expect
 
 from garden.models import Plot
 from tests.browser.conftest import LIVE, Window
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 
 from efface import Receipt
 from efface.store.fingerprints import Fingerprints
-from tests.schemas import forum
+from tests.support.schemas import forum
 
 
 @pytest.fixture

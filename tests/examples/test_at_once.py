@@ -9,7 +9,7 @@ import pytest
 
 from garden.accounts import tokens
 from garden.models import Plot
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 pytestmark = pytest.mark.slow
 

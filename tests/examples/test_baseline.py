@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 EMAIL = "ada@garden.example"
 OPEN = ["/", "/users/log_in", "/users/register", "/users/reset_password", "/users/confirm"]

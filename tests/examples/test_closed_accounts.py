@@ -8,7 +8,7 @@ from sqlalchemy import select
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens, users
 from garden.models import Plot, PlotGroup, PlotGroupMember, Post, User
-from tests.gardening import PASSWORD, alike
+from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 NEW = "sweet corn and squash"

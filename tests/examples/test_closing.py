@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from efface.errors import UnknownSubjectError
 from garden.models import Order, Plot, PlotGroup, PlotGroupMember, Post
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 EMAIL = "ada@garden.example"
 CLOSE = "/users/settings/close"

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, inspect
 from efface.store.efface_tables import metadata as efface_tables
 from garden.accounts import tokens
 from garden.models import Base
-from tests.gardening import SECRET
-from tests.gardening.child import ROOT, environment
+from tests.support.gardens import SECRET
+from tests.support.gardens.child_process import ROOT, environment
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,7 +7,7 @@ import pytest
 from efface.errors import BlockedError
 from garden.leaving import LABELS
 from garden.models import PlotGroup, PlotGroupMember
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 CLOSE = "/users/settings/close"
 CONSENT = {"current_password": PASSWORD, "confirm": "yes"}

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
 from garden.accounts.secret import REMEMBER_ME
-from tests.gardening import PASSWORD, alike
+from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 

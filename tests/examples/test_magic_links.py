@@ -5,7 +5,7 @@ from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
 from garden.settings import Settings, UnknownProfileError
-from tests.gardening import PASSWORD, alike
+from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 LOG_IN = "/users/log_in"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
-from tests.gardening import PASSWORD, alike
+from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 NEW = "sweet corn and squash"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from garden.accounts import tokens
-from tests.gardening import PASSWORD, alike
+from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
 

@@ -4,7 +4,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 EMAIL, NEW_EMAIL = "ada@garden.example", "countess@garden.example"
 NEW = "sweet corn and squash"

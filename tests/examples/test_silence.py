@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 EMAIL, NEW_EMAIL = "ada@garden.example", "countess@garden.example"
 NEW = "sweet corn and squash"

@@ -7,7 +7,7 @@ from garden.demo import main
 from garden.mail import Mailbox, RefusedAddressError
 from garden.models import Plot
 from garden.settings import MissingSecretError, Settings
-from tests.gardening import PASSWORD, Clock
+from tests.support.gardens import PASSWORD, Clock
 
 EMAIL = "ada@garden.example"
 

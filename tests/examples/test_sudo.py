@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 from garden.accounts import tokens
 from garden.accounts.secret import REMEMBER_ME
 from garden.models import UserToken
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 EMAIL = "ada@garden.example"
 SETTINGS = "/users/settings"

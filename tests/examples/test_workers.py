@@ -23,7 +23,7 @@ from tests.examples.workers import (
     still_open,
     workers,
 )
-from tests.gardening import PASSWORD
+from tests.support.gardens import PASSWORD
 
 CLOSE = "/users/settings/close"
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -15,9 +14,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
-from tests.gardening import SECRET, Browser
+from tests.support.gardens import SECRET, Browser
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 RUNNING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 UVICORN = [sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log"]
 # No connection is kept, so that none is left to be closed.

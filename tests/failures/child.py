@@ -12,7 +12,7 @@ from sqlalchemy import make_url, select
 from efface import Receipt
 from efface.store.efface_tables import closings
 from tests.failures.tripwire import Tripwire, wired
-from tests.schemas import forum
+from tests.support.schemas import forum
 
 
 def say(text):

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from tests.databases import KINDS, emptied
 from tests.failures.tripwire import Tripwire, wired
-from tests.schemas import forum
+from tests.support.databases import KINDS, emptied
+from tests.support.schemas import forum
 
 
 @pytest.fixture

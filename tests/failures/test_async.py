@@ -16,9 +16,9 @@ from sqlalchemy.orm import (
 
 from efface import Clear, Delete, Eraser, Policy, Redact, data_subject, on_close, personal
 from efface.errors import StatementError
-from tests.databases import allow, refuse
-from tests.schemas import forum
-from tests.schemas.forum import Category, Newsletter, Order, Post, Token, User
+from tests.support.databases import allow, refuse
+from tests.support.schemas import forum
+from tests.support.schemas.forum import Category, Newsletter, Order, Post, Token, User
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from efface.errors import StatementError
 from efface.store.efface_tables import closings
 from tests.failures.tripwire import SECRET, wired
-from tests.schemas import forum, tangle
+from tests.support.schemas import forum, tangle
 
 pytestmark = [pytest.mark.laws("P10"), pytest.mark.slow]
 SCHEMAS = {"forum": forum, "tangle": tangle}

@@ -10,8 +10,8 @@ from efface.errors import RetryError
 from efface.store.efface_tables import closings
 from tests.failures.conftest import named
 from tests.failures.lanes import Lanes, orders, run
-from tests.schemas import forum
-from tests.schemas.forum import Newsletter, Post, Token, User
+from tests.support.schemas import forum
+from tests.support.schemas.forum import Newsletter, Post, Token, User
 
 pytestmark = [pytest.mark.laws("P11"), pytest.mark.slow]
 

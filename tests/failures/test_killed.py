@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
@@ -14,11 +13,11 @@ from sqlalchemy import insert, select
 from efface import Receipt
 from efface.store.efface_tables import closings
 from tests.failures.conftest import named
-from tests.schemas import forum
-from tests.schemas.forum import Token
+from tests.support.paths import ROOT
+from tests.support.schemas import forum
+from tests.support.schemas.forum import Token
 
 pytestmark = [pytest.mark.laws("P10"), pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
 
 
 @contextmanager

@@ -33,8 +33,8 @@ from efface import (
     personal,
 )
 from efface.errors import StatementError
-from tests.databases import sqlite_engine
-from tests.schemas import forum
+from tests.support.databases import sqlite_engine
+from tests.support.schemas import forum
 
 
 def schema():

@@ -18,12 +18,12 @@ from efface.errors import (
     SubjectKeyError,
     UnknownSubjectError,
 )
-from tests.databases import sqlite_engine
 from tests.failures.conftest import begun_by_itself
 from tests.failures.lanes import Lanes
 from tests.failures.tripwire import wired
-from tests.schemas import forum
-from tests.schemas.forum import Post, User
+from tests.support.databases import sqlite_engine
+from tests.support.schemas import forum
+from tests.support.schemas.forum import Post, User
 
 
 def rows(engine):

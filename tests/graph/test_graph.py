@@ -19,7 +19,7 @@ from efface import (
     personal,
 )
 from efface.graph.graph import build
-from tests.schemas import forum
+from tests.support.schemas import forum
 
 
 def schema(*tables, subject=None, unique=True):

@@ -7,8 +7,8 @@ import pytest
 from efface import Delete, Eraser, MatchBy, Policy, Redact, data_subject, on_close
 from efface.errors import PolicyFileError
 from efface.policy.schema_drift import compare
-from tests.schemas.lobsters import published
-from tests.schemas.lobsters.tables import build
+from tests.support.schemas.lobsters import published
+from tests.support.schemas.lobsters.tables import build
 
 KEY = "a key for tests, long enough"
 

@@ -5,14 +5,14 @@ from sqlalchemy import select, text
 
 from benchmarks import demo_lobsters
 from efface import Eraser, Policy
-from tests.schemas.lobsters.histograms import VOTES_PER_MEMBER
-from tests.schemas.lobsters.loading import load
-from tests.schemas.lobsters.others import checksums, differences
-from tests.schemas.lobsters.policy import UNNAMED, leaving
-from tests.schemas.lobsters.rows import tables
-from tests.schemas.lobsters.schema import TABLES, lobsters
-from tests.schemas.lobsters.tables import undeclared
-from tests.schemas.lobsters.world import World
+from tests.support.schemas.lobsters.histograms import VOTES_PER_MEMBER
+from tests.support.schemas.lobsters.loading import load
+from tests.support.schemas.lobsters.others import checksums, differences
+from tests.support.schemas.lobsters.policy import UNNAMED, leaving
+from tests.support.schemas.lobsters.rows import tables
+from tests.support.schemas.lobsters.schema import TABLES, lobsters
+from tests.support.schemas.lobsters.tables import undeclared
+from tests.support.schemas.lobsters.world import World
 
 pytestmark = pytest.mark.slow
 KEY = "a key for tests, long enough"

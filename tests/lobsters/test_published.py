@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from efface import Eraser, Policy
-from tests.schemas.lobsters import published, three
+from tests.support.schemas.lobsters import published, three
 
 KEY = "a key for tests, long enough"
 

@@ -15,7 +15,7 @@ from efface import (
     on_close,
     personal,
 )
-from tests.schemas.lobsters.tables import build
+from tests.support.schemas.lobsters.tables import build
 
 KEY = "a key for tests, long enough"
 TABLES = """

@@ -6,8 +6,8 @@ import pytest
 
 from efface.policy.draft import draft
 from efface.policy.schema_drift import reflected
-from tests.schemas.lobsters.schema import TABLES
-from tests.schemas.lobsters.tables import build, undeclared
+from tests.support.schemas.lobsters.schema import TABLES
+from tests.support.schemas.lobsters.tables import build, undeclared
 
 SOFTLY = re.compile(r"(\w+) refers to users\.id without a foreign key")
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from efface import Basis, Eraser, Plan, Policy, Retain, data_subject, on_close
 from efface.errors import SubjectKeyError, UnknownSubjectError
-from tests.schemas import forum
+from tests.support.schemas import forum
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from efface import (
 )
 from efface.errors import IncompletePolicyError, Problem
 from efface.policy.check import check
-from tests.schemas import forum
+from tests.support.schemas import forum
 
 
 def people(metadata, *columns, marker=None, deleted_at=True):

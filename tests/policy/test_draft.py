@@ -31,8 +31,8 @@ from efface import (
 from efface.policy.check import check
 from efface.policy.draft import draft
 from efface.policy.schema_drift import reflected
-from tests.schemas import forum
-from tests.schemas.lobsters.schema import lobsters
+from tests.support.schemas import forum
+from tests.support.schemas.lobsters.schema import lobsters
 
 
 @pytest.fixture

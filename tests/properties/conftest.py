@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import make_url
 
-from tests.databases import KINDS
 from tests.failures.tripwire import Tripwire, wired
 from tests.properties.worlds import empty, worlds
+from tests.support.databases import KINDS
 
 EXAMPLES = {"sqlite": 10, "postgresql": 4}
 MORE = int(os.environ.get("EFFACE_TEST_MORE", "0"))

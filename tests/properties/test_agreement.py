@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.databases import KINDS, emptied
 from tests.properties.worlds import comparable, worlds
-from tests.schemas.forum import engine_of
+from tests.support.databases import KINDS, emptied
+from tests.support.schemas.forum import engine_of
 
 pytestmark = pytest.mark.laws("P23")
 

@@ -1,0 +1,182 @@
+"""The admin: closings to be read, and accounts to be closed by those who may."""
+
+import re
+
+import pytest
+
+PEOPLE, CLOSINGS = "/office/town/person/", "/office/efface/closing/"
+DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
+
+pytestmark = pytest.mark.parametrize("alias", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def clerk(town):
+    clerk = town.person("clerk", is_staff=True, last_name="Clerk")
+    allow(clerk, "view_person", "change_person", "view_closing", "close_account")
+    return clerk
+
+
+@pytest.fixture
+def office(town, clerk):
+    from django.test import Client, override_settings
+
+    from tests.support.django_projects.closing_site import SETTINGS
+
+    with override_settings(**SETTINGS):
+        browser = Client()
+        browser.force_login(clerk, "django.contrib.auth.backends.ModelBackend")
+        yield browser
+
+
+def allow(person, *codenames):
+    from django.contrib.auth.models import Permission
+
+    person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+
+
+def ask(office, *people, **fields):
+    chosen = [person.pk for person in people]
+    sent = {"action": "close_accounts", "_selected_action": chosen, **fields}
+    return office.post(PEOPLE, sent, follow=True)
+
+
+def confirm(office, *people):
+    digests = DIGEST.findall(ask(office, *people).content.decode())
+    return ask(office, *people, digest=digests, confirm="yes")
+
+
+def test_the_plan_is_shown_before_anything_happens(office, town):
+    ada = town.ada()
+    town.Post.create(author=ada, body="Yours, Lovelace")
+
+    page = ask(office, ada).content.decode()
+
+    assert "town_posts" in page
+    assert "Closing cannot be undone." in page
+    assert town.receipts() == []
+
+
+def test_who_confirms_closes_and_is_named_by_key(office, town, clerk):
+    ada, grace = town.ada(), town.person("grace")
+
+    page = confirm(office, ada, grace).content.decode()
+
+    assert "Closed accounts: 2." in page
+    assert {receipt.actor for receipt in town.receipts()} == {f"admin {clerk.pk}"}
+    assert town.Person.filter(deleted_at=None).count() == 1
+
+
+def test_no_log_of_the_admin_names_who_was_closed(office, town):
+    from django.contrib.admin.models import LogEntry
+
+    confirm(office, town.ada())
+
+    assert not LogEntry.objects.exists()
+
+
+def test_a_plan_that_no_longer_fits_is_shown_again(office, town):
+    ada = town.ada()
+    digests = DIGEST.findall(ask(office, ada).content.decode())
+    town.Post.create(author=ada, body="Yours, Lovelace")
+
+    page = ask(office, ada, digest=digests, confirm="yes").content.decode()
+
+    assert "The database has moved on since" in page
+    assert DIGEST.findall(page) != digests
+    assert town.receipts() == []
+
+
+def test_without_the_permission_there_is_no_such_action(office, town, clerk):
+    ada = town.ada()
+    digests = DIGEST.findall(ask(office, ada).content.decode())
+    allow(clerk, "view_person", "change_person")
+
+    listed = office.get(PEOPLE).content.decode()
+    ask(office, ada, digest=digests, confirm="yes")
+
+    assert "close_accounts" not in listed
+    assert town.receipts() == []
+
+
+def test_an_own_account_is_closed_on_its_own_page(office, town, clerk):
+    page = ask(office, clerk, town.ada()).content.decode()
+
+    assert "Close your own account on its own page." in page
+    assert not DIGEST.search(page)
+    assert town.receipts() == []
+
+
+def test_more_plans_than_one_reads_are_refused(office, town):
+    people = [town.person(f"person{number}") for number in range(21)]
+
+    page = ask(office, *people).content.decode()
+
+    assert "Choose 20 accounts at most" in page
+    assert town.receipts() == []
+
+
+def test_closings_are_read_and_never_changed(office, town):
+    confirm(office, town.ada())
+    reference = town.receipts()[0].reference
+    from efface.django.models import Closing
+
+    url = f"{CLOSINGS}{Closing.objects.get().pk}/"
+    listed, shown = office.get(CLOSINGS).content.decode(), office.get(f"{url}change/").content
+
+    assert reference in listed
+    assert "searched: clean" in listed
+    assert "Lovelace" not in listed
+    assert b"&quot;town_person&quot;" in shown
+    assert office.post(f"{url}change/", {"actor": "me"}).status_code == 403
+    assert office.post(f"{url}delete/", {"post": "yes"}).status_code == 403
+    assert office.get(f"{CLOSINGS}add/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("finalize", "state"), [(False, "closed, not settled yet"), (None, "settled, not searched")]
+)
+def test_the_list_says_how_far_a_closing_is(office, town, finalize, state):
+    from efface.django.accounts import finalize as finalize_later
+    from efface.evidence.receipt import Receipt
+
+    receipt = town.close(town.ada(), finalize=False)
+    if finalize is None:
+        # As another process settles it, which does not remember whom to search for.
+        finalize_later(Receipt.from_json(receipt.to_json()))
+
+    assert state in office.get(CLOSINGS).content.decode()
+
+
+@pytest.fixture
+def german(office):
+    """The office of somebody whose browser asks for German."""
+    office.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
+    return office
+
+
+def test_the_action_speaks_the_language_of_the_admin(german, town, clerk):
+    ada = town.ada()
+
+    assert "Konten schließen …" in german.get(PEOPLE).content.decode()
+    page = ask(german, ada).content.decode()
+    assert "<h1>Konten schließen</h1>" in page
+    for text in ("Das Schließen lässt sich nicht rückgängig machen", "Nein, Konten behalten"):
+        assert text in page
+    own = ask(german, clerk).content.decode()
+    assert "Schließen Sie Ihr eigenes Konto auf der Seite dafür." in own
+    assert "Geschlossene Konten: 1." in confirm(german, ada).content.decode()
+
+
+def test_the_list_of_closings_speaks_it_too(german, town):
+    town.close(town.ada())
+    from efface.django.models import Closing
+
+    listed = german.get(CLOSINGS).content.decode()
+    shown = german.get(f"{CLOSINGS}{Closing.objects.get().pk}/change/").content.decode()
+
+    for text in ("Schließungen von Konten", "Nummer des Vorgangs", "durchsucht: nichts gefunden"):
+        assert text in listed
+    for text in ("Beleg des Vorgangs", "Veranlasst von", "Prüfsumme der Richtlinie"):
+        assert text in shown
+    assert "state of the closing" not in (listed + shown).lower()

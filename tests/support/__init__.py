@@ -1,0 +1,1 @@
+"""What tests share: databases, sample sites, Django projects, schemas and worlds."""

@@ -1,0 +1,61 @@
+"""What installing the built wheel with an extra brings along, and a Python that has that alone."""
+
+import sys
+import zipfile
+from email.parser import Parser
+from importlib import metadata
+from pathlib import Path
+
+from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.support.paths import ROOT
+
+
+def built(folder):
+    """Build the wheel into *folder* and return its path."""
+    (path,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+    return Path(path)
+
+
+def required_by(wheel):
+    """The lines with which a wheel says what it needs."""
+    with zipfile.ZipFile(wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith(".dist-info/METADATA")]
+        return Parser().parsestr(content.read(name).decode()).get_all("Requires-Dist")
+
+
+def brought_along(requirement, own, seen=None):
+    """The names of all that *requirement* installs here; *own* is what Efface says it needs."""
+    seen = set() if seen is None else seen
+    name = canonicalize_name(requirement.name)
+    wanted = {(name, extra) for extra in ("", *requirement.extras)} - seen
+    seen |= wanted
+    if wanted:
+        for inner in map(Requirement, own if name == "efface" else needs(name)):
+            extras = ("", *requirement.extras)
+            if not inner.marker or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+                brought_along(inner, own, seen)
+    return {name for name, _ in seen} - {"efface"}
+
+
+def needs(name):
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # an extra this environment was not asked for
+        return []
+
+
+def python_with(wheel, extra, folder):
+    """Fill *folder* with the wheel and what *extra* brings along.
+
+    Returns a command that runs Python with nothing else, and the environment it needs.
+    """
+    zipfile.ZipFile(wheel).extractall(folder)
+    for name in brought_along(Requirement(f"efface[{extra}]"), required_by(wheel)):
+        found = metadata.distribution(name)
+        for top in {file.parts[0] for file in found.files} - {"..", "__pycache__"}:
+            (folder / top).symlink_to(found.locate_file(top))
+    # -S: without the packages of the environment that runs the tests.
+    return [sys.executable, "-S", "-s"], {"PYTHONPATH": str(folder)}
