@@ -456,7 +456,7 @@ def leave(site, message):
             assert device.log_in(ADA_EMAIL, PASSWORD).status_code == 303
         section = laptop.open("/users/settings").text
         with laptop.socket() as here, phone.socket() as there:
-            members = here.push("who_is_here")
+            members = here.push("count_members")
             here.wire.send(json.dumps(message))
             heard = [here.hear(), here.hear()]
             heard_on_the_phone = there.hear()
@@ -509,7 +509,7 @@ def test_at_the_end_of_the_tutorial_one_can_leave(reader):
     assert story.heard == reader.messages[1:]
     assert story.heard_on_the_phone == reader.messages[-1]
     assert story.log_out == 204
-    assert "You are signed out. Goodbye!" in story.start
+    assert "You have been logged out. Goodbye!" in story.start
     assert "Beans for everybody. — a former member (a former member)" in story.start
     assert not story.phone_is_signed_in
     assert story.refused == 422
@@ -529,7 +529,7 @@ def test_the_way_back_is_refused_once_somebody_has_left(reader):
 
 
 def test_the_table_cites_tests_that_exist():
-    table = TUTORIAL.read_text().partition("## Where each piece went")[2]
+    table = TUTORIAL.read_text().partition("## Compare with the original tutorial")[2]
     tests = (ROOT / "tests" / "test_tutorial.py").read_text()
 
     cited = re.findall(r"T\d\d[ab]?", table)
@@ -606,7 +606,12 @@ def test_the_script_reads_the_token_when_it_sends_and_reloads_a_stale_page(node)
 HOW_TO = ROOT / "docs" / "how-to"
 
 
-HOW_TO_PAGES = [("jwt", "club"), ("fastapi-users", "shop"), ("closing-page", "shop")]
+HOW_TO_PAGES = [
+    ("jwt", "myapp"),
+    ("fastapi-users", "myapp"),
+    ("any-application", "myapp"),
+    ("closing-page", "shop"),
+]
 
 
 @pytest.mark.parametrize(("page", "package"), HOW_TO_PAGES)

@@ -64,8 +64,8 @@ class Project:
         (folder / "alembic.ini").write_text(ini + "path_separator = os\n")
         (folder / "migrations" / "versions").mkdir(parents=True)
         self.write("migrations/env.py", ENV)
-        (folder / "shop").mkdir()
-        self.write("shop/models.py", MODELS)
+        (folder / "myapp").mkdir()
+        self.write("myapp/models.py", MODELS)
         (folder / "migrations" / "script.py.mako").write_text(REVISION)
         self.run(BEFORE)
 
@@ -74,9 +74,9 @@ class Project:
 
     def declare(self, old, new):
         """Change the models."""
-        models = (self.folder / "shop" / "models.py").read_text()
+        models = (self.folder / "myapp" / "models.py").read_text()
         assert old in models
-        self.write("shop/models.py", models.replace(old, new))
+        self.write("myapp/models.py", models.replace(old, new))
 
     def run(self, sql):
         engine = create_engine(self.url)
@@ -88,11 +88,11 @@ class Project:
         """Run a command in this process, with the models as they are written now."""
         with pytest.MonkeyPatch.context() as monkeypatch:
             monkeypatch.syspath_prepend(str(self.folder))
-            for name in ("shop", "shop.models"):
+            for name in ("myapp", "myapp.models"):
                 monkeypatch.delitem(sys.modules, name, raising=False)
             importlib.invalidate_caches()
             main(["--raiseerr", "-c", str(self.folder / "alembic.ini"), *arguments])
-            for name in ("shop", "shop.models"):
+            for name in ("myapp", "myapp.models"):
                 monkeypatch.delitem(sys.modules, name, raising=False)
 
     def differences(self):
@@ -202,7 +202,7 @@ def test_what_models_say_of_our_index_and_tables_is_proposed_once(project):
         ENV.replace(
             "target_metadata=Base.metadata", "target_metadata=[Base.metadata, ours]"
         ).replace(
-            "from shop", "from efface.store.efface_tables import metadata as ours\nfrom shop"
+            "from myapp", "from efface.store.efface_tables import metadata as ours\nfrom myapp"
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Every door of docs/reference/visibility.md, executed on each database: what the page says is
+"""Every query of docs/reference/visibility.md, executed on each database: what the page says is
 what one gets."""
 
 import ast
@@ -22,26 +22,34 @@ from tests.support.schemas.crew import ADA, IDA
 
 PAGE = DOCS / "reference" / "visibility.md"
 ROW = re.compile(r"^\| `(.+?)` \|.*\|$", re.MULTILINE)
+KINDS = ["Hidden", "Shown on purpose", "Refused", "Not covered"]
 
 
-def doors(section):
+def queries(section):
     """The statements of the table under a heading."""
     text = PAGE.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return ROW.findall(text)
 
 
-def test_the_page_has_every_kind_of_door():
+def test_the_page_has_every_kind_of_query():
     """The matrices that this came from have 44 and 26."""
     sections = re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)
 
-    assert sections == ["Hidden", "Shown on purpose", "Refused", "Not covered"]
-    assert sum(len(doors(section)) for section in sections) > 70
+    assert sections == ["Summary", "Read the tables", *KINDS]
+    assert sum(len(queries(section)) for section in sections) > 70
     assert len(re.findall(r"^\| `", PAGE.read_text(), re.MULTILINE)) == sum(
-        len(doors(section)) for section in sections
+        len(queries(section)) for section in sections
     )
 
 
-class Doors:
+def test_the_summary_names_every_kind_and_the_way_past_the_filter():
+    summary = PAGE.read_text().partition("\n## Summary\n")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| \[(.+?)\]\(#", summary, re.MULTILINE) == KINDS
+    assert "`with include_closed():`" in summary
+
+
+class Queries:
     """The crew, in which Ada has left, with and without a session that hides her."""
 
     def __init__(self, engine):
@@ -76,7 +84,7 @@ class Doors:
         names |= {"users": crew.User.__table__, "posts": crew.Post.__table__}
         *before, last = ast.parse(code).body
         with warnings.catch_warnings():
-            # Some doors are legacy, and people still go through them. A cartesian product is
+            # Some queries are legacy, and people still use them. A cartesian product is
             # what a filter looks like that went wrong, and stays an error.
             warnings.simplefilter("ignore", sqlalchemy.exc.SADeprecationWarning)
             try:
@@ -103,12 +111,12 @@ def leaves(found):
 
 @pytest.fixture
 def crewed(database):
-    return Doors(database)
+    return Queries(database)
 
 
 def runnable(crewed, section):
-    """The doors that this database has; PostgreSQL has all of them."""
-    for code in doors(section):
+    """The queries that this database has; PostgreSQL has all of them."""
+    for code in queries(section):
         plain = crewed.plain(code)
         if isinstance(plain, str) and plain.endswith("Error"):
             assert crewed.engine.dialect.name == "sqlite", (code, plain)
@@ -130,7 +138,7 @@ def test_what_is_hidden_is_hidden_unless_it_is_asked_for(crewed):
 
 @pytest.mark.parametrize("section", ["Shown on purpose", "Not covered"])
 def test_what_is_shown_is_shown(crewed, section):
-    """A door that has been closed since is no longer worth a warning."""
+    """A query that is filtered since is no longer worth a warning."""
     for code, plain in runnable(crewed, section):
         assert ADA in leaves(plain), code
         assert crewed.hidden(code) == plain, code

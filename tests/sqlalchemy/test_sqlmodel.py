@@ -24,7 +24,7 @@ def page(monkeypatch):
     The models live in the registry that all of SQLModel shares, and leave it again.
     """
     before = set(SQLModel.metadata.tables)
-    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "myapp", ModuleType("myapp"))
     names, printed, compared = {"__name__": "page"}, "", []
     for language, code in BLOCK.findall(PAGE.read_text()):
         if language == "text":
@@ -62,7 +62,7 @@ def test_the_markers_of_every_place_are_found(page):
 
     assert check(policy) == ()
     assert policy.subject.identifiers == ("email", "name")
-    assert {c.name for c in policy.tables["members"].personal_columns()} == {"email", "name"}
+    assert {c.name for c in policy.tables["users"].personal_columns()} == {"email", "name"}
     assert {c.name for c in policy.tables["posts"].personal_columns()} == {"body"}
 
 
@@ -70,6 +70,6 @@ def test_get_hides_a_closed_account_as_well(page):
     names, _ = page
 
     with names["Session"](names["engine"]) as session:
-        assert session.get(names["Member"], 1) is None
+        assert session.get(names["User"], 1) is None
         with names["include_closed"]():
-            assert session.get(names["Member"], 1).deleted_at is not None
+            assert session.get(names["User"], 1).deleted_at is not None

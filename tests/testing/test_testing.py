@@ -565,7 +565,7 @@ def test_keys_that_are_text_stay(database):
 
 def test_the_page_runs(monkeypatch):
     engine, names = create_engine("sqlite://"), {}
-    monkeypatch.setitem(sys.modules, "suite", ModuleType("suite"))
+    monkeypatch.setitem(sys.modules, "myapp", ModuleType("myapp"))
     tests, loose = [], []
     for code in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
         if not (named := re.match(r"# ([\w/]+)\.py\n", code)):

@@ -1,4 +1,4 @@
-"""Every door of docs/reference/visibility-django.md, executed on each database."""
+"""Every query of docs/reference/visibility-django.md, executed on each database."""
 
 import ast
 import re
@@ -13,6 +13,7 @@ from tests.support.paths import DOCS
 
 PAGE = DOCS / "reference" / "visibility-django.md"
 ROW = re.compile(r"^\| `(.+?)` \|.*\|$", re.MULTILINE)
+KINDS = ["Hidden", "Shown on purpose", "Refused", "Not covered"]
 BEFORE = datetime(2020, 5, 10, tzinfo=UTC)
 IMPORTED = (
     "django.contrib.auth.backends.AllowAllUsersModelBackend",
@@ -31,22 +32,31 @@ IMPORTED = (
 REFUSALS = {"ClosedObjectError", "UnfilteredStatementError", "IntegrityError"}
 
 
-def doors(section):
-    """The lines of the table under a heading."""
+def queries(section):
+    """The lines of the table under a heading; there the application is called myapp."""
     text = PAGE.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    return [code.replace(r"\|", "|") for code in ROW.findall(text)]
+    found = [code.replace(r"\|", "|") for code in ROW.findall(text)]
+    return [code.replace("myapp_", "town_") for code in found]
 
 
-def test_the_page_has_every_kind_of_door():
+def test_the_page_has_every_kind_of_query():
     sections = re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)
 
-    assert sections == ["Hidden", "Shown on purpose", "Refused", "Not covered"]
-    found = sum(len(doors(section)) for section in sections)
+    assert sections == ["Summary", "Read the tables", *KINDS]
+    found = sum(len(queries(section)) for section in sections)
     assert found == len(re.findall(r"^\| `", PAGE.read_text(), re.MULTILINE))
     assert found > 100
 
 
-class Doors:
+def test_the_summary_names_every_kind_and_the_ways_past_the_filter():
+    summary = PAGE.read_text().partition("\n## Summary\n")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| \[(.+?)\]\(#", summary, re.MULTILINE) == KINDS
+    assert "`with include_closed():`" in summary
+    assert "`.include_closed()`" in summary
+
+
+class Queries:
     """The town, which Ada has left; some rows still refer to her."""
 
     def __init__(self, town):
@@ -88,7 +98,7 @@ class Doors:
             "alias": self.town.alias,
             "ada": self.ada,
             "grace": self.grace,
-            "letter": self.letter.pk,
+            "post_pk": self.letter.pk,
             "username": self.person.username,
             "email": self.person.email,
             "rows": self.rows,
@@ -166,11 +176,11 @@ def left(town):
     from django.test import override_settings
 
     with override_settings(DATABASE_ROUTERS=[Here(town.alias)]):
-        yield Doors(town)
+        yield Queries(town)
 
 
 def test_what_is_hidden_is_hidden_unless_it_is_asked_for(left):
-    found = {code: (left.run(code), left.asked(code)) for code in doors("Hidden")}
+    found = {code: (left.run(code), left.asked(code)) for code in queries("Hidden")}
 
     assert {code: both for code, both in found.items() if both[0] == both[1]} == {}
     errors = {both[0] for both in found.values() if str(both[0]).endswith(("Error", "Exist"))}
@@ -182,13 +192,13 @@ def test_what_is_hidden_is_hidden_unless_it_is_asked_for(left):
 
 @pytest.mark.parametrize("section", ["Shown on purpose", "Not covered"])
 def test_what_is_shown_is_shown(left, section):
-    """A door that has been closed since is no longer worth a warning."""
-    for code in doors(section):
+    """A query that is filtered since is no longer worth a warning."""
+    for code in queries(section):
         found = left.run(code)
         assert left.ada in leaves(found), code
         assert left.asked(code) == found, code
 
 
 def test_what_is_refused_is_refused_and_changes_nothing(left):
-    for code in doors("Refused"):
+    for code in queries("Refused"):
         assert left.run(code) in REFUSALS, code
