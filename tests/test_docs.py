@@ -117,6 +117,28 @@ def test_links_lead_somewhere(page):
             assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
 
+def test_the_index_lists_every_page():
+    docs = ROOT / "docs"
+    listed = re.findall(r"\]\(([^)#]+\.md)\)", (docs / "README.md").read_text())
+
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    assert set(listed) == pages - {"README.md"}
+
+
+def test_the_glossary_is_in_alphabetical_order_with_one_text_for_each_term():
+    page = (ROOT / "docs" / "glossary.md").read_text()
+    entries = re.findall(r"^### (.+)\n\n(.+(?:\n.+)*)\n", page, re.MULTILINE)
+    terms = [term.replace("`", "").lower() for term, _ in entries]
+
+    assert len(terms) == page.count("\n### ")
+    assert terms == sorted(set(terms), key=alphabetical)
+
+
+def alphabetical(term):
+    """A term as a reader looks it up: signs do not count."""
+    return re.sub(r"\W|_", "", term)
+
+
 def test_commands_are_there():
     """The tutorial's are run below."""
     targets = re.search(r"^COMMANDS = (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
