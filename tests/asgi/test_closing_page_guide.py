@@ -223,10 +223,10 @@ def test_a_program_is_told_why_it_was_refused(site, loop):
 
     loop.call(story)
 
-    said = dict(
-        (name, int(status))
+    said = {
+        name: int(status)
         for status, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", GUIDE.read_text(), re.MULTILINE)
-    )
+    }
     # What only a limit of the application, or a database that fails, brings about.
     assert said.pop("limited") == 429
     assert said.pop("failed") == 503

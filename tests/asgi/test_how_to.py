@@ -90,7 +90,8 @@ def test_the_page_names_every_close_code_and_limit():
 
     for code in (LOGGED_OUT, TOO_FAST, TOO_MANY, TOO_LARGE, FAILED):
         assert f"| {code} |" in said
-    assert f"over {MOST_UNHANDLED} messages, or {LARGEST_UNHANDLED // 1024} KiB, were waiting" in said
+    kibibytes = LARGEST_UNHANDLED // 1024
+    assert f"over {MOST_UNHANDLED} messages, or {kibibytes} KiB, were waiting" in said
     assert f"longer than {LARGEST // 1024} KiB" in said
 
 
