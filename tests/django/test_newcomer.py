@@ -116,12 +116,12 @@ TEMPLATES = {
 
 # What the reader of README has already: Django's own users, and a table.
 PROJECT = {
-    "town/settings.py": """
+    "myapp/settings.py": """
 import os
 
-SECRET_KEY, ROOT_URLCONF = os.environ["SECRET_KEY"], "town.urls"
+SECRET_KEY, ROOT_URLCONF = os.environ["SECRET_KEY"], "myapp.urls"
 INSTALLED_APPS = [f"django.contrib.{name}" for name in ("auth", "contenttypes", "sessions")]
-INSTALLED_APPS += ["town"]
+INSTALLED_APPS += ["myapp"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -132,13 +132,13 @@ TEMPLATES = [
 ]
 ALLOWED_HOSTS = ["testserver"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "town.db"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "myapp.db"}}
 """,
-    "town/models.py": """
+    "myapp/models.py": """
 from django.contrib.auth.models import User
 from django.db import models
 """,
-    "town/urls.py": """
+    "myapp/urls.py": """
 from django.http import HttpResponse
 from django.urls import include, path
 
@@ -151,7 +151,7 @@ urlpatterns = [path("", who)]
 LEAVING = """
 from django.contrib.auth.models import User
 from django.test import Client
-from town.models import Post
+from myapp.models import Post
 
 ada = User.objects.create_user("ada", "ada@example.org", "a password", last_name="Lovelace")
 Post.objects.create(author=ada, body="Yours, Lovelace")
@@ -171,11 +171,11 @@ assert Post.objects.get().body == "Yours, a former member"
 
 def added():
     """What README adds to each file, after what is there."""
-    (_, difference, *_) = re.findall(
+    (difference, *_) = re.findall(
         r"^```diff\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
     lines = "\n".join(line[1:] for line in difference.splitlines())
-    parts = re.split(r"^# (town/\w+\.py)\n", lines, flags=re.MULTILINE)
+    parts = re.split(r"^# (myapp/\w+\.py)\n", lines, flags=re.MULTILINE)
     files = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert files.keys() == PROJECT.keys()
     return {name: f"{PROJECT[name]}\n{files.get(name, '')}" for name in PROJECT}
@@ -270,12 +270,12 @@ assert "auth_user" in office.post(there, chosen).text  # its plan
 def test_built_in_users_are_registered_again_in_the_admin_as_the_guide_shows(guides, tmp_path):
     files, _ = guides
     project = added()
-    project["town/settings.py"] += WITH_ADMIN
-    project["town/urls.py"] += (
+    project["myapp/settings.py"] += WITH_ADMIN
+    project["myapp/urls.py"] += (
         "\nfrom django.contrib import admin\nurlpatterns += [path('admin/', admin.site.urls)]\n"
     )
 
-    project["town/admin.py"] = files["myapp/admin.py"]
+    project["myapp/admin.py"] = files["myapp/admin.py"]
 
     done = run(tmp_path, project, START + IN_THE_ADMIN)
 
@@ -284,12 +284,12 @@ def test_built_in_users_are_registered_again_in_the_admin_as_the_guide_shows(gui
 
 # People who log in by a link in a mail: their model is Django's in nothing but its name.
 PLAIN = {
-    "town/settings.py": PROJECT["town/settings.py"]
+    "myapp/settings.py": PROJECT["myapp/settings.py"]
     + """
 INSTALLED_APPS += ["efface.django"]
-AUTH_USER_MODEL, EFFACE = "town.Guest", {"SECRET": os.environ["EFFACE_SECRET"]}
+AUTH_USER_MODEL, EFFACE = "myapp.Guest", {"SECRET": os.environ["EFFACE_SECRET"]}
 """,
-    "town/models.py": """
+    "myapp/models.py": """
 from django.db import models
 
 from efface import Placeholder, Redact, data_subject
@@ -309,7 +309,7 @@ class Guest(models.Model):
         # Before Django 6.1 a model could do without.
         return "of a guest"
 """,
-    "town/urls.py": """
+    "myapp/urls.py": """
 from django.urls import include, path
 
 urlpatterns = [path("account/close", include("efface.django.urls"))]
@@ -320,7 +320,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.test import Client
-from town.models import Guest
+from myapp.models import Guest
 
 ada = Guest.objects.create(email="ada@example.org")
 browser = Client()
@@ -344,10 +344,9 @@ def test_who_has_no_password_at_all_proves_it_by_a_recent_log_in(tmp_path):
 
 def run(folder, files, code, *, python=(sys.executable,), **environment):
     """Run *code* beside a project of these files."""
-    package = next(iter(files)).partition("/")[0]
-    (folder / package / "migrations").mkdir(parents=True)
-    for made in (package, f"{package}/migrations"):
-        (folder / made / "__init__.py").touch()
+    (folder / "myapp" / "migrations").mkdir(parents=True)
+    for package in ("myapp", "myapp/migrations"):
+        (folder / package / "__init__.py").touch()
     for name, text in {**files, "page.py": code}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -356,7 +355,7 @@ def run(folder, files, code, *, python=(sys.executable,), **environment):
         cwd=folder,
         env={
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": f"{package}.settings",
+            "DJANGO_SETTINGS_MODULE": "myapp.settings",
             "SECRET_KEY": "a key of the project, for tests alone",
             "EFFACE_SECRET": "a key for the tests alone",
             **environment,
