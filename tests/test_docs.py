@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import closing, contextmanager, redirect_stdout
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -347,6 +348,8 @@ def _rows(count):
 
 
 def _shown(value):
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(UTC)  # psycopg gives it in the time zone of this process
     found = "NULL" if value is None else str(value).removesuffix("+00:00").removesuffix(".000000")
     return found if not found.startswith("$argon2") else f"{found[:20]}…"
 

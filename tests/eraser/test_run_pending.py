@@ -1,5 +1,6 @@
 """What a crash left unsettled is settled later, by whoever comes first, and once."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -151,7 +152,8 @@ def test_one_that_fails_is_undone_alone_and_keeps_nobody_waiting(engine):
     (failure,) = pending_run.failures
     assert failure.reference == failing.reference
     assert isinstance(failure.error, StatementError)
-    assert "ada" not in repr(pending_run).lower() + str(failure.error).lower()
+    # A word of its own: the digits of a reference can spell it.
+    assert not re.search(r"\bada\b", f"{pending_run!r} {failure.error}", re.IGNORECASE)
     assert [r.reference for r in pending_run.receipts] == [other.reference]
     assert pending_run.remaining == 1
     assert tokens(engine) == {1}

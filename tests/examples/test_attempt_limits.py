@@ -1,5 +1,7 @@
 """Trying too often: one page for everybody, and a word on when to come back."""
 
+import re
+
 import pytest
 from redis import Redis
 
@@ -166,7 +168,8 @@ def test_workers_count_together_in_redis_and_addresses_are_not_read_there(redis_
     with Redis.from_url(redis_server.url, decode_responses=True) as client:
         held = " ".join(client.keys())
     assert held
-    assert "ada" not in held
+    # A word of its own: the digits of a digest can spell it.
+    assert not re.search(r"\bada\b", held)
     assert "192.0.2.7" not in held
 
 

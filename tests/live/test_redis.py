@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 
 import pytest
 from redis.asyncio import Redis
@@ -41,7 +42,8 @@ def test_a_signal_names_nobody():
     elsewhere = SignalSigner(b"another key of some site").topic(address)
 
     assert address not in written
-    assert "ada" not in written
+    # A word of its own: the digits of a digest can spell it.
+    assert not re.search(r"\bada\b", written)
     assert elsewhere not in written
     assert SignalSigner(KEY).topic(1) != SignalSigner(KEY).topic("1")
 
