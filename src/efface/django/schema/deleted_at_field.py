@@ -81,7 +81,7 @@ def subjects_in_file(path: str | Path | None) -> dict[str, SubjectRule]:
     return {
         name: SubjectRule(
             Delete() if said.get("action") == "Delete" else Redact(),
-            deleted_at=said.get("tombstone", NAME),
+            deleted_at=said.get("deleted_at", NAME),
         )
         for name, said in subjects.items()
     }
