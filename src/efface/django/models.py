@@ -41,7 +41,7 @@ class Closing(models.Model):
             models.Index(
                 fields=["id"],
                 name="ix_efface_closings_unsettled",
-                condition=models.Q(settled_at__isnull=True),
+                condition=models.Q(finalized_at__isnull=True),
             ),
         ]
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from efface.django.database.django_connection import engine
-from efface.django.schema.deleted_at_field import NAME, Tombstone, label
+from efface.django.schema.deleted_at_field import FIELD_NAME, DeletedAtField, user_model_label
 from efface.errors import ClosedAccountsError
 from efface.store.efface_tables import metadata
 
@@ -68,15 +68,15 @@ class AddDeletedAt(Operation):
 
     def state_forwards(self, _: str, state: Any) -> None:
         """Let later migrations know the field."""
-        found = _model_in(state)
-        if found is not None and NAME not in state.models[found].fields:
-            state.add_field(*found, NAME, Tombstone(), preserve_default=True)
+        found = _find_model_key(state)
+        if found is not None and FIELD_NAME not in state.models[found].fields:
+            state.add_field(*found, FIELD_NAME, DeletedAtField(), preserve_default=True)
 
     def database_forwards(self, _: str, schema_editor: Any, __: Any, to_state: Any) -> None:
         """Add the column."""
-        model = self._here(schema_editor, to_state)
+        model = self._find_model(schema_editor, to_state)
         if model is not None and not self._has_column(schema_editor, model):
-            schema_editor.add_field(model, model._meta.get_field(NAME))
+            schema_editor.add_field(model, model._meta.get_field(FIELD_NAME))
 
     def database_backwards(self, _: str, schema_editor: Any, from_state: Any, __: Any) -> None:
         """Drop the column.
@@ -84,21 +84,21 @@ class AddDeletedAt(Operation):
         Raises:
             ClosedAccountsError: accounts are closed, which would look open without it.
         """
-        model = self._here(schema_editor, from_state)
+        model = self._find_model(schema_editor, from_state)
         if model is None or not self._has_column(schema_editor, model):
             return
         alias = schema_editor.connection.alias
-        closed = model._base_manager.using(alias).exclude(**{NAME: None}).count()
+        closed = model._base_manager.using(alias).exclude(**{FIELD_NAME: None}).count()
         if closed:
-            raise ClosedAccountsError(model._meta.db_table, NAME, closed)
-        schema_editor.remove_field(model, model._meta.get_field(NAME))
+            raise ClosedAccountsError(model._meta.db_table, FIELD_NAME, closed)
+        schema_editor.remove_field(model, model._meta.get_field(FIELD_NAME))
 
     def describe(self) -> str:
         """Return what it does."""
         return "Add the field that marks closed accounts"
 
-    def _here(self, schema_editor: Any, state: Any) -> Any:
-        found = _model_in(state)
+    def _find_model(self, schema_editor: Any, state: Any) -> Any:
+        found = _find_model_key(state)
         if found is None:
             return None
         model = state.apps.get_model(*found)
@@ -109,10 +109,10 @@ class AddDeletedAt(Operation):
         connection = schema_editor.connection
         with connection.cursor() as cursor:
             table = connection.introspection.get_table_description(cursor, model._meta.db_table)
-        return model._meta.get_field(NAME).column in {column.name for column in table}
+        return model._meta.get_field(FIELD_NAME).column in {column.name for column in table}
 
 
-def _model_in(state: Any) -> tuple[str, str] | None:
-    application, _, model = (label() or "").partition(".")
+def _find_model_key(state: Any) -> tuple[str, str] | None:
+    application, _, model = (user_model_label() or "").partition(".")
     found = application, model.lower()
     return found if found in state.models else None

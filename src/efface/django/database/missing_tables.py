@@ -9,7 +9,7 @@ from efface.django.schema.models_to_metadata import Schema
 from efface.policy.policy import Policy
 
 
-def absent(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
+def find_missing_tables(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
     """Return the tables that nobody ever made in the database *alias*, and nobody misses.
 
     Those are what Django does not manage and the policy calls unrelated: the search could not

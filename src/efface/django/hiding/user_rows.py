@@ -11,8 +11,8 @@ from django.db.models import Model, QuerySet
 
 from efface.django import settings
 from efface.django.hiding.include_closed_querysets import with_closed
-from efface.django.policy.package_presets import stock_user
-from efface.django.rules import rules_of
+from efface.django.policy.package_presets import find_builtin_user_rules
+from efface.django.rules import find_rules
 from efface.django.schema.deleted_at_field import subjects_in_file
 from efface.errors import SettingsError
 from efface.policy.declarations import SubjectRule
@@ -96,7 +96,7 @@ def _find_subject_rules() -> list[tuple[type[Model], SubjectRule]]:
     for model in apps.get_models():
         if model._meta.proxy:
             continue
-        rules = rules_of(model) or (efface_settings.of(model) if efface_settings else None)
+        rules = find_rules(model) or (efface_settings.of(model) if efface_settings else None)
         row_rules = [
             rule for rule in (rules.row_rules if rules else ()) if isinstance(rule, SubjectRule)
         ]
@@ -106,7 +106,7 @@ def _find_subject_rules() -> list[tuple[type[Model], SubjectRule]]:
     return found or [
         (model, rule)
         for model in apps.get_models()
-        if (rules := stock_user(model)) is not None
+        if (rules := find_builtin_user_rules(model)) is not None
         for rule in rules.row_rules
         if isinstance(rule, SubjectRule)
     ]

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                             models.Index(
                                 fields=["id"],
                                 name="ix_efface_closings_unsettled",
-                                condition=models.Q(settled_at__isnull=True),
+                                condition=models.Q(finalized_at__isnull=True),
                             ),
                         ],
                         "constraints": [

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import migrations
 
 from efface.django.database.migration_operations import AddDeletedAt
-from efface.django.schema.deleted_at_field import label
+from efface.django.schema.deleted_at_field import user_model_label
 
 
 class Migration(migrations.Migration):
@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
 
     dependencies: ClassVar = [
         ("efface", "0002_permissions"),
-        migrations.swappable_dependency(label() or settings.AUTH_USER_MODEL),
+        migrations.swappable_dependency(user_model_label() or settings.AUTH_USER_MODEL),
     ]
     operations: ClassVar = [AddDeletedAt()]
