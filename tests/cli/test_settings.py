@@ -19,8 +19,8 @@ from efface import Policy, data_subject
 from efface.cli import main
 from efface.cli.app import app
 from efface.cli.configuration import KNOWN
-from efface.cli.primary_key_argument import subject_key
-from efface.console.exit_status import Status, status_of
+from efface.cli.primary_key_argument import parse_primary_key
+from efface.console.exit_status import Status, find_status
 from efface.errors import EffaceError, SubjectKeyError
 from tests.cli.conftest import ERASER
 from tests.support.paths import DOCS
@@ -191,7 +191,7 @@ def people(*types):
     ],
 )
 def test_a_key_becomes_what_the_column_holds(types, typed, key):
-    assert subject_key(people(*types), typed) == key
+    assert parse_primary_key(people(*types), typed) == key
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_key_becomes_what_the_column_holds(types, typed, key):
 )
 def test_a_key_that_the_column_cannot_hold_is_refused(types, typed):
     with pytest.raises(SubjectKeyError):
-        subject_key(people(*types), typed)
+        parse_primary_key(people(*types), typed)
 
 
 # ---------------------------------------------------------------- exit statuses, reference
@@ -227,7 +227,7 @@ def test_every_exit_status_is_documented_with_its_errors():
 
     expected = {int(status): set() for status in Status}
     for cls in every_error():
-        expected[int(status_of(cls.__new__(cls)))].add(cls.code)
+        expected[int(find_status(cls.__new__(cls)))].add(cls.code)
 
     assert documented == expected
 

@@ -1,7 +1,7 @@
-"""HOST · Alembic: the tombstone and our tables in your migrations, and no undecided column.
+"""INTEGRATION · Alembic: the ``deleted_at`` column, Efface's tables, and a check of new columns.
 
-``import efface.alembic`` in a migration (or in ``env.py``) adds four operations to ``op``;
-`require_rules` makes autogenerate write them, and stop where nobody has decided.
+Import ``efface.alembic`` in a migration or in ``env.py`` to add four operations to ``op``. With
+`require_rules` autogenerate writes them, and refuses a migration if a column has no rule.
 """
 
 try:

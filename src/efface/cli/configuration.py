@@ -1,4 +1,4 @@
-"""Where a command finds its eraser, models and database: options first, then ``[tool.efface]``."""
+"""Find the eraser, models and database of a command, from options or from ``[tool.efface]``."""
 
 from __future__ import annotations
 
@@ -50,24 +50,24 @@ KeyArgument = Annotated[
 
 @dataclass(frozen=True)
 class Settings:
-    """``[tool.efface]`` of the nearest pyproject.toml that has it, or nothing."""
+    """The settings in ``[tool.efface]`` of the nearest pyproject.toml that has it."""
 
     folder: Path
     values: Mapping[str, str]
 
     @classmethod
-    def found(cls, start: Path | None = None) -> Settings:
-        """Return the settings for *start*, the current folder by default.
+    def find(cls, start: Path | None = None) -> Settings:
+        """Return the settings for the folder *start*, by default the current folder.
 
         Raises:
-            SettingsError: a key or its value is not known.
+            SettingsError: a key is unknown, or its value is not a string.
             UnreadableFileError: the file is not TOML.
         """
         here = start or Path.cwd()
         for folder in (here, *here.parents):
             path = folder / "pyproject.toml"
             if path.is_file():
-                section = _section(path)
+                section = _read_section(path)
                 if section is not None:
                     return cls(folder, section)
         return cls(here, {})
@@ -76,7 +76,7 @@ class Settings:
         """Return the eraser that *option* or the settings name.
 
         Raises:
-            SettingsError: none is named, or what is named is no eraser.
+            SettingsError: neither names one, or the named object is not an eraser.
         """
         name = option or self.values.get("eraser")
         if name is None:
@@ -91,7 +91,11 @@ class Settings:
         return found
 
     def metadata(self, option: str | None) -> MetaData | None:
-        """Return the MetaData that *option* or the settings name, or None where none is named."""
+        """Return the MetaData that *option* or the settings name, or None if neither does.
+
+        Raises:
+            SettingsError: the named object is neither a declarative base nor a MetaData.
+        """
         name = option or self.values.get("models")
         if name is None:
             return None
@@ -103,10 +107,10 @@ class Settings:
 
     @contextmanager
     def engine(self, option: str | None) -> Iterator[Engine]:
-        """Give an engine for the database that *option* or the settings name.
+        """Yield an engine for the database that *option* or the settings name, then dispose of it.
 
         Raises:
-            SettingsError: none is named, or the name leads nowhere.
+            SettingsError: neither names one, or the name is not a usable URL.
         """
         name = option or self.values.get("database")
         if name is None:
@@ -121,22 +125,22 @@ class Settings:
                     f"The variable {variable} is not set. "
                     f"Set it to the URL of the database: export {variable}=..."
                 )
-        engine = _engine(name)
+        engine = _make_engine(name)
         try:
             yield engine
         finally:
             engine.dispose()
 
     def object(self, name: str) -> Any:
-        """Return what ``module:name`` means.
+        """Return the object that ``module:name`` names.
 
         Raises:
-            SettingsError: the module or the name is not there.
+            SettingsError: the module or the name does not exist.
         """
         module, colon, attribute = name.partition(":")
         if not (module and colon and attribute):
             raise SettingsError(f"{name} is not written as module:name, as garden.accounts:eraser.")
-        # As `python -m` does: the project itself need not be installed.
+        # `python -m` does the same. The project need not be installed as a package.
         for folder in (str(Path.cwd()), str(self.folder)):
             if folder not in sys.path:
                 sys.path.insert(0, folder)
@@ -153,11 +157,11 @@ class Settings:
         return found
 
 
-def _section(path: Path) -> dict[str, str] | None:
+def _read_section(path: Path) -> dict[str, str] | None:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None) or _line(str(error))
+        line = getattr(error, "lineno", None) or _find_line_number(str(error))
         raise UnreadableFileError(str(path), line) from None
     section: dict[str, str] | None = document.get("tool", {}).get("efface")
     for key, value in (section or {}).items():
@@ -169,17 +173,17 @@ def _section(path: Path) -> dict[str, str] | None:
     return section
 
 
-def _line(text: str) -> int:
+def _find_line_number(text: str) -> int:
     numbers = [int(word.strip(",)")) for word in text.split() if word.strip(",)").isdigit()]
     return numbers[0] if numbers else 1
 
 
-def _engine(name: str) -> Engine:
+def _make_engine(name: str) -> Engine:
     try:
         url = make_url(name)
         path = url.database
         is_file = bool(path) and not str(path).startswith((":", "file:"))
-        # SQLite would make an empty database of a misspelled name.
+        # SQLite would create an empty database for a misspelled name.
         if url.get_backend_name() == "sqlite" and is_file and not Path(str(path)).exists():
             raise SettingsError("The file of this SQLite database does not exist.")
         return create_engine(url)

@@ -1,4 +1,4 @@
-"""What is typed, or lies in a file that is named, as values."""
+"""Convert arguments of a command, or the files that they name, to values."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from efface.plan.plan import Plan
 FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d")
 
 
-def is_a_terminal() -> bool:
-    """Return whether somebody types what this process reads."""
-    # Some supervisors close it, and then there is none.
+def is_terminal() -> bool:
+    """Return whether standard input is a terminal, so a person can confirm."""
+    # Some process supervisors close standard input. Then `sys.stdin` is None.
     stream: TextIO | None = sys.stdin
     return stream is not None and stream.isatty()
 
 
-def actor_of(text: str) -> str:
-    """Return *text* as who has asked for a closing.
+def read_actor(text: str) -> str:
+    """Return *text* as the actor of an account closure.
 
     Raises:
-        SettingsError: it is too short or too long to be recorded.
+        SettingsError: the text is empty or too long.
     """
     if not 0 < len(text) <= ACTOR_LENGTH:
         raise SettingsError(f"--actor is 1 to {ACTOR_LENGTH} characters long.")
     return text
 
 
-def plan_in(path: Path | None) -> Plan | None:
-    """Return the plan that somebody has read and kept in the file *path*, if one is named.
+def read_plan(path: Path | None) -> Plan | None:
+    """Return the plan in the file *path*, or None if *path* is None.
 
     Raises:
-        SettingsError: the file cannot be opened, or holds something else.
+        SettingsError: the file cannot be opened, or does not contain a plan.
     """
     if path is None:
         return None
@@ -48,16 +48,16 @@ def plan_in(path: Path | None) -> Plan | None:
         raise SettingsError(f"{path} is not a plan as efface plan --json prints it.") from None
 
 
-def identifiers_in(path: Path) -> list[str]:
-    """Return the lines of the file *path*, or of standard input where it is ``-``.
+def read_identifiers(path: Path) -> list[str]:
+    """Return the lines of the file *path*, or of standard input if it is ``-``.
 
     Raises:
-        SettingsError: it cannot be read as text, or there are none.
+        SettingsError: the file is not text, or contains no identifiers.
     """
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (AttributeError, OSError, UnicodeDecodeError):
-        # The first where standard input is closed.
+        # AttributeError if standard input is closed, because then `sys.stdin` is None.
         raise SettingsError(f"The file {path} cannot be read as text.") from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
@@ -65,11 +65,11 @@ def identifiers_in(path: Path) -> list[str]:
     return lines
 
 
-def moment_of(text: str) -> datetime:
-    """Return the first moment of the year, month or day that *text* names, in UTC.
+def read_date(text: str) -> datetime:
+    """Return the start of the year, month or day that *text* names, in UTC.
 
     Raises:
-        SettingsError: it names none.
+        SettingsError: the text is not a date.
     """
     for each in FORMATS:
         try:
@@ -80,7 +80,7 @@ def moment_of(text: str) -> datetime:
 
 
 def require_once(*, once: bool) -> None:
-    """Accept ``work`` only with ``--once``: no command stays and repeats the work by itself yet.
+    """Accept ``work`` only with ``--once``, because no command repeats the work by itself yet.
 
     Raises:
         SettingsError: the option is missing.

@@ -1,4 +1,4 @@
-"""``CSRF_FAILURE_VIEW = "efface.django.csrf.csrf_failure"``: a page that says what to do."""
+"""``CSRF_FAILURE_VIEW = "efface.django.csrf.csrf_failure"``: explain an expired form."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from efface.page.csrf_refusal import STALE, for_people, for_scripts, headers_in,
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  (for the log)
-    """Refuse a form that no page of this session sent.
+    """Refuse a form that no page of this session sent, with status 403.
 
-    Users read what to do, in their language. Scripts get JSON.
+    Users get a page in their language with what to do next. Scripts get JSON.
+
+    Args:
+        request: The refused request.
+        reason: Django's reason, for the log only.
     """
     speaks = language()
     if wants_json(request) or is_script(request.headers):

@@ -1,6 +1,6 @@
-"""The table that Efface owns, as a model: for the admin, for `flush`, for reading.
+"""Declare the table that Efface owns as a model, for the admin and for `flush`.
 
-The engine writes it through `efface.store`, which says what each column is.
+The engine writes the table through `efface.store`, which describes each column.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from efface.page.translations import translatable
 
 
 class Closing(models.Model):
-    """One closing, with its receipt."""
+    """One account closure with its receipt."""
 
     id = models.BigAutoField(primary_key=True)
     reference = models.CharField(later(translatable("number of the closing")), max_length=32)
@@ -26,7 +26,7 @@ class Closing(models.Model):
     finalized_at = models.DateTimeField(later(translatable("settled on")), null=True)
 
     class Meta:
-        """Named as `efface.store` names it."""
+        """Use the names in `efface.store`."""
 
         db_table = "efface_closings"
         verbose_name = later(translatable("closing of an account"))
@@ -46,5 +46,5 @@ class Closing(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return the reference, which says nothing about anybody."""
+        """Return the reference, which contains no personal value."""
         return str(self.reference)

@@ -1,7 +1,6 @@
-"""Rules: what happens to a model's rows and fields, beside the fields themselves.
+"""Define `Rules`: what Efface does with rows and fields of a model, next to its fields.
 
-The words are those of the markers, the names those of Django's fields; what a column is called in
-the database is looked up here and nowhere else.
+Rules use names of Django's fields. This module is the only one that translates them to columns.
 """
 
 from __future__ import annotations
@@ -37,10 +36,20 @@ TERMS = ("closing", "calendar-year-end")
 
 
 class Rules:
-    """What `efface.django` is told about a model, as its class attribute ``efface``.
+    """The rules of a model, as its class attribute ``efface``.
 
-    An abstract model or a mixin may have rules as well. They are united: the class nearest to
-    the model decides about a field, and the nearest that says what the rows are decides that.
+    Abstract models and mixins can have rules too. Efface merges them: for each field, and for the
+    rows, the rules of the class nearest to the model win.
+
+    Example:
+        class Post(models.Model):
+            author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+            body = models.TextField()
+
+            efface = Rules(
+                on_close(Redact(), via="author"),
+                personal={"body": ReplaceMentions("a former member")},
+            )
     """
 
     __slots__ = ("not_personal", "personal", "row_rules", "through")
@@ -52,16 +61,17 @@ class Rules:
         not_personal: Sequence[str] = (),
         through: Mapping[str, RuleItem | Sequence[RuleItem]] | None = None,
     ) -> None:
-        """Keep the decisions; names are looked up when all models are loaded.
+        """Store the rules. Efface looks up their names after Django has loaded all models.
 
         Args:
-            rule_items: `data_subject`, `no_personal_data`, or an `on_close` for each link.
-            personal: The action for each field; where links differ, ``personal(action, via=...)``.
-            not_personal: The fields that say nothing about a person.
-            through: The markers for the table of a `ManyToManyField` that has no model of its own.
+            rule_items: `data_subject`, `no_personal_data`, or one `on_close` for each relationship.
+            personal: The action for each field. If relationships need different actions, use
+                ``personal(action, via=...)``.
+            not_personal: The fields without personal data.
+            through: The rules for the table of a `ManyToManyField` without a model of its own.
 
         Raises:
-            RulesError: something is not of its kind, such as a text in place of a list.
+            RulesError: an argument has the wrong type, such as a string in place of a list.
         """
         self.row_rules = _read_table_rules(rule_items)
         self.personal = {
@@ -77,13 +87,13 @@ class Rules:
     __hash__ = None  # type: ignore[assignment]  # compared, never looked up
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both say the same."""
+        """Return whether both have the same rules."""
         return isinstance(other, Rules) and all(
             getattr(self, name) == getattr(other, name) for name in self.__slots__
         )
 
     def with_defaults(self, other: Rules) -> Rules:
-        """Return these rules together with those of a class further away."""
+        """Return these rules, completed by *other* for fields and rows that they do not cover."""
         merged = Rules()
         merged.row_rules = self.row_rules or other.row_rules
         own_fields = {*self.personal, *self.not_personal}
@@ -98,7 +108,7 @@ class Rules:
 
 
 def _refused(text: str, paste: str) -> RulesError:
-    # The traceback names the class: here nobody knows yet whose rules these will be.
+    # The rules do not know their model yet, but the traceback contains the class.
     return RulesError([Problem("E606", "Rules(...)", None, text, paste)])
 
 
@@ -124,7 +134,7 @@ def _read_mapping(keyword: str, said: Any, example: str) -> Mapping[str, Any]:
 def _read_names(said: Any) -> tuple[str, ...]:
     if isinstance(said, (list, tuple, set, frozenset)) and all(isinstance(n, str) for n in said):
         return tuple(said)
-    # A text alone would be taken for a list of letters.
+    # A string is a sequence of strings too, so Python would accept its letters as names.
     text = f"not_personal is a list of names of fields, and not {_kind(said)}:"
     raise _refused(text, f'not_personal=["{said if isinstance(said, str) else "name"}"]')
 
@@ -146,7 +156,7 @@ def _kind(said: object) -> str:
 
 
 def find_rules(model: type[Model]) -> Rules | None:
-    """Return the rules that *model* was given in its class, its mixins and abstract parents."""
+    """Return the rules of *model* from its class, its mixins and its abstract parents, or None."""
     found: Rules | None = None
     for _, rules in _iterate_attributes(model):
         if isinstance(rules, Rules):
@@ -155,9 +165,9 @@ def find_rules(model: type[Model]) -> Rules | None:
 
 
 def find_invalid_rules(model: type[Model]) -> Iterator[tuple[str, str]]:
-    """Yield each class of *model* whose ``efface`` is no `Rules`, and what to write instead."""
+    """Yield each class whose ``efface`` is not `Rules`, with the code to write instead."""
     for cls, said in _iterate_attributes(model):
-        # A field or a method of that name is the application's own.
+        # A field or a method named `efface` belongs to the application.
         if not isinstance(said, Rules) and not hasattr(said, "__get__"):
             meta = getattr(cls, "_meta", None)
             yield (
@@ -167,9 +177,10 @@ def find_invalid_rules(model: type[Model]) -> Iterator[tuple[str, str]]:
 
 
 def _iterate_attributes(model: type[Model]) -> Iterator[tuple[type, Any]]:
+    """Yield each class with an ``efface`` attribute, nearest class first."""
     for cls in model.__mro__:
         meta = getattr(cls, "_meta", None)
-        # The rules of a concrete parent are about the parent's own table.
+        # With multi-table inheritance, the rules of the parent apply to the parent's table.
         if cls is not model and meta is not None and not meta.abstract:
             continue
         if ATTRIBUTE in cls.__dict__:
@@ -177,7 +188,7 @@ def _iterate_attributes(model: type[Model]) -> Iterator[tuple[type, Any]]:
 
 
 def _suggest_rules(said: Any) -> str:
-    """Return the `Rules` that *said* was probably meant to be, as one types them."""
+    """Return the `Rules` that *said* was probably meant to be, as Python code."""
     rule_items = said if isinstance(said, (list, tuple)) else [said]
     if rule_items and all(
         isinstance(getattr(each, "rule", None), TableRule) for each in rule_items
@@ -212,7 +223,7 @@ def _format_value(value: Any) -> str:
 
 
 def map_columns(model: type[Model]) -> dict[str, str]:
-    """Return the columns of the model's own table by every name that Django knows them by."""
+    """Return the columns of the model's own table by each name that Django has for them."""
     known: dict[str, str] = {}
     for field in model._meta.local_concrete_fields:
         if field.column is not None:
@@ -224,18 +235,18 @@ def map_columns(model: type[Model]) -> dict[str, str]:
 
 
 class NameResolver:
-    """The names of one model's rules on their way to those of the database."""
+    """Translate names in the rules of one model to names of the database."""
 
     def __init__(
         self, model: type[Model], table_name: Callable[[type[Model]], str], table: str
     ) -> None:
-        """Look names up in *model*, whose *table* the problems are about."""
+        """Look up names in *model*. Problems name *table*."""
         self._model, self._table_name, self._table = model, table_name, table
         self._columns = map_columns(model)
         self.problems: list[Problem] = []
 
     def resolve_column(self, name: str) -> str:
-        """Return the column of a field; an unknown name is kept, and a problem."""
+        """Return the column of a field. An unknown name is returned unchanged, and adds a problem."""
         if name not in self._columns:
             fields = [field.name for field in self._model._meta.local_concrete_fields]
             label = self._model._meta.label
@@ -244,7 +255,7 @@ class NameResolver:
         return self._columns.get(name, name)
 
     def resolve_rule(self, rule: TableRule) -> TableRule:
-        """Return *mark* in names of the database."""
+        """Return *rule* with names of the database."""
         if isinstance(rule, NoPersonalDataRule):
             return rule
         identifiers = tuple(map(self.resolve_column, rule.identifiers))
@@ -263,11 +274,11 @@ class NameResolver:
         )
 
     def resolve_column_rule(self, rule: ColumnRule) -> ColumnRule:
-        """Return *mark* in names of the database."""
+        """Return *rule* with names of the database."""
         return rule if rule.via is None else replace(rule, via=self.resolve_via(rule.via))
 
     def resolve_via(self, via: Via) -> Via:
-        """Return a link in names of the database."""
+        """Return a relationship with names of the database."""
         if isinstance(via, tuple):
             return tuple(map(self.resolve_column, via))
         if not isinstance(via, str):
@@ -305,9 +316,10 @@ class NameResolver:
         )
 
     def _resolve_type(self, via: Generic) -> str | tuple[str, ...]:
-        """Return the name of a kind: that of a model, where the field refers to content types.
+        """Return the type in a generic foreign key, as content types store it if it refers to them.
 
-        Rows about a person may name a proxy or a model that inherits from theirs: the admin's do.
+        Rows about a user can name a proxy or a multi-table subclass too, as the admin's log does.
+        So the result contains each model that shares its primary key with the named one.
         """
         fields = {each.name: each for each in self._model._meta.local_concrete_fields}
         if via.type_column not in fields or not fields[via.type_column].is_relation:
@@ -347,7 +359,7 @@ class NameResolver:
 def resolve_rules(
     rules: Rules, names: NameResolver
 ) -> tuple[list[RuleItem], dict[str, list[RuleItem]]]:
-    """Return the markers of a table, and of its columns by name."""
+    """Return the rules of a table, and the rules of its columns by name."""
     columns: dict[str, list[RuleItem]] = {}
     for name, row_rules in _iterate_column_rules(rules, names):
         columns.setdefault(name, []).extend(RuleItem(rule, Column) for rule in row_rules)

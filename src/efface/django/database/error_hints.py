@@ -1,4 +1,4 @@
-"""What to do about an error of the engine, in the words of Django."""
+"""Add to errors of the engine what to do in a Django project."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LINES = {
     "E415": "eraser({alias}).finalize(bind, eraser({alias}).get_receipt(bind, reference))",
     "E416": 'eraser({alias}).adopt(bind, key, actor="...")',
 }
-"""Methods of the engine, called inside of Django's transaction."""
+"""Methods of the engine, which need Django's transaction around them."""
 
 
-def advise(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
-    """Let *error*, which came from the database *alias*, say what to do in Django."""
+def add_advice(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """Set the advice of *error* to a command or lines for Django and the database *alias*."""
     is_default = alias == DEFAULT_DB_ALIAS
     if error.code in COMMANDS:
         database = "" if is_default else f" --database {alias}"

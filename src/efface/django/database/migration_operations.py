@@ -1,4 +1,4 @@
-"""The operations of Django's migrations: tables of ours, and the tombstone of stock users."""
+"""Define the operations of Efface's migrations: its tables, and the built-in user's column."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from django.db.migrations.operations.base import Operation
 from sqlalchemy import func, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from efface.django.database.django_connection import engine
+from efface.django.database.django_connection import get_engine
 from efface.django.schema.deleted_at_field import FIELD_NAME, DeletedAtField, user_model_label
 from efface.errors import ClosedAccountsError
 from efface.store.efface_tables import metadata
 
 
 class CreateEffaceTables(Operation):
-    """Create the tables that Efface owns, with the statements every other host uses."""
+    """Create the tables that Efface owns, with the same statements as all other integrations."""
 
     reduces_to_sql = True
     reversible = True
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the state of the models to the migration."""
+        """Do nothing, because the migration itself declares the model."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, *_: Any) -> None:
         """Create the tables and their indexes."""
         alias = schema_editor.connection.alias
         if not router.allow_migrate(alias, app_label):
             return
-        dialect = engine(alias).dialect
+        dialect = get_engine(alias).dialect
         for table in metadata.sorted_tables:
             schema_editor.execute(str(CreateTable(table).compile(dialect=dialect)), None)
             for index in sorted(table.indexes, key=lambda each: each.name or ""):
@@ -39,7 +39,8 @@ class CreateEffaceTables(Operation):
         """Drop the tables.
 
         Raises:
-            ClosedAccountsError: closings are recorded; without them tombstones are unexplained.
+            ClosedAccountsError: there are receipts. Without them no record explains the tombstone
+            rows.
         """
         connection = schema_editor.connection
         if not router.allow_migrate(connection.alias, app_label):
@@ -53,21 +54,21 @@ class CreateEffaceTables(Operation):
             schema_editor.execute(f"DROP TABLE {schema_editor.quote_name(table.name)}", None)
 
     def describe(self) -> str:
-        """Return what it does."""
+        """Return the description of the operation."""
         return "Create the tables that Efface owns"
 
 
 class AddDeletedAt(Operation):
-    """Add the field that marks closed accounts to the model of another application.
+    """Add the field that marks closed accounts to the model of another app.
 
-    The settings say which model (see `efface.django.schema.deleted_at_field.label`); without one,
-    the operation does nothing. It keeps a column that exists already.
+    `efface.django.schema.deleted_at_field.user_model_label` names the model. Without a model the
+    operation does nothing, and it keeps a column that already exists.
     """
 
     reversible = True
 
     def state_forwards(self, _: str, state: Any) -> None:
-        """Let later migrations know the field."""
+        """Add the field to the model's state, so later migrations know it."""
         found = _find_model_key(state)
         if found is not None and FIELD_NAME not in state.models[found].fields:
             state.add_field(*found, FIELD_NAME, DeletedAtField(), preserve_default=True)
@@ -82,7 +83,7 @@ class AddDeletedAt(Operation):
         """Drop the column.
 
         Raises:
-            ClosedAccountsError: accounts are closed, which would look open without it.
+            ClosedAccountsError: there are closed accounts, which would become visible.
         """
         model = self._find_model(schema_editor, from_state)
         if model is None or not self._has_column(schema_editor, model):
@@ -94,7 +95,7 @@ class AddDeletedAt(Operation):
         schema_editor.remove_field(model, model._meta.get_field(FIELD_NAME))
 
     def describe(self) -> str:
-        """Return what it does."""
+        """Return the description of the operation."""
         return "Add the field that marks closed accounts"
 
     def _find_model(self, schema_editor: Any, state: Any) -> Any:

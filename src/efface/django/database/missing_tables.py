@@ -1,19 +1,18 @@
-"""Models whose tables a database does not have, such as views made for another kind of it."""
+"""Find tables that a database lacks, such as views that only another database has."""
 
 from __future__ import annotations
 
 from sqlalchemy import inspect
 
-from efface.django.database.django_connection import engine
+from efface.django.database.django_connection import get_engine
 from efface.django.schema.models_to_metadata import Schema
 from efface.policy.policy import Policy
 
 
 def find_missing_tables(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
-    """Return the tables that nobody ever made in the database *alias*, and nobody misses.
+    """Return the unmanaged tables without personal data that the database *alias* lacks.
 
-    Those are what Django does not manage and the policy calls unrelated: the search could not
-    read it. Where rows of people are to be changed, a missing table stays an error.
+    The search of the database cannot read them. A missing table with personal data stays an error.
     """
     unmanaged = [
         table_rules
@@ -22,7 +21,7 @@ def find_missing_tables(policy: Policy, schema: Schema, alias: str) -> frozenset
     ]
     if not unmanaged:
         return frozenset()
-    with engine(alias).connect() as bind:
+    with get_engine(alias).connect() as bind:
         existing = inspect(bind)
         return frozenset(
             table_rules.name

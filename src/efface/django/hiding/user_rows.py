@@ -96,7 +96,7 @@ def _find_subject_rules() -> list[tuple[type[Model], SubjectRule]]:
     for model in apps.get_models():
         if model._meta.proxy:
             continue
-        rules = find_rules(model) or (efface_settings.of(model) if efface_settings else None)
+        rules = find_rules(model) or (efface_settings.rules_for(model) if efface_settings else None)
         row_rules = [
             rule for rule in (rules.row_rules if rules else ()) if isinstance(rule, SubjectRule)
         ]

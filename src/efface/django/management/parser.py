@@ -1,4 +1,4 @@
-"""The arguments of ``manage.py efface``, command by command."""
+"""Define the arguments of each command of ``manage.py efface``."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ COMMANDS = {
     "work": "Finalize unfinished account closures, oldest first, each in its own transaction. "
     "It needs --once. If one fails, the others continue, and it stays pending.",
 }
-"""What each command does, as its help says."""
+"""The help text of each command."""
 
 
 def add_commands(parser: CommandParser) -> None:
     """Add each command with its arguments to *parser*."""
-    # Not required here: argparse would name the place and not the commands.
-    acts = parser.add_subparsers(dest="act", metavar="COMMAND", required=False)
-    each = {
-        name: acts.add_parser(name, help=said.split(";")[0].split(". ")[0], description=said)
-        for name, said in COMMANDS.items()
+    # If argparse required it, its message would name `COMMAND` and not the commands.
+    subparsers = parser.add_subparsers(dest="act", metavar="COMMAND", required=False)
+    commands = {
+        name: subparsers.add_parser(
+            name, help=description.split(";")[0].split(". ")[0], description=description
+        )
+        for name, description in COMMANDS.items()
     }
-    for command in each.values():
+    for command in commands.values():
         command.add_argument("--database", metavar="ALIAS", help="an alias in DATABASES")
         command.add_argument("--json", action="store_true", help="print JSON for programs")
-        _add_those_of_django(command)
+        _add_django_options(command)
     for name in ("plan", "close", "verify"):
-        each[name].add_argument("key", metavar="PK", help="the primary key of the person's row")
-    _add_own(each)
+        commands[name].add_argument("key", metavar="PK", help="the primary key of the person's row")
+    _add_specific_options(commands)
 
 
-def _add_own(each: dict[str, CommandParser]) -> None:
-    """Add to *each* command what no other has."""
-    check, close = each["check"], each["close"]
+def _add_specific_options(commands: dict[str, CommandParser]) -> None:
+    """Add the options that only one of the *commands* has."""
+    check, close = commands["check"], commands["close"]
     check.add_argument("--strict", action="store_true", help="warnings are errors")
     check.add_argument(
         "--table", action="store_true", help="print every decision as a Markdown table"
     )
-    each["plan"].add_argument(
+    commands["plan"].add_argument(
         "--sql", action="store_true", help="print the statements for reviewers"
     )
     close.add_argument(
@@ -58,26 +60,26 @@ def _add_own(each: dict[str, CommandParser]) -> None:
         "--plan", metavar="FILE", type=Path, help="refuse if this plan no longer fits"
     )
     close.add_argument("--yes", action="store_true", help="do not ask")
-    each["verify"].add_argument(
+    commands["verify"].add_argument(
         "--identifiers",
         metavar="FILE",
         type=Path,
         required=True,
         help='one identifier a line; "-" reads standard input',
     )
-    each["closed"].add_argument(
+    commands["closed"].add_argument(
         "--since", metavar="DATE", help="as 2026, 2026-01 or 2026-01-31, in UTC"
     )
-    each["work"].add_argument(
+    commands["work"].add_argument(
         "--once", action="store_true", help="do the pending work once, then exit; required"
     )
-    each["work"].add_argument(
+    commands["work"].add_argument(
         "--limit", type=int, default=100, help="finalize at most this many account closures"
     )
 
 
-def _add_those_of_django(command: CommandParser) -> None:
-    """Let Django's own options stand behind the command as well as before it."""
+def _add_django_options(command: CommandParser) -> None:
+    """Accept Django's own options after the command, in addition to before it."""
     hidden = {"default": SUPPRESS, "help": SUPPRESS}
     command.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
     for name in ("--settings", "--pythonpath"):

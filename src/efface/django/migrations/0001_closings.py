@@ -1,4 +1,4 @@
-"""The table of closings."""
+"""Create the table of account closures."""
 
 from django.db import migrations, models
 
@@ -6,7 +6,7 @@ from efface.django.database.migration_operations import CreateEffaceTables
 
 
 class Migration(migrations.Migration):
-    """Create what `efface.store` describes, and let Django know it as a model."""
+    """Create the table as `efface.store` declares it, and add the model to Django's state."""
 
     initial = True
     dependencies = ()

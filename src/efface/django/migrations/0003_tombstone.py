@@ -1,4 +1,4 @@
-"""The tombstone of a user model that the project does not own, as Django's stock one."""
+"""Add ``deleted_at`` to a user model that the project cannot edit."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from efface.django.schema.deleted_at_field import user_model_label
 
 
 class Migration(migrations.Migration):
-    """Add a column to one table of another application, or nothing at all."""
+    """Add a column to one table of another app, if Efface adds the field to it."""
 
     dependencies: ClassVar = [
         ("efface", "0002_permissions"),

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from efface.django import settings
-from efface.django.database.error_hints import advise
+from efface.django.database.error_hints import add_advice
 from efface.django.database.missing_tables import find_missing_tables
 from efface.django.policy.merged_policy import merge_policy
 from efface.django.policy.problems_for_models import is_from_package, translate_problems
@@ -164,5 +164,5 @@ def read_primary_key(database_eraser: DatabaseEraser, user: Any) -> Any:
 
 def _key_error(database_eraser: DatabaseEraser, expected: str, got: str) -> SubjectKeyError:
     error = SubjectKeyError(database_eraser.eraser.policy.subject_table.fullname, expected, got)
-    advise(error)
+    add_advice(error)
     return error

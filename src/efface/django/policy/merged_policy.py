@@ -31,12 +31,12 @@ def merge_policy(
 ) -> tuple[Policy, Schema]:
     """Return the policy for the database *alias*, and the schema that it applies to.
 
-    Rules in the model win over rules in the settings, and a preset applies last. Tables in
-    *without* are left out.
+    Rules in the model win over rules in the settings, and a preset applies last. The result leaves
+    out the tables in *without*.
 
     Raises:
-        RulesError: rules name something that does not exist, or two models have rules for one
-        table. PolicyFileError: the policy file names something that does not exist. SettingsError:
+        RulesError: rules name something that does not exist, or one table has two models with
+        rules. PolicyFileError: the policy file names something that does not exist. SettingsError:
         the policy file does not exist.
     """
     through_rules, problems = _find_through_rules(alias)
@@ -46,7 +46,7 @@ def merge_policy(
     ]
 
     def get_own_rules(model: type[Model]) -> Rules | None:
-        return find_rules(model) or through_rules.get(model) or settings.of(model)
+        return find_rules(model) or through_rules.get(model) or settings.rules_for(model)
 
     file_rules = _read_file_rules(alias, get_own_rules, settings)
     subject = _find_subject(alias, get_own_rules, file_rules)

@@ -1,4 +1,4 @@
-"""``{% load efface %}``: the closing section, and our sentences in the active language."""
+"""``{% load efface %}``: show the delete-account dialog, and Efface's texts in any language."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ register = template.Library()
 
 @register.simple_tag
 def efface_text(text: str) -> str:
-    """Return one of our sentences in the active language."""
+    """Return one of Efface's texts in the active language."""
     return active_language.language().say(text)
 
 
 @register.simple_tag(takes_context=True)
 def delete_account(context: Any) -> SafeString:
-    """Return the section for a settings page.
+    """Return the section with the button and dialog that delete the account, for a settings page.
 
     Raises:
-        SettingsError: the template is shown without a request.
+        SettingsError: the template was rendered without a request.
+
+    Example:
+        {% load efface %}
+        {% delete_account %}
     """
-    # Django keeps it beside the variables also where TEMPLATES names no processor for it.
+    # A RequestContext has the request even if TEMPLATES has no context processor for it.
     request = getattr(context, "request", None) or context.get("request")
     if request is None:
         raise SettingsError(
