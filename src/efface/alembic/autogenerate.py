@@ -61,6 +61,7 @@ def require_rules(policy: Policy | MetaData) -> Hook:
         if not _is_autogenerate(context):
             return
         raise_problems(_problems(policy))
+        # Autogenerate compares only the application's metadata, which lacks Efface's tables.
         has_ours = inspect(context.connection).has_table(min(OURS))
         for script in scripts:
             # Alembic keeps one list per database, and adds the list of this run at the end.
@@ -68,6 +69,7 @@ def require_rules(policy: Policy | MetaData) -> Hook:
             upgrade.ops = list(_rewritten(policy, upgrade.ops))
             if not has_ours:
                 upgrade.ops.append(CreateEffaceTables())
+            # Alembic made the downgrade from the operations before the rewrite.
             downgrade.ops = [each.reverse() for each in reversed(upgrade.ops)]
 
     return process
@@ -117,6 +119,8 @@ def _deleted_at(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOper
     if not declared:
         # Efface's operation created the index, and the model need not declare it.
         changes.ops = [op for op in changes.ops if not _is_index(op, DropIndexOp, index)]
+    # `add_deleted_at` makes one kind of column and index. If the models declare another one, keep
+    # Alembic's operations.
     fits = len(keys) == 1 and all([c.name for c in each.columns] == keys for each in declared)
     added = [op for op in changes.ops if isinstance(op, AddColumnOp) and op.column.name == name]
     if added and fits and _is_moment(people, name):

@@ -54,12 +54,14 @@ def close(
         read_actor(actor),
     )
     with settings.engine(database) as engine:
+        # A script without a terminal cannot answer.
         if not yes and is_terminal():
             reviewed_plan = _confirm(loaded_eraser, engine, subject, reviewed_plan)
         with show_progress("Closing the account"), engine.begin() as connection:
             receipt = loaded_eraser.close_account(
                 connection, subject, actor=actor_text, plan=reviewed_plan
             )
+        # In a transaction of its own, so an error here does not undo the closure.
         if not receipt.already_closed:
             with show_progress("Searching the database"), engine.begin() as connection:
                 receipt = loaded_eraser.finalize(connection, receipt)
@@ -73,7 +75,7 @@ def _confirm(eraser: Eraser, engine: Engine, subject: Any, plan: Plan | None) ->
     """Show the plan and ask for confirmation. Return the plan that the closure must match."""
     with engine.connect() as connection:
         if eraser.find_receipt(connection, subject) is not None:
-            # Nothing will change.
+            # The closure will return the first receipt and change nothing.
             return plan
         shown = plan or eraser.plan(connection, subject)
     typer.echo(shown.explain(), err=True)

@@ -174,6 +174,7 @@ def _read_section(path: Path) -> dict[str, str] | None:
 
 
 def _find_line_number(text: str) -> int:
+    # Before Python 3.14 the error has no `lineno`. Its text ends with "(at line 3, column 5)".
     numbers = [int(word.strip(",)")) for word in text.split() if word.strip(",)").isdigit()]
     return numbers[0] if numbers else 1
 

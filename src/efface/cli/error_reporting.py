@@ -28,6 +28,7 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
             print_error(str(error))
             raise typer.Exit(find_status(error)) from None
         except SQLAlchemyError as error:
+            # Neither its text nor its traceback, because both can contain values of a row.
             print_error(describe_database_error(error))
             raise typer.Exit(Status.DATABASE) from None
 

@@ -37,5 +37,6 @@ def parse_primary_key(policy: Policy, arguments: Sequence[str]) -> Any:
     try:
         parts = [PARSERS.get(kind, str)(part) for kind, part in zip(types, arguments, strict=True)]
     except (ArithmeticError, ValueError):
+        # Decimal raises an ArithmeticError for text that is not a number.
         raise SubjectKeyError(table.fullname, expected, "something else") from None
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -46,6 +46,7 @@ def verify(
     loaded_eraser = settings.eraser(eraser)
     subject, lines = parse_primary_key(loaded_eraser.policy, key), read_identifiers(identifiers)
     with settings.engine(database) as engine, engine.connect() as connection:
+        # The user's row may be deleted while identifiers remain elsewhere, so search in any case.
         try:
             loaded_eraser.find_receipt(connection, subject)
         except UnknownSubjectError:

@@ -39,7 +39,7 @@ def work(
     loaded_eraser = settings.eraser(eraser)
     pending_run = PendingRun((), (), 0)
     with settings.engine(database) as engine, show_progress("Looking for pending work") as show:
-
+        # One transaction for each closure, so an error rolls back only that one.
         def finalize_one(failed: Collection[str]) -> PendingRun:
             with engine.begin() as connection:
                 return loaded_eraser.run_pending(connection, limit=1, exclude=failed)

@@ -26,6 +26,7 @@ def format_receipt(receipt: Receipt) -> str:
     lines = [f"Closed · receipt {receipt.reference} · {_moment(receipt)} · {receipt.actor}", ""]
     width = max((len(step.table) for step in receipt.steps), default=0)
     for step in receipt.steps:
+        # A retained row may not change at all, so show how many rows are kept.
         number = step.reached if step.until and step.reached is not None else step.rows
         until = f"   until {step.until.isoformat()}: {step.reason}" if step.until else ""
         rows = f"{number:>6} {'row' if number == 1 else 'rows'}"

@@ -51,5 +51,6 @@ def describe_database_error(error: Exception) -> str:
 
     The text of such an error can contain statements, values and the database password.
     """
+    # SQLAlchemy wraps the error of the driver, whose class is more specific.
     kind = type(getattr(error, "orig", None) or error).__name__
     return f"The database did not do what was asked ({kind}). Its own log has details."

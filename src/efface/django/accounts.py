@@ -123,8 +123,10 @@ def close_account(
             receipt = database_eraser.eraser.close_account(
                 bind, key, actor=actor, plan=plan, blockers=engine_blockers, on_progress=on_progress
             )
+        # A list, because the follow-up after the commit adds the finalized receipt.
         receipts_so_far = [receipt]
         _defer_constraints(alias)
+        # Before the commit, because code later in this transaction may save the user.
         forget(user)
         if not receipt.already_closed:
             for follow in _iterate_follow_ups(
@@ -187,6 +189,7 @@ def run_pending(*, limit: int = 100, using: str | None = None) -> PendingRun:
         return done
 
     *_, pending_run = one_by_one(finalize_one, limit)
+    # The engine returns each primary key as a tuple. Django needs a plain value for one column.
     user_keys = [
         read_primary_key(database_eraser, key if len(key) > 1 else key[0])
         for key in pending_run.keys
@@ -254,6 +257,7 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
         using: The database, if not the one to which the routers write users.
     """
     alias = using or find_user_database()
+    # One query that only reads needs no transaction around it.
     with get_engine(alias).connect() as bind:
         return [Receipt.from_json(text) for text in recorded_receipts(bind, since)]
 
@@ -289,6 +293,7 @@ def _adapt_blockers(
     if blockers is None:
         return None
 
+    # The base manager, because a project's default manager may hide the user.
     def ask(_: Any, key: Any) -> tuple[Any, ...]:
         return tuple(blockers(database_eraser.model._base_manager.using(alias).get(pk=key)))
 

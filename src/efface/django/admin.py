@@ -115,6 +115,7 @@ def close_accounts(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """Show the plans and, after confirmation, close each account in its own transaction."""
+    # One more than allowed shows that there are too many, without loading all of them.
     users = list(queryset.order_by("pk")[: MAX_ACCOUNTS + 1])
     if len(users) > MAX_ACCOUNTS:
         text = language().say(TOO_MANY, most=MAX_ACCOUNTS)

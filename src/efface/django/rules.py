@@ -224,6 +224,7 @@ def _format_value(value: Any) -> str:
 
 def map_columns(model: type[Model]) -> dict[str, str]:
     """Return the columns of the model's own table by each name that Django has for them."""
+    # Names of fields last, because the column of one field may have the name of another field.
     known: dict[str, str] = {}
     for field in model._meta.local_concrete_fields:
         if field.column is not None:
@@ -246,7 +247,7 @@ class NameResolver:
         self.problems: list[Problem] = []
 
     def resolve_column(self, name: str) -> str:
-        """Return the column of a field. An unknown name is returned unchanged, and adds a problem."""
+        """Return the column of a field. An unknown name adds a problem and stays unchanged."""
         if name not in self._columns:
             fields = [field.name for field in self._model._meta.local_concrete_fields]
             label = self._model._meta.label
@@ -283,6 +284,7 @@ class NameResolver:
             return tuple(map(self.resolve_column, via))
         if not isinstance(via, str):
             return self._resolve_criterion(via)
+        # Resolve a path model by model, because each name belongs to the model before it.
         first, _, onward = via.partition(".")
         column = self.resolve_column(first)
         if not onward:
@@ -334,6 +336,7 @@ class NameResolver:
         return kinds[0] if len(kinds) == 1 else tuple(sorted(kinds))
 
     def _find_model(self, name: str, via: Generic) -> type[Model] | None:
+        # A rule may name a model without its app, if only one model has this name.
         known: dict[str, type[Model]] = {m._meta.label_lower: m for m in apps.get_models()}
         label_sought = name.lower()
         found = [each for each in known if label_sought in (each, each.partition(".")[2])]

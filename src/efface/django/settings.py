@@ -54,7 +54,7 @@ DEFAULT_RECENT_LOGIN = timedelta(minutes=10)
 
 @runtime_checkable
 class LivePages(Protocol):
-    """The interface of ``LIVE``. `efface.django.live.Live` implements it but imports this module."""
+    """The interface of ``LIVE``, because `efface.django.live.Live` imports this module."""
 
     path: str
 
@@ -81,14 +81,14 @@ class EffaceSettings:
 class PageSettings:
     """The settings of the closing page in ``EFFACE``.
 
-    - ``blockers`` takes the user and returns what prevents closing the account. -
-    ``check_password`` takes the request and a password, and returns True if it is correct. -
-    ``recent_login`` is how long a login counts as proof if the user has no password. -
-    ``has_recent_login`` takes the request and replaces ``recent_login``. - ``redirect_path`` is the
-    page after the closure. None is the goodbye page. - ``identify`` takes the request and returns
-    the primary key of the user, or None. - ``confirmation_email`` takes the user under the lock. It
-    returns None, or a function that takes
-      a `ConfirmationEmail` after the commit.
+    - ``blockers`` takes the user and returns what prevents closing the account.
+    - ``check_password`` takes the request and a password, and returns True if it is correct.
+    - ``recent_login`` is how long a login counts as proof if the user has no password.
+    - ``has_recent_login`` takes the request and replaces ``recent_login``.
+    - ``redirect_path`` is the page after the closure. None is the goodbye page.
+    - ``identify`` takes the request and returns the primary key of the user, or None.
+    - ``confirmation_email`` takes the user under the lock. It returns None, or a function that
+      takes a `ConfirmationEmail` after the commit.
     - ``live`` is the WebSocket endpoint. Its script sends DELETE to ``logout_path``.
     """
 

@@ -32,9 +32,11 @@ def _by_itself(view: Any) -> Any:
     """Return *view* without ATOMIC_REQUESTS, so a closure is committed before the answer."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
+    # CommonMiddleware would redirect to the URL with a slash, and lose the data of a form.
     return no_append_slash(view)
 
 
+# The project's prefix may end with a slash or not, so each pattern may begin with one.
 urlpatterns = [
     re_path(r"^(?:/)?$", _by_itself(views.closing), name="close"),
     re_path(r"^(?:/)?done/?$", views.done, name="done"),

@@ -64,6 +64,7 @@ def get_engine(alias: str) -> sa.Engine:
     connection = connections[alias]
     connection.ensure_connection()
     factory = _ConnectionFactory(alias)
+    # Django owns the connections, so SQLAlchemy must neither keep nor reset them.
     engine = sa.create_engine(
         _make_url(connection),
         creator=factory,
@@ -183,6 +184,7 @@ def _raise_driver_errors() -> Iterator[None]:
     try:
         yield
     except Error as error:
+        # Django wraps each error of the driver, and keeps the original as its cause.
         if error.__cause__ is None:
             raise
         raise error.__cause__ from None

@@ -28,6 +28,7 @@ def end_sessions(user_keys: Collection[Any], policy: Policy) -> int:
     if not user_keys or not apps.is_installed("django.contrib.sessions"):
         return 0
     store = import_module(settings.SESSION_ENGINE).SessionStore
+    # Only stores with a database table have a model.
     if not hasattr(store, "get_model_class"):
         return 0
     model = store.get_model_class()

@@ -29,6 +29,7 @@ class CreateEffaceTables(Operation):
         alias = schema_editor.connection.alias
         if not router.allow_migrate(alias, app_label):
             return
+        # Pass no parameters, because otherwise Django reads each % in the SQL as a placeholder.
         dialect = get_engine(alias).dialect
         for table in metadata.sorted_tables:
             schema_editor.execute(str(CreateTable(table).compile(dialect=dialect)), None)

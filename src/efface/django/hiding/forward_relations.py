@@ -16,6 +16,7 @@ def load_closed_forward(users: UserRows) -> None:
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_fields:
             if field.is_relation and users.has_rows_in(field.related_model):
+                # Only the descriptor in the class itself: a subclass inherits the wrapped one.
                 descriptor = model.__dict__.get(field.name)
                 if isinstance(descriptor, ForwardManyToOneDescriptor):
                     _wrap_descriptor(descriptor)

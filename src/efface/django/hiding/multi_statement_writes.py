@@ -40,6 +40,8 @@ def _delete_whole_batches(users: UserRows, original: Any) -> Any:
     def delete_batch(self: Any, keys: Any, using: Any) -> int:
         if not users.has_rows_in(self.model):
             return int(original(self, keys, using))
+        # Django deletes in chunks of this size. Compare the number of rows for each chunk, so
+        # only a chunk with a missing row costs one more query.
         deleted = 0
         for start in range(0, len(keys), GET_ITERATOR_CHUNK_SIZE):
             batch = keys[start : start + GET_ITERATOR_CHUNK_SIZE]
@@ -57,6 +59,7 @@ def _delete_whole_batches(users: UserRows, original: Any) -> Any:
 def _update_related_alike(original: Any) -> Any:
     @wraps(original)
     def get_related_updates(self: Any) -> Any:
+        # With multi-table inheritance Django updates each parent table with a query of its own.
         updates = original(self)
         if is_requested(self):
             for update in updates:

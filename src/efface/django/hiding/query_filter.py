@@ -112,6 +112,8 @@ class _QueryFilter:
             """A join that skips closed accounts. An outer join returns NULL for them."""
 
             def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+                # Django writes `ON (...)`. The condition belongs inside, because in WHERE it would
+                # remove the rows that an outer join keeps.
                 sql, parameters = super().as_sql(compiler, connection)
                 condition = users.conditions[self.table_name]
                 condition_sql = condition.to_sql(self.table_alias, _get_quote(compiler))
@@ -151,9 +153,11 @@ class _QueryFilter:
         if query.compiler == INSERT:
             self._refuse_upsert(query)
             return query
+        # Django compiles the inner queries separately, and they are filtered then.
         if query.compiler == AGGREGATE or query.combinator:
             return query
         query = query.clone()
+        # A query without conditions, such as `all()`, has no table yet that could be filtered.
         if not any(query.alias_refcount.values()):
             query.get_initial_alias()
         conditions = []

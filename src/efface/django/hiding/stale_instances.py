@@ -84,6 +84,8 @@ def _guard_update(users: UserRows, _model: Any, original: Any) -> Any:
             # values and reopen the account.
             rows = without_closed(rows)
         found = original(self, rows, using, key, *arguments, **options)
+        # No row was updated. Either it does not exist, and Django inserts it, or the account
+        # is closed.
         if not found and users.has_closed(table, [key], using):
             raise ClosedObjectError(users.model._meta.label, "save()")
         return found

@@ -48,6 +48,7 @@ def _accept_saved(field: Any, original: Any) -> Any:
         try:
             original(value, instance)
         except ValidationError:
+            # Only now, so a reference to an open account costs no further query.
             if not _is_saved_value(field, value, instance):
                 raise
             with include_closed():
@@ -137,6 +138,7 @@ def _can_be_widened(users: UserRows, queryset: Any) -> bool:
     # REST framework accepts any object that has a method `get`.
     if not isinstance(queryset, QuerySet) or _is_open(users, queryset.model) is None:
         return False
+    # Django cannot filter a sliced or combined queryset.
     query = queryset.query
     return not (is_requested(query) or query.is_sliced or query.combinator)
 

@@ -35,9 +35,9 @@ def merge_policy(
     out the tables in *without*.
 
     Raises:
-        RulesError: rules name something that does not exist, or one table has two models with
-        rules. PolicyFileError: the policy file names something that does not exist. SettingsError:
-        the policy file does not exist.
+        RulesError: rules name something that does not exist, or two models of one table have rules.
+        PolicyFileError: the policy file names something that does not exist.
+        SettingsError: the policy file does not exist.
     """
     through_rules, problems = _find_through_rules(alias)
     problems += [
@@ -48,6 +48,7 @@ def merge_policy(
     def get_own_rules(model: type[Model]) -> Rules | None:
         return find_rules(model) or through_rules.get(model) or settings.rules_for(model)
 
+    # Read the file first, because no preset applies to a table that it names.
     file_rules = _read_file_rules(alias, get_own_rules, settings)
     subject = _find_subject(alias, get_own_rules, file_rules)
 

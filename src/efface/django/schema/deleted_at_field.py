@@ -70,6 +70,7 @@ def subjects_in_file(path: str | Path | None) -> dict[str, SubjectRule]:
 
     The system checks report them.
     """
+    # Django is still creating models, so the file cannot be read against a schema yet.
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):

@@ -196,6 +196,7 @@ class _SchemaReader:
         return Column(
             field.column,
             column_type(field, self._connection),
+            # The engine needs to know only that it cannot write the column.
             *([Computed("")] if generated else []),
             *rule_items,
             primary_key=is_key,

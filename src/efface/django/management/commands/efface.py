@@ -67,6 +67,7 @@ class Command(BaseCommand):
             text = _format_migrate_hint(alias) if _needs_migrate(error, alias) else str(error)
             raise CommandError(text, returncode=find_status(error)) from None
         except (DjangoError, SQLAlchemyError) as error:
+            # Neither its text nor its traceback, because both can contain values of a row.
             text = (
                 _format_migrate_hint(alias)
                 if _is_mismatch(error)
@@ -115,6 +116,7 @@ class Command(BaseCommand):
             reviewed_plan = self._confirm(alias, key, reviewed_plan)
         receipt = accounts.close_account(key, actor=actor_text, using=alias, plan=reviewed_plan)
         self.stdout.write(receipt.to_json() if options["json"] else texts.format_receipt(receipt))
+        # Inside another transaction the follow-up runs only after its commit.
         is_committed = not connections[alias].in_atomic_block
         if receipt.finalized_at is None and is_committed and not receipt.already_closed:
             raise CommandError(
@@ -159,9 +161,10 @@ class Command(BaseCommand):
     def _confirm(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
         """Show the plan and ask for confirmation. Return the plan that the closure must match."""
         if _find_receipt(alias, key) is not None:
-            # Nothing will change.
+            # The closure will return the first receipt and change nothing.
             return plan
         shown = plan or accounts.plan(key, using=alias)
+        # Not `input()`, which writes the prompt to standard output, among the results.
         try:
             self._write_note(shown.explain())
             self.stderr.write(f"{texts.QUESTION} [y/N]: ", str, ending="")
