@@ -56,6 +56,7 @@ class AddDeletedAt(MigrateOperation):
 def _add_deleted_at(operations: Operations, operation: AddDeletedAt) -> None:
     new: Column[Any] = Column(operation.column, DateTime(timezone=True), nullable=True)
     operations.add_column(operation.table, new, schema=operation.schema)
+    # A partial index stays small, and finds open accounts by key.
     is_open = text(f"{operation.column} IS NULL")
     operations.create_index(
         f"ix_{operation.table}_open",
@@ -188,6 +189,7 @@ def _counted(operations: Operations, table: TableClause, closed: Select[int]) ->
         return None
     bind = operations.get_bind()
     if bind.dialect.name == "postgresql":
+        # Wait for closures in progress, and block new ones until the migration commits.
         name = bind.dialect.identifier_preparer.format_table(table)
         bind.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
     else:

@@ -117,6 +117,7 @@ class Settings:
             raise SettingsError(
                 f"No database is named. Use --database URL, or in pyproject.toml:{EXAMPLE}"
             )
+        # So the password need not be in pyproject.toml or on the command line.
         if name.startswith("env:"):
             variable = name.removeprefix("env:")
             name = os.environ.get(variable, "")
@@ -137,6 +138,7 @@ class Settings:
         Raises:
             SettingsError: the module or the name does not exist.
         """
+        # The same form as `uvicorn module:name`.
         module, colon, attribute = name.partition(":")
         if not (module and colon and attribute):
             raise SettingsError(f"{name} is not written as module:name, as garden.accounts:eraser.")

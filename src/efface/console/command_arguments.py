@@ -59,6 +59,7 @@ def read_identifiers(path: Path) -> list[str]:
     except (AttributeError, OSError, UnicodeDecodeError):
         # AttributeError if standard input is closed, because then `sys.stdin` is None.
         raise SettingsError(f"The file {path} cannot be read as text.") from None
+    # A stray space would make the search miss the identifier.
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise SettingsError(f"{path} holds no identifiers; write one a line.")
@@ -71,6 +72,7 @@ def read_date(text: str) -> datetime:
     Raises:
         SettingsError: the text is not a date.
     """
+    # `date.fromisoformat` does not accept a year or a month alone.
     for each in FORMATS:
         try:
             return datetime.strptime(text, each).replace(tzinfo=UTC)

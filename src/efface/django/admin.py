@@ -142,7 +142,9 @@ def _close_each(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> Iterator[bool]:
     """Close each account, and yield whether it was closed."""
+    # One transaction for each account, so an error leaves the others closed.
     for user, shown_plan in plans:
+        # Read the key first, because closing the account may delete the row.
         key = user.pk
         try:
             close_account(user, actor=f"admin {request.user.pk}", plan=shown_plan)

@@ -46,6 +46,7 @@ class CloseSocketsMiddleware:
         if scope["type"] != "websocket" or key is None or layer is None:
             await self._inner(scope, receive, send)
             return
+        # A channel of our own, because the consumer reads from the one that Channels gives it.
         channel, group = await layer.new_channel(), get_group_name(key)
         await layer.group_add(group, channel)
         socket = _Socket(receive, send)
@@ -74,10 +75,12 @@ class _Socket:
         await self._send({"type": "websocket.close", "code": LOGGED_OUT})
 
     async def send(self, message: Message) -> None:
+        # ASGI servers raise an error for a message after the close.
         if not self._ended.is_set():
             await self._send(message)
 
     async def receive(self) -> Message:
+        # The application waits here, so a closure must interrupt the wait.
         incoming = asyncio.ensure_future(self._receive())
         ended = asyncio.ensure_future(self._ended.wait())
         try:

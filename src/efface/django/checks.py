@@ -61,6 +61,7 @@ def check_page(**_: Any) -> list[checks.CheckMessage]:
         _require_templates,
         partial(_require_sessions, page_settings),
     )
+    # Report all problems together, not one for each run.
     for require in requirements:
         try:
             require()

@@ -121,6 +121,7 @@ def page_settings() -> PageSettings:
     redirect_path = values.get("REDIRECT_PATH")
     if redirect_path is not None and not _is_path_or_name(redirect_path):
         raise SettingsError("EFFACE needs a path of this site in REDIRECT_PATH, or a route's name.")
+    # The function replaces the duration, which would have no effect.
     if "RECENT_LOGIN" in values and "HAS_RECENT_LOGIN" in values:
         raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOGIN: one of them decides.")
     live, logout_path = _read_live(values), values.get("LOGOUT_PATH")
@@ -236,6 +237,7 @@ def efface_settings() -> EffaceSettings:
 
 
 def _read_dictionary() -> Mapping[str, Any]:
+    # Not cached, because tests override settings.
     values = getattr(settings, "EFFACE", None)
     if not isinstance(values, Mapping):
         raise SettingsError(
@@ -257,6 +259,7 @@ def _require_user_model(label: object) -> None:
     """
     if label is None:
         return
+    # Django compares labels of models without regard to case.
     labels = [model._meta.label for model in apps.get_models()]
     if not isinstance(label, str) or label.lower() not in map(str.lower, labels):
         hint = did_you_mean(str(label), labels, listed=12)

@@ -34,6 +34,7 @@ def find_problem(statement: Any, user_classes: tuple[UserClass, ...]) -> str | N
             problem := _find_target_problem(element, user_classes)
         ):
             return problem
+        # `add_conditions` changes only the outermost statement.
         if element is not statement and find_unfiltered(element, user_classes):
             what = "UPDATE or DELETE" if isinstance(element, (Update, Delete)) else "SELECT"
             return f"a {what} inside it has a join() object, or a second class, with people"
@@ -45,6 +46,7 @@ def find_unfiltered(element: Any, user_classes: tuple[UserClass, ...]) -> _Entit
     if isinstance(element, Select):
         return tuple(_find_unfiltered_in_select(element, user_classes))
     if isinstance(element, (Update, Delete)):
+        # The criteria reach the table that the statement writes, but no other one.
         target = find_entity(element.table, user_classes)
         found = dict.fromkeys(_iterate_entities_of(element.get_children(), user_classes))
         return tuple(each for each in found if each is not target)

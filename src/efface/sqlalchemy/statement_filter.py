@@ -72,6 +72,7 @@ class StatementFilter:
         if found is None:
             found = self._make_rewrite(statement, key.key)
             if len(self._shapes) >= MAX_SHAPES:
+                # A limit, because statements with generated SQL could make the cache grow forever.
                 self._shapes = {}
             self._shapes[key.key] = found
         return found

@@ -55,6 +55,7 @@ class UserClass:
             attribute = mapper.get_property_by_column(column).key
         except UnmappedColumnError:
             attribute = None
+        # SQLAlchemy ignores criteria on a subclass when a statement loads the parent class.
         top = mapper if mapper.concrete else mapper.base_mapper
         if top is not mapper:
             condition = _has_no_closed_row(mapper, deleted_at)
@@ -98,6 +99,7 @@ class UserClass:
 
 def find_user_classes(mappings: registry, deleted_at: Column[Any]) -> tuple[UserClass, ...]:
     """Return the highest classes of *mappings* whose rows have the ``deleted_at`` column."""
+    # Before that, mappers lack columns and relationships that others add to them.
     mappings.configure()
     mapped = {
         mapper

@@ -70,6 +70,7 @@ class AddDeletedAt(Operation):
 
     def state_forwards(self, _: str, state: Any) -> None:
         """Add the field to the model's state, so later migrations know it."""
+        # A custom user model may declare the field itself.
         found = _find_model_key(state)
         if found is not None and FIELD_NAME not in state.models[found].fields:
             state.add_field(*found, FIELD_NAME, DeletedAtField(), preserve_default=True)
@@ -90,6 +91,7 @@ class AddDeletedAt(Operation):
         if model is None or not self._has_column(schema_editor, model):
             return
         alias = schema_editor.connection.alias
+        # The base manager of this historical model is not filtered.
         closed = model._base_manager.using(alias).exclude(**{FIELD_NAME: None}).count()
         if closed:
             raise ClosedAccountsError(model._meta.db_table, FIELD_NAME, closed)
@@ -108,6 +110,7 @@ class AddDeletedAt(Operation):
         return model if is_here else None
 
     def _has_column(self, schema_editor: Any, model: Any) -> bool:
+        # The models cannot tell: a project may have added the column by a migration of its own.
         connection = schema_editor.connection
         with connection.cursor() as cursor:
             table = connection.introspection.get_table_description(cursor, model._meta.db_table)

@@ -74,6 +74,7 @@ class UserRows:
 def find_user_rows() -> UserRows | None:
     """Return the user model of this project, or None if none has a ``deleted_at`` column."""
     for model, rule in _find_subject_rules():
+        # Rules name the field, and a policy file names the column.
         fields = {field.name: field for field in model._meta.local_concrete_fields}
         fields |= {field.column: field for field in model._meta.local_concrete_fields}
         deleted_at = fields.get(rule.deleted_at)
@@ -100,6 +101,7 @@ def _find_subject_rules() -> list[tuple[type[Model], SubjectRule]]:
         row_rules = [
             rule for rule in (rules.row_rules if rules else ()) if isinstance(rule, SubjectRule)
         ]
+        # The policy file wins, so its rule is the first.
         if model._meta.db_table in by_file:
             row_rules.insert(0, by_file[model._meta.db_table])
         found += [(model, rule) for rule in row_rules[:1]]

@@ -80,6 +80,7 @@ def _add_specific_options(commands: dict[str, CommandParser]) -> None:
 
 def _add_django_options(command: CommandParser) -> None:
     """Accept Django's own options after the command, in addition to before it."""
+    # SUPPRESS as the default keeps a value that was given before the command.
     hidden = {"default": SUPPRESS, "help": SUPPRESS}
     command.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
     for name in ("--settings", "--pythonpath"):

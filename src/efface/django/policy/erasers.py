@@ -80,6 +80,7 @@ def fit_eraser(alias: str) -> DatabaseEraser:
         EffaceError: as `load_eraser`.
     """
     database_eraser = load_eraser(alias)
+    # Separate from `load_eraser`, because the system checks must not query the database.
     missing = find_missing_tables(database_eraser.eraser.policy, database_eraser.schema, alias)
     return _load_eraser(alias, missing) if missing else database_eraser
 
@@ -125,6 +126,7 @@ def find_user_database() -> str:
     """Return the database to which the routers write users. Accounts are closed there."""
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
 
+    # Read replicas cannot close accounts, so ask the routers for the database to write to.
     alias: str = router.db_for_write(get_user_model())
     return alias
 

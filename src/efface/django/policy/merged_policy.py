@@ -80,6 +80,7 @@ def merge_policy(
     ]:
         raise RulesError(problems)
     if without:
+        # Check the whole schema first, so a missing table does not hide a problem.
         schema = read_schema(alias, get_rules, without=without)
         policy = policy.with_metadata(schema.metadata)
     return policy, schema
@@ -122,6 +123,7 @@ def _find_missed_references(policy: Policy, schema: Schema) -> Iterator[Problem]
     user_tables = {name for name, table_rules in policy.tables.items() if table_rules.subjects}
     for name, readers in schema.readers.items():
         table_rules, owner = policy.tables[name], schema.models[name]._meta.label
+        # A column that already counts needs no second field in the owning model.
         known = {key.parent.name for key in table_rules.table.foreign_keys}
         known |= {
             column for rule in table_rules.close_rules for column in compared_columns(rule.via)

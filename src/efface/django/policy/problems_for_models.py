@@ -18,6 +18,7 @@ from efface.policy.policy import Policy
 TABLE = "__table_args__ = ("
 DELETED_AT_FIELD = "models.DateTimeField(null=True, blank=True)"
 COMMENT = "    # "
+# These match the texts and lines that `efface.policy.check` writes for SQLAlchemy.
 _VIA = re.compile(r"""via=(["'])([^"']+)\1""")
 _PARENT = re.compile(r"on (\S+):$")
 _ASKS = re.compile(r"(Add one of these( to the column)?|Mark the column):$")
@@ -240,6 +241,7 @@ def _deleted_at_line(model: type[Model], name: str) -> str:
 
 def _index_line(model: type[Model], paste: str) -> str:
     label = model._meta.label
+    # The first quoted name is the index's.
     names = [_field_name(model, each) for each in re.findall(r'"([^"]+)"', paste)[1:]]
     if len(names) == 1:
         return f"{names[0]} = models....(db_index=True){COMMENT}in {label}"

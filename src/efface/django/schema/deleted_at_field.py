@@ -60,6 +60,7 @@ def _is_builtin_user_kept(efface_settings: Mapping[str, Any]) -> bool:
 
 def _read_subjects_in_settings(rules: Mapping[str, Any]) -> Iterator[tuple[str, SubjectRule]]:
     for place, rules_or_item in rules.items():
+        # The settings accept `Rules(...)` or one rule item.
         for rule in getattr(rules_or_item, "row_rules", (getattr(rules_or_item, "rule", None),)):
             if isinstance(rule, SubjectRule):
                 yield BUILTIN_USER if place.lower() == BUILTIN_USER.lower() else place, rule

@@ -30,6 +30,7 @@ def read_constraints(
     for names in model._meta.unique_together:
         if columns.keys() >= set(names):
             yield Unique(*(columns[name].name for name in names))
+    # `PositiveIntegerField` and its kind have a CHECK constraint that no model lists.
     for field in model._meta.local_concrete_fields:
         yield from _read_positive_check(field, connection)
     for constraint in model._meta.constraints:
@@ -69,6 +70,7 @@ def _read_unique_constraint(
     if constraint.condition is None and constraint.fields:
         yield Unique(*(part.name for part in parts))
         return
+    # SQLAlchemy has no unique constraint with a condition or an expression, only an index.
     options: dict[str, Any] = {}
     if constraint.condition is not None:
         where = _compile_condition(constraint._get_condition_sql, model, connection)

@@ -60,6 +60,7 @@ class Command(BaseCommand):
                 f"Name a command: {named}. What each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
+        # Django's `execute` passes further options, which each command ignores.
         alias = options.pop("database") or erasers.find_user_database()
         try:
             getattr(self, f"_{act}")(erasers.require_users(alias), **options)
@@ -95,6 +96,7 @@ class Command(BaseCommand):
     def _plan(self, alias: str, *, key: str, **options: Any) -> None:
         if options["sql"]:
             with _open_eraser(alias) as (database_eraser, bind):
+                # Only to check the type: the statements have parameters in place of the key.
                 erasers.read_primary_key(database_eraser, key)
                 statements = database_eraser.eraser.statements(bind)
             self.stdout.write(";\n\n".join(statements) + ";")
