@@ -5,7 +5,7 @@ Import ``efface.alembic`` in a migration or in ``env.py`` to add four operations
 """
 
 try:
-    import alembic  # noqa: F401  (asked for here, so that one sentence names the extra)
+    import alembic  # noqa: F401  (one error names the missing extra)
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f'efface.alembic needs {missing.name}. Install it: pip install "efface[alembic]"',

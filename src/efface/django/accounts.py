@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -86,28 +86,21 @@ def close_account(
 ) -> Receipt:
     """Close the account of *user* in Django's transaction, and return the receipt.
 
-    If no transaction is open, Efface opens one. After the commit it sends `account_closed` and
+    Efface opens a transaction if none is open. After the commit it sends `account_closed` and
     `account_erased`, finalizes in a separate transaction, and sends `account_finalized`. *user*
-    drops its loaded values, so `save` can't write erased values back.
+    drops its loaded values, so `save` can't restore them. For a closed account, Efface only returns
+    the first receipt.
 
     Args:
         user: An instance of the model with `data_subject`, or its primary key.
         actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, never a name.
         using: The database, if not the one to which the routers write the user.
         plan: A plan that you have reviewed. Efface refuses if the database has changed since.
-        blockers: A function that takes the user, read under the lock, and returns reasons not to
-            close the account, or none. Read with ``select_for_update()``, so the result stays true
-            until the commit.
-        on_progress: A function that takes the number of finished steps and of all steps. Efface
-            calls it before the commit.
+        blockers: Takes the locked user and returns reasons not to close. Read with a row lock.
+        on_progress: Takes the numbers of finished steps and of all steps.
         finalize: Whether the post-commit pass and the search follow. If not, call `finalize` later.
 
-    Returns:
-        The receipt. If the account was closed before, it is the first receipt, and nothing changes.
-
     Raises:
-        WrongDatabaseError: the users are not in this database.
-        AutocommitOffError: Django would not commit the account closure.
         EffaceError: as `Eraser.close_account`. Nothing was changed.
 
     Example:
@@ -117,24 +110,19 @@ def close_account(
     alias = _find_alias(user, using)
     database_eraser = require_eraser(require_users(alias))
     key = read_primary_key(database_eraser, user)
+    ask = _adapt_blockers(blockers, database_eraser, alias)
     with transaction.atomic(using=alias):
         with sqlalchemy_connection(alias) as bind:
-            engine_blockers = _adapt_blockers(blockers, database_eraser, alias)
             receipt = database_eraser.eraser.close_account(
-                bind, key, actor=actor, plan=plan, blockers=engine_blockers, on_progress=on_progress
+                bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
             )
-        # A list, because the follow-up after the commit adds the finalized receipt.
-        receipts_so_far = [receipt]
         _defer_constraints(alias)
         # Before the commit, because code later in this transaction may save the user.
         forget(user)
+        # A list, because the follow-up after the commit adds the finalized receipt.
+        receipts_so_far = [receipt]
         if not receipt.already_closed:
-            for follow in _iterate_follow_ups(
-                database_eraser, key, receipts_so_far, alias, finalize=finalize
-            ):
-                # Robust, because the account is closed already: an error in one follow-up must not
-                # prevent the next one.
-                transaction.on_commit(follow, using=alias, robust=True)
+            _schedule_follow_ups(database_eraser, key, receipts_so_far, alias, finalize=finalize)
     return receipts_so_far[-1]
 
 
@@ -262,22 +250,28 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
         return [Receipt.from_json(text) for text in recorded_receipts(bind, since)]
 
 
-def _iterate_follow_ups(
+def _schedule_follow_ups(
     database_eraser: DatabaseEraser,
     key: Any,
     receipts_so_far: list[Receipt],
     alias: str,
     *,
     finalize: bool,
-) -> Iterator[Callable[[], object]]:
-    """Yield the functions to call after the commit; the last one adds to *receipts_so_far*."""
+) -> None:
+    """Call the follow-ups after the commit. The last one adds to *receipts_so_far*."""
     signal_arguments = {"subject": key, "receipt": receipts_so_far[0], "using": alias}
-    yield lambda: account_closed.send_robust(database_eraser.model, **signal_arguments)
-    yield lambda: _close_live_sockets(key)
-    yield lambda: end_sessions([key], database_eraser.eraser.policy)
-    yield lambda: account_erased.send_robust(database_eraser.model, **signal_arguments)
+    follow_ups: list[Callable[[], object]] = [
+        lambda: account_closed.send_robust(database_eraser.model, **signal_arguments),
+        lambda: _close_live_sockets(key),
+        lambda: end_sessions([key], database_eraser.eraser.policy),
+        lambda: account_erased.send_robust(database_eraser.model, **signal_arguments),
+    ]
     if finalize:
-        yield lambda: receipts_so_far.append(_finalize(receipts_so_far[0], alias))
+        follow_ups.append(lambda: receipts_so_far.append(_finalize(receipts_so_far[0], alias)))
+    for follow_up in follow_ups:
+        # Robust, because the account is closed already: an error in one follow-up must not
+        # prevent the next one.
+        transaction.on_commit(follow_up, using=alias, robust=True)
 
 
 def _close_live_sockets(key: Any) -> None:

@@ -29,7 +29,7 @@ def allow_unchanged_references(users: UserRows) -> None:
     # A formset adds the field for the primary key after it has made the form.
     BaseModelFormSet.add_fields = _widen_added_key(users, BaseModelFormSet.add_fields)
     if apps.is_installed("rest_framework"):
-        from rest_framework.relations import RelatedField  # noqa: PLC0415  (not everybody has it)
+        from rest_framework.relations import RelatedField  # noqa: PLC0415  (an optional package)
 
         RelatedField.get_queryset = _widen_related_field(users, RelatedField.get_queryset)
 

@@ -59,17 +59,24 @@ def merge_policy(
         if own_rules is not None and own_rules.row_rules:
             return own_rules
         preset_rules = find_preset(model, subject=subject)
+        if own_rules is None or preset_rules is None:
+            return own_rules or preset_rules
         # Without rules for the rows, the project only adds rules for fields to a package's
         # model, so the preset still applies to the rest.
-        return (
-            own_rules.with_defaults(preset_rules)
-            if own_rules is not None and preset_rules is not None
-            else own_rules or preset_rules
-        )
+        return own_rules.with_defaults(preset_rules)
 
     schema = read_schema(alias, get_rules)
     if problems := [*problems, *schema.problems]:
         raise RulesError(problems)
+    policy = _make_policy(settings, schema)
+    if without:
+        # Check the whole schema first, so a missing table does not hide a problem.
+        schema = read_schema(alias, get_rules, without=without)
+        policy = policy.with_metadata(schema.metadata)
+    return policy, schema
+
+
+def _make_policy(settings: EffaceSettings, schema: Schema) -> Policy:
     if settings.policy is None:
         policy = Policy.from_metadata(schema.metadata)
     else:
@@ -79,11 +86,7 @@ def merge_policy(
         *_find_missed_references(policy, schema),
     ]:
         raise RulesError(problems)
-    if without:
-        # Check the whole schema first, so a missing table does not hide a problem.
-        schema = read_schema(alias, get_rules, without=without)
-        policy = policy.with_metadata(schema.metadata)
-    return policy, schema
+    return policy
 
 
 def _find_wrong_generic_keys(policy: Policy, schema: Schema) -> Iterator[Problem]:
