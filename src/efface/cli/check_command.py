@@ -24,8 +24,8 @@ from efface.errors import Problem, describe
 from efface.graph.graph import build
 from efface.policy.check import check as check_policy
 from efface.policy.policy import Policy
-from efface.policy.rules_table import overview
-from efface.policy.schema_drift import compare, reflected
+from efface.policy.rules_table import format_rules
+from efface.policy.schema_drift import compare, reflect
 from efface.store.efface_tables import metadata as own
 
 
@@ -54,7 +54,7 @@ def check(
     with settings.engine(database) if database else nullcontext() as engine:
         decided = _policy(settings, eraser, models, policy, engine)
         if table:
-            say(overview(decided))
+            say(format_rules(decided))
             return
         problems = _problems(decided, engine)
     errors = [each for each in problems if strict or each.level == "error"]
@@ -81,7 +81,7 @@ def _policy(
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
     if metadata is None and file is not None and engine is not None:
-        metadata = reflected(engine, leave_out=own.tables)
+        metadata = reflect(engine, exclude=own.tables)
     if metadata is None:
         # Says what could be named, and how.
         return settings.eraser(None).policy

@@ -13,7 +13,7 @@ from efface.cli.terminal_output import say, working
 from efface.console.command_arguments import require_once
 from efface.console.command_texts import pending_run_text
 from efface.console.exit_status import status_of
-from efface.eraser.pending_closings import PendingRun, one_by_one
+from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 
 
 @reporting
@@ -44,7 +44,7 @@ def work(
             with engine.begin() as connection:
                 return found.run_pending(connection, limit=1, exclude=failed)
 
-        for pending_run in one_by_one(finalize_one, limit):
+        for pending_run in finalize_one_by_one(finalize_one, limit):
             done = len(pending_run.receipts)
             show(f"Finalized {done}, still pending: {pending_run.remaining}")
     say(pending_run.to_json() if json else pending_run_text(pending_run))

@@ -69,10 +69,10 @@ def expire(bind: Bind, tables: Iterable[str]) -> None:
     for mapper, objects in stale.items():
         # Asked by class: a session may have no database for everything.
         if bind.get_bind(mapper).dialect.is_async:
-            _read_anew(bind, mapper, objects)
+            _reload(bind, mapper, objects)
 
 
-def _read_anew(session: Session, mapper: Any, objects: list[Any]) -> None:
+def _reload(session: Session, mapper: Any, objects: list[Any]) -> None:
     keys = [inspect(each).identity for each in objects]
     columns = [mapper.get_property_by_column(c).class_attribute for c in mapper.primary_key]
     wanted = (

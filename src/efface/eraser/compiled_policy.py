@@ -42,30 +42,30 @@ class CompiledPolicy:
     @cached_property
     def batch(self) -> PolicyStatements:
         """Return the program for many subjects at once."""
-        return PolicyStatements(self._graph, self._dialect, self._random_source, many=True)
+        return PolicyStatements(self._graph, self._dialect, self._random_source, batch=True)
 
     @cached_property
     def batch_search(self) -> DatabaseSearch:
         """Return the search for many subjects at once."""
         return DatabaseSearch(self.batch, tuple(metadata.tables.values()))
 
-    def in_order(self) -> Iterator[CompiledStatement]:
+    def closing_statements(self) -> Iterator[CompiledStatement]:
         """Yield what a closing runs, in order, for a reviewer to read."""
         statements = self.single
         yield statements.lock
         for table in statements.credentials:
             yield from _statements(table)
         if statements.deleted_at:
-            yield statements.rule
-        for table in (*statements.others, statements.own, *statements.owned):
+            yield statements.set_deleted_at
+        for table in (*statements.other_tables, statements.subject_row, *statements.owned_tables):
             yield from _statements(table)
 
 
 def _statements(table: TableStatements) -> Iterator[CompiledStatement]:
-    if table.owned:
+    if table.is_owned:
         yield table.keys
-    yield from (statement for _, statement in table.captures)
-    yield from (statement for _, statement in table.kept)
+    yield from (statement for _, statement in table.identifier_queries)
+    yield from (statement for _, statement in table.retained_counts)
     if table.edited:
         yield table.candidates(1, locked=True)
         yield table.rewrite
@@ -81,7 +81,7 @@ def check_database(connection: Connection, statements: PolicyStatements) -> None
         StatementError: the database refused to answer.
     """
     try:
-        _look(connection, statements)
+        _check_tables(connection, statements)
     except DBAPIError as error:
         # As everywhere, without the driver's words.
         is_lost, cause = error.connection_invalidated, error.orig
@@ -94,7 +94,7 @@ def check_database(connection: Connection, statements: PolicyStatements) -> None
         ) from None
 
 
-def _look(connection: Connection, statements: PolicyStatements) -> None:
+def _check_tables(connection: Connection, statements: PolicyStatements) -> None:
     inspector = inspect(connection)
     missing = [name for name in metadata.tables if not inspector.has_table(name)]
     if missing:

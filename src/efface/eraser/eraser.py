@@ -17,7 +17,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Engine
 
 from efface.eraser.callers_transaction import Bind, expire, join
-from efface.eraser.close_account import Request, close_many, close_one, find_receipt
+from efface.eraser.close_account import CallContext, close_many, close_one, find_receipt
 from efface.eraser.compiled_policy import CompiledPolicy, check_database
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
@@ -38,7 +38,7 @@ from efface.store.efface_tables import metadata
 from efface.store.fingerprints import Fingerprints
 
 ACTOR_LENGTH = 200
-BATCH = 1000
+BATCH_LIMIT = 1000
 """The most people that are closed in one transaction: more would hold locks for too long."""
 
 
@@ -110,7 +110,7 @@ class Eraser:
             PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             return make_plan(
                 cursor, compiled.single, key, self._fingerprint(key), self._now().date()
             )
@@ -126,12 +126,12 @@ class Eraser:
             PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             return preview(cursor, compiled.single, key, self._now().date())
 
     def get_receipt(self, bind: Bind, reference: str) -> Receipt | None:
         """Return the receipt with this *reference* as it is recorded, or None; reads only."""
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             found = compiled.closings.receipt(cursor, reference)
         return Receipt.from_json(found) if found is not None else None
 
@@ -143,7 +143,7 @@ class Eraser:
             PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             return find_receipt(cursor, compiled, key, self._fingerprint(key))
 
     def receipts(self, bind: Bind, since: datetime | None = None) -> list[Receipt]:
@@ -159,8 +159,8 @@ class Eraser:
 
     def statements(self, bind: Bind) -> list[str]:
         """Return the SQL that a closing runs on this database, in order, without values."""
-        with self._at_work(bind) as (_, compiled):
-            return [statement.sql for statement in compiled.in_order()]
+        with self._joined(bind) as (_, compiled):
+            return [statement.sql for statement in compiled.closing_statements()]
 
     def close_account(
         self,
@@ -197,11 +197,11 @@ class Eraser:
             StatementError: the database refused; the transaction has been rolled back.
             PolicyError: the policy is incomplete or impossible.
         """
-        key, request = self._key_of(pk), self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
+        key, context = self._key_of(pk), self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
             asked = partial(blockers, bind, pk) if blockers is not None else tuple
             receipt = close_one(
-                cursor, compiled, key, request, plan=plan, blockers=asked, on_progress=on_progress
+                cursor, compiled, key, context, plan=plan, blockers=asked, on_progress=on_progress
             )
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
@@ -220,11 +220,13 @@ class Eraser:
             StatementError: the database refused; the transaction has been rolled back.
         """
         keys = list(dict.fromkeys(self._key_of(pk) for pk in pks))
-        if len(keys) > BATCH or len(self.policy.subject_table.primary_key.columns) > 1:
-            raise ValueError(f"A batch has at most {BATCH} people, each with a key of one column.")
-        request = self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
-            batch = close_many(cursor, compiled, keys, request)
+        if len(keys) > BATCH_LIMIT or len(self.policy.subject_table.primary_key.columns) > 1:
+            raise ValueError(
+                f"A batch has at most {BATCH_LIMIT} people, each with a key of one column."
+            )
+        context = self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
+            batch = close_many(cursor, compiled, keys, context)
         expire(bind, (step.table for step in batch.steps if step.changes_rows))
         return batch
 
@@ -235,9 +237,9 @@ class Eraser:
             UnknownSubjectError: no row has this key.
             StatementError: the database refused; the transaction has been rolled back.
         """
-        key, request = self._key_of(pk), self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
-            receipt = close_one(cursor, compiled, key, request, adopting=True)
+        key, context = self._key_of(pk), self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
+            receipt = close_one(cursor, compiled, key, context, adopting=True)
         expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt
 
@@ -262,13 +264,13 @@ class Eraser:
                 with; nothing was changed.
             StatementError: the database refused; the transaction has been rolled back.
         """
-        request = self._request(receipt.actor)
+        context = self._context(receipt.actor)
         finalized: Receipt | BatchReceipt
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             if isinstance(receipt, BatchReceipt):
-                finalized, steps = finalize_batch(cursor, compiled, receipt, request)
+                finalized, steps = finalize_batch(cursor, compiled, receipt, context)
             else:
-                done = finalize_one(cursor, compiled, receipt, request)
+                done = finalize_one(cursor, compiled, receipt, context)
                 finalized, steps = done.receipt, done.steps
         expire(bind, (step.table for step in steps if step.changes_rows))
         return finalized
@@ -298,13 +300,13 @@ class Eraser:
             ConnectionLostError: the database is gone.
             PolicyError: the policy cannot be carried out, or a column is undecided.
         """
-        request = self._request("run_pending")
-        with self._at_work(bind) as (cursor, compiled):
+        context = self._context("run_pending")
+        with self._joined(bind) as (cursor, compiled):
             pending_run, steps = run_pending_closings(
                 cursor,
                 compiled,
-                request,
-                before=request.now - min_age,
+                context,
+                before=context.now - min_age,
                 limit=limit,
                 exclude=exclude,
             )
@@ -320,20 +322,20 @@ class Eraser:
             identifiers: What the person was known by; nothing of it is kept or shown.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             statements = compiled.single
             values = dict.fromkeys(f"subject_{name}" for name in statements.read_columns)
             values |= dict.fromkeys(f"match_{name}" for name in statements.read_columns)
             values |= key_values(statements, key)
             return compiled.search.search(cursor, values, SearchTerms(identifiers))
 
-    def _request(self, actor: Any) -> Request:
+    def _context(self, actor: Any) -> CallContext:
         if not (isinstance(actor, str) and 0 < len(actor) <= ACTOR_LENGTH):
             raise ValueError(f"actor is 1 to {ACTOR_LENGTH} characters long")
-        return Request(actor, self._now(), self._fingerprint, self._reference)
+        return CallContext(actor, self._now(), self._fingerprint, self._reference)
 
     @contextmanager
-    def _at_work(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:
+    def _joined(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:
         with join(bind, self.policy.subject_table) as cursor:
             yield cursor, self._compiled_for(cursor.connection)
 

@@ -7,15 +7,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from efface.eraser.close_account import Key, Moment, Request, with_reached
+from efface.eraser.close_account import CallContext, Key, RowsClosedAt, fill_in_reached
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.errors import ForeignClosingError, UnrecognizedClosingError
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.execute import closing_order
-from efface.plan.closing_subjects import ClosingSubjects, aware, capture, is_named, states
+from efface.plan.closing_subjects import (
+    ClosingSubjects,
+    as_utc,
+    capture,
+    closed_at_by_key,
+    holds_identifier,
+)
 from efface.plan.cursor import Cursor
-from efface.plan.dialect_sql import around
+from efface.plan.dialect_sql import moment_bounds
 from efface.plan.plan import Step
 from efface.plan.planner import key_values
 from efface.plan.policy_statements import PolicyStatements
@@ -32,7 +38,7 @@ class Finalized:
 
 
 def finalize_one(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Finalized:
     """Do the second pass and the search for one closing.
 
@@ -44,7 +50,7 @@ def finalize_one(
     if receipt.table != compiled.single.table.fullname:
         raise ForeignClosingError(receipt.table, compiled.single.table.fullname)
     latest = _latest(receipt, compiled.closings.receipt(cursor, receipt.reference))
-    if _has_all(latest, receipt):
+    if _is_complete(latest, receipt):
         return Finalized(latest)
     # Searched before anything is locked: reading a whole database takes its time, and on SQLite
     # nobody could write meanwhile. What the second pass then changes is searched again.
@@ -54,11 +60,11 @@ def finalize_one(
     # Whoever was here before us may have settled it.
     locked = compiled.closings.lock(cursor, [receipt.reference])
     latest = _latest(receipt, *(stored for stored, _ in locked))
-    if _has_all(latest, receipt):
+    if _is_complete(latest, receipt):
         return Finalized(latest)
-    people, rows = _finalizing(cursor, compiled, receipt, request)
-    if people is not None:
-        steps = _second_pass(cursor, compiled.single, people, rows, receipt.closed_at)
+    subjects, rows = _lock_subject(cursor, compiled, receipt, context)
+    if subjects is not None:
+        steps = _post_commit_pass(cursor, compiled.single, subjects, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
     if late:
         search = _search(cursor, compiled, receipt)
@@ -67,73 +73,73 @@ def finalize_one(
         search = latest.search
     finalized = replace(
         latest,
-        steps=latest.steps if latest.together > 1 else with_reached(latest.steps, steps),
+        steps=latest.steps if latest.together > 1 else fill_in_reached(latest.steps, steps),
         late=latest.late + late,
-        finalized_at=request.now,
+        finalized_at=context.now,
         search=search,
     )
     compiled.closings.finalize(cursor, [finalized.record()])
-    return Finalized(finalized, steps, people.only.key if people is not None else None)
+    return Finalized(finalized, steps, subjects.only.key if subjects is not None else None)
 
 
 def _latest(receipt: Receipt, stored: str | None = None) -> Receipt:
     return Receipt.from_json(stored) if stored else receipt
 
 
-def _has_all(latest: Receipt, receipt: Receipt) -> bool:
+def _is_complete(latest: Receipt, receipt: Receipt) -> bool:
     """Return whether the *latest* receipt of a closing says all that settling it now could."""
-    return bool(latest.finalized_at and (latest.search or receipt.people is None))
+    return bool(latest.finalized_at and (latest.search or receipt.captured is None))
 
 
 def _search(cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt) -> Search | None:
-    people, statements = receipt.people, compiled.single
-    if people is None:
+    subjects, statements = receipt.captured, compiled.single
+    if subjects is None:
         return None
-    rows = cursor.rows(statements.find, key_values(statements, people.only.key))
-    known = people.as_now(statements, rows, receipt.closed_at)
+    rows = cursor.rows(statements.find, key_values(statements, subjects.only.key))
+    known = subjects.with_current_rows(statements, rows, receipt.closed_at)
     return compiled.search.search(cursor, known.values, known.only.search_terms)
 
 
-def _second_pass(
+def _post_commit_pass(
     cursor: Cursor,
     statements: PolicyStatements,
-    people: ClosingSubjects,
+    subjects: ClosingSubjects,
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[Step, ...]:
-    """Do the steps once more, for what the *people* were and for what their *rows* say now."""
+    """Do the steps once more, for what the *subjects* were and for what their *rows* say now."""
     steps: tuple[Step, ...] = ()
-    renamed = [row for row in rows if is_named(statements, row)]
+    renamed = [row for row in rows if holds_identifier(statements, row)]
     if renamed:
         # Somebody waited on our lock and then wrote a new name or address for the person.
         steps = closing_order.post_commit_pass(
             cursor, statements, capture(cursor, statements, renamed), closed_at.date()
         ).steps
-    known = people.as_now(statements, rows, closed_at)
+    known = subjects.with_current_rows(statements, rows, closed_at)
     return steps + closing_order.post_commit_pass(cursor, statements, known, closed_at.date()).steps
 
 
 def finalize_batch(
-    cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, request: Request
+    cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, context: CallContext
 ) -> tuple[BatchReceipt, tuple[Step, ...]]:
     """Do the second pass and the search for a batch; also return what the pass did.
 
     Raises:
         ValueError: this process does not remember the people; settle each receipt by itself.
     """
-    people, statements = batch.people, compiled.batch
-    if people is None:
+    subjects, statements = batch.captured, compiled.batch
+    if subjects is None:
         raise ValueError("Only the process that closed a batch can settle it as one.")
-    keys = {f"subject_{statements.key_names[0]}": [person.key[0] for person in people.persons]}
+    keys = {f"subject_{statements.key_names[0]}": [subject.key[0] for subject in subjects.all]}
     search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
     locked = compiled.closings.lock(cursor, [each.reference for each in batch.receipts])
     rows = cursor.rows(statements.lock, keys)
-    ours, kept = _still_ours(statements, people, rows, batch.closed_at)
-    steps = _second_pass(cursor, statements, ours, kept, batch.closed_at) if ours.persons else ()
+    ours, kept = _still_closed(statements, subjects, rows, batch.closed_at)
+    steps = _post_commit_pass(cursor, statements, ours, kept, batch.closed_at) if ours.all else ()
     late = sum(step.rows for step in steps)
     if late:
         search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
-    counted = with_reached(batch.steps, steps)
+    counted = fill_in_reached(batch.steps, steps)
     # Somebody may have settled some of them one by one, and counted there what was late.
     before = {
         receipt.reference: receipt.late
@@ -144,7 +150,7 @@ def finalize_batch(
             receipt,
             steps=counted,
             late=late + before.get(receipt.reference, 0),
-            finalized_at=request.now,
+            finalized_at=context.now,
             search=search,
         )
         for receipt in batch.receipts
@@ -157,26 +163,26 @@ def finalize_batch(
         batch,
         steps=counted,
         receipts=tuple(by_reference.get(each.reference, each) for each in batch.receipts),
-        finalized_at=request.now,
+        finalized_at=context.now,
         late=late,
         search=search,
     )
     return whole, steps
 
 
-def _still_ours(
+def _still_closed(
     statements: PolicyStatements,
-    people: ClosingSubjects,
+    subjects: ClosingSubjects,
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[ClosingSubjects, Sequence[tuple[Any, ...]]]:
-    """Return those of *people* whom we closed, and their rows: keys are given out again."""
-    state = states(statements, rows)
+    """Return those of *subjects* whom we closed, and their rows: keys are given out again."""
+    state = closed_at_by_key(statements, rows)
     if statements.policy.removes_subject or statements.deleted_at is None:
-        ours = [person for person in people.persons if person.key not in state]
+        ours = [subject for subject in subjects.all if subject.key not in state]
     else:
-        ours = [person for person in people.persons if state.get(person.key) == closed_at]
-    here = {person.key for person in ours}
+        ours = [subject for subject in subjects.all if state.get(subject.key) == closed_at]
+    here = {subject.key for subject in ours}
     kept = [row for row, key in zip(rows, state, strict=True) if key in here]
     return ClosingSubjects(statements, ours), kept
 
@@ -184,37 +190,37 @@ def _still_ours(
 def _search_batch(
     cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, rows: Sequence[tuple[Any, ...]]
 ) -> Search | None:
-    people = batch.people
-    if people is None:
+    subjects = batch.captured
+    if subjects is None:
         return None
-    known = people.as_now(compiled.batch, rows, batch.closed_at)
+    known = subjects.with_current_rows(compiled.batch, rows, batch.closed_at)
     return compiled.batch_search.search_many(cursor, known)
 
 
-def _finalizing(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+def _lock_subject(
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> tuple[ClosingSubjects | None, Sequence[tuple[Any, ...]]]:
     """Return the person of *receipt* and their row; None where the row is not theirs any more.
 
     Databases give keys out again: the steps must never run on whoever has the key now.
     """
-    statements, people = compiled.single, receipt.people
-    key = people.only.key if people else _key_on_record(cursor, compiled, receipt, request)
+    statements, subjects = compiled.single, receipt.captured
+    key = subjects.only.key if subjects else _find_key(cursor, compiled, receipt, context)
     if key is None:
         return None, ()
     rows = cursor.rows(statements.lock, key_values(statements, key))
     if statements.deleted_at is None or statements.policy.removes_subject:
-        return (None if rows else people), ()
+        return (None if rows else subjects), ()
     if not rows:
         return None, ()
-    (closed_at,) = states(statements, rows).values()
+    (closed_at,) = closed_at_by_key(statements, rows).values()
     if closed_at != receipt.closed_at:
         return None, ()
-    return people or capture(cursor, statements, rows, with_search_terms=False), rows
+    return subjects or capture(cursor, statements, rows, with_search_terms=False), rows
 
 
-def _key_on_record(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+def _find_key(
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Key | None:
     """Return the key that our records keep only as a fingerprint, by the moment of the closing.
 
@@ -224,21 +230,21 @@ def _key_on_record(
     statements = compiled.single
     if statements.deleted_at is None or statements.policy.removes_subject:
         return None
-    moment = request.moments.get(receipt.closed_at)
+    moment = context.rows_closed_at.get(receipt.closed_at)
     if moment is None:
-        moment = _moment(cursor, compiled, receipt.closed_at, request)
-        request.moments[receipt.closed_at] = moment
+        moment = _find_rows_closed_at(cursor, compiled, receipt.closed_at, context)
+        context.rows_closed_at[receipt.closed_at] = moment
     key = moment.keys.get(receipt.subject)
-    if key is None and moment.strangers:
-        raise UnrecognizedClosingError(statements.table.fullname, moment.strangers)
+    if key is None and moment.unrecognized:
+        raise UnrecognizedClosingError(statements.table.fullname, moment.unrecognized)
     return key
 
 
-def _moment(
-    cursor: Cursor, compiled: CompiledPolicy, closed_at: datetime, request: Request
-) -> Moment:
-    found = cursor.rows(compiled.single.closed_at, around("now", closed_at))
-    ours = [tuple(key) for *key, at in found if aware(at) == closed_at]
-    keys = {request.fingerprint(key): key for key in ours}
-    on_record = compiled.closings.on_record(cursor, list(keys), closed_at) if keys else 0
-    return Moment(keys, len(keys) - on_record)
+def _find_rows_closed_at(
+    cursor: Cursor, compiled: CompiledPolicy, closed_at: datetime, context: CallContext
+) -> RowsClosedAt:
+    found = cursor.rows(compiled.single.find_closed_at, moment_bounds("now", closed_at))
+    ours = [tuple(key) for *key, at in found if as_utc(at) == closed_at]
+    keys = {context.fingerprint(key): key for key in ours}
+    recorded = compiled.closings.count_recorded(cursor, list(keys), closed_at) if keys else 0
+    return RowsClosedAt(keys, len(keys) - recorded)

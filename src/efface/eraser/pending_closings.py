@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from efface.eraser.close_account import Key, Request
+from efface.eraser.close_account import CallContext, Key
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.eraser.finalize import Finalized, finalize_one
 from efface.errors import ConnectionLostError, EffaceError, NotFinalizedError
@@ -52,7 +52,7 @@ class PendingRun:
         return json.dumps(data, indent=2)
 
 
-def one_by_one(
+def finalize_one_by_one(
     finalize: Callable[[Collection[str]], PendingRun], limit: int
 ) -> Iterator[PendingRun]:
     """Call *settle* until *limit* closings are settled or nothing is due, and yield the sums.
@@ -77,7 +77,7 @@ def one_by_one(
 def run_pending_closings(
     cursor: Cursor,
     compiled: CompiledPolicy,
-    request: Request,
+    context: CallContext,
     *,
     before: datetime,
     limit: int,
@@ -95,7 +95,7 @@ def run_pending_closings(
         if reference in exclude:
             continue
         try:
-            finalized.append(_finalized(cursor, compiled, request, stored))
+            finalized.append(_finalized(cursor, compiled, context, stored))
         except ConnectionLostError:
             raise
         except EffaceError as error:
@@ -104,19 +104,19 @@ def run_pending_closings(
     pending_run = PendingRun(
         tuple(each.receipt for each in finalized),
         tuple(failures),
-        compiled.closings.due(cursor, before),
+        compiled.closings.count_pending(cursor, before),
         tuple(each.key for each in finalized),
     )
     return pending_run, tuple(step for each in finalized for step in each.steps)
 
 
 def _finalized(
-    cursor: Cursor, compiled: CompiledPolicy, request: Request, stored: str
+    cursor: Cursor, compiled: CompiledPolicy, context: CallContext, stored: str
 ) -> Finalized:
     """Settle one closing in a savepoint of its own."""
     with cursor.savepoint(closings.name, Exception):
         try:
-            return finalize_one(cursor, compiled, Receipt.from_json(stored), request)
+            return finalize_one(cursor, compiled, Receipt.from_json(stored), context)
         except EffaceError:
             raise
         except Exception as error:  # noqa: BLE001  # one closing must not keep the others from it

@@ -68,7 +68,7 @@ class DatabaseSearch:
     """The search of one program's tables and of our own; compiled once for a pattern count."""
 
     statements: PolicyStatements
-    others: tuple[Table, ...]
+    other_tables: tuple[Table, ...]
 
     def __post_init__(self) -> None:
         """Prepare the list of what is searched."""
@@ -77,15 +77,15 @@ class DatabaseSearch:
         }
         tables = [table_rules.table for table_rules in self.statements.policy.tables.values()]
         self._searched: list[tuple[Table, Any, Any, list[str]]] = []
-        for table in (*tables, *self.others):
+        for table in (*tables, *self.other_tables):
             kept = retained.get(table.fullname)
             names = [c.name for c in table.columns if is_text(c) or is_json(c)]
             here = kept.here if kept else bare(table)
             self._searched.append((table, here, kept.retained if kept else false(), names))
         # Keys that are text stay, and the plan says so.
         self._keys: defaultdict[str, set[str]] = defaultdict(set)
-        for each in (*self.statements.tables, self.statements.own):
-            self._keys[each.name].update(name for t in each.targets for name in t.named)
+        for each in (*self.statements.tables, self.statements.subject_row):
+            self._keys[each.name].update(name for t in each.targets for name in t.text_keys)
         self._statements: dict[int | None, list[tuple[Table, list[str], CompiledStatement]]] = {}
 
     def search(
@@ -94,22 +94,22 @@ class DatabaseSearch:
         """Return where *needles* still stand; *values* say which rows are kept under `Retain`."""
         patterns = {f"pattern_{i}": pattern for i, pattern in enumerate(search_terms.patterns)}
         bound = {**values, **patterns}
-        return self._look(cursor, bound, len(patterns), search_terms)
+        return self._run(cursor, bound, len(patterns), search_terms)
 
-    def search_many(self, cursor: Cursor, people: ClosingSubjects) -> Search:
-        """Return where the identifiers of any of *people* still stand, reading every text once."""
-        return self._look(
-            cursor, people.values, None, ManySearchTerms(p.search_terms for p in people.persons)
+    def search_many(self, cursor: Cursor, subjects: ClosingSubjects) -> Search:
+        """Return where the identifiers of any of *captured* still stand, reading every text once."""
+        return self._run(
+            cursor, subjects.values, None, ManySearchTerms(p.search_terms for p in subjects.all)
         )
 
-    def _look(
+    def _run(
         self,
         cursor: Cursor,
         bound: Mapping[str, Any],
         patterns: int | None,
         search_terms: Searchable,
     ) -> Search:
-        left: Counter[tuple[str, str]] = Counter()
+        remaining: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str]] = Counter()
         for table, names, statement in self._compiled(patterns):
             keys = self._keys[table.fullname]
@@ -118,12 +118,12 @@ class DatabaseSearch:
                     if text is not None and (
                         search_terms.found_in(text) or search_terms.found_in(parsed(text))
                     ):
-                        found = kept if is_kept or name in keys else left
+                        found = kept if is_kept or name in keys else remaining
                         found[table.fullname, name] += 1
         return Search(
             tables=len(self._searched),
             columns=sum(len(names) for _, _, _, names in self._searched),
-            findings=tuple(_findings(left)),
+            findings=tuple(_findings(remaining)),
             kept=tuple(_findings(kept)),
             skipped=search_terms.skipped,
         )

@@ -12,29 +12,29 @@ from efface.evidence.database_search import Search
 from efface.plan.closing_subjects import ClosingSubjects
 from efface.plan.plan import Step, step_from_json, step_to_json
 
-_written = json.JSONEncoder(separators=(",", ":")).encode
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def steps_json(steps: tuple[Step, ...]) -> str:
     """Return *steps* as they stand in a receipt's JSON."""
-    return _written([step_to_json(step) for step in steps])
+    return _to_json([step_to_json(step) for step in steps])
 
 
-class Remembering:
+class WithCapturedSubjects:
     """A record with the people beside it, in the memory of this process only.
 
     `finalize` searches for their identifiers, which must not be stored: they are no field, and are
     left out of ``repr``, JSON, copies and pickles.
     """
 
-    def remembering(self, people: ClosingSubjects) -> Self:
-        """Return this record with *people* beside it."""
-        remembered = copy(self)
-        object.__setattr__(remembered, "_people", people)
-        return remembered
+    def with_captured(self, captured: ClosingSubjects) -> Self:
+        """Return this record with *captured* beside it."""
+        copied = copy(self)
+        object.__setattr__(copied, "_people", captured)
+        return copied
 
     @property
-    def people(self) -> ClosingSubjects | None:
+    def captured(self) -> ClosingSubjects | None:
         """Return whom this process still remembers for `finalize`, or None."""
         return self.__dict__.get("_people")
 
@@ -44,7 +44,7 @@ class Remembering:
 
 
 @dataclass(frozen=True)
-class Receipt(Remembering):
+class Receipt(WithCapturedSubjects):
     """The record of one closing, frozen.
 
     ``reference`` names it, ``subject`` is a keyed fingerprint, ``steps`` are counted by the
@@ -106,7 +106,7 @@ class Receipt(Remembering):
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        return f'{_written(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
+        return f'{_to_json(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:
@@ -123,7 +123,7 @@ class Receipt(Remembering):
 
 
 @dataclass(frozen=True)
-class BatchReceipt(Remembering):
+class BatchReceipt(WithCapturedSubjects):
     """The record of closing many accounts in one transaction.
 
     ``receipts`` has one for each account in the order they were asked for; each can be found by

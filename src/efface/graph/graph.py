@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Table
 
 from efface.errors import Problem
-from efface.graph.hops import Hop, NoRelationship, first_hop, names_of, reference_hop
+from efface.graph.hops import BrokenRelationship, Hop, first_hop, names_of, reference_hop
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
-from efface.policy.check.missing_rules import is_cut
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via
@@ -24,12 +23,12 @@ from efface.policy.relationships import OwnedBy, Via
 class Path:
     """The hops from a table's rows to the subject's row.
 
-    The rows of an owned table are referred to; ``sharers`` are all references to them, each with
+    The rows of an owned table are referred to; ``incoming`` are all references to them, each with
     the paths by which the referring rows are the subject's own.
     """
 
     hops: tuple[Hop, ...]
-    sharers: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
+    incoming: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
 
     @property
     def depth(self) -> int:
@@ -56,12 +55,12 @@ class Relationship:
         via = self.rule.via
         return ", ".join(via) if isinstance(via, tuple) else str(via)
 
-    def is_cut(self, policy: Policy) -> bool:
+    def is_overwritten(self, policy: Policy) -> bool:
         """Return whether redacting rows writes over a column on the way to the subject."""
         return any(
-            is_cut(policy.tables[hop.table.fullname], tuple(column.name for column in columns))
+            policy.tables[hop.table.fullname].overwrites(tuple(column.name for column in columns))
             for hop in self.path.hops
-            for columns in (hop.columns, (hop.kind.column,) if hop.kind else ())
+            for columns in (hop.columns, (hop.generic_type.column,) if hop.generic_type else ())
         )
 
 
@@ -87,7 +86,7 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
         for rule in table_rules.close_rules:
             try:
                 hops = tuple(_hops(policy, table_rules.table, rule.via, frozenset()))
-            except NoRelationship as error:
+            except BrokenRelationship as error:
                 problems.append(Problem(error.code, name, None, error.text))
             else:
                 found.append(Relationship(rule, Path(hops)))
@@ -95,15 +94,15 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
             relationships[name] = tuple(found)
     for name, owned in list(relationships.items()):
         if any(isinstance(relationship.rule.via, OwnedBy) for relationship in owned):
-            relationships[name] = _with_sharers(policy, owned, relationships)
+            relationships[name] = _with_incoming(policy, owned, relationships)
             problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, relationships)
-    before = _before(policy, relationships)
+    predecessors = _predecessors(policy, relationships)
     graph = Graph(
         policy,
         relationships,
-        _deepest_first(policy, relationships, before),
-        _first(relationships, before),
+        _deepest_first(policy, relationships, predecessors),
+        _first(relationships, predecessors),
     )
     return graph, tuple(problems)
 
@@ -112,14 +111,14 @@ def _hops(
     policy: Policy, table: Table, via: Via, seen: frozenset[tuple[str, Via]]
 ) -> Iterator[Hop]:
     if (table.fullname, via) in seen:
-        raise NoRelationship("E201", f"The link through {table.fullname} runs in a circle.")
+        raise BrokenRelationship("E201", f"The link through {table.fullname} runs in a circle.")
     hop, onward = first_hop(policy, table, via)
     yield hop
     if hop.target is policy.subject_table:
         return
     table_rules = policy.tables[hop.target.fullname]
     if not table_rules.close_rules:
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201",
             f"The link {via} arrives at {table_rules.name}, and nothing leads from there to "
             f"{policy.subject_table.fullname}. Give {table_rules.name} a link of its own.",
@@ -129,25 +128,25 @@ def _hops(
         links = [link for link in links if link == onward]
     if len(links) != 1:
         choices = " or ".join(f'via="{via}.{rule.via}"' for rule in table_rules.close_rules)
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E202", f"{table_rules.name} has several links; name the one meant: {choices}."
         )
     yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
 
 
-def _with_sharers(
+def _with_incoming(
     policy: Policy,
     owned: tuple[Relationship, ...],
     relationships: dict[str, tuple[Relationship, ...]],
 ) -> tuple[Relationship, ...]:
     """Return the reaches of an owned table, knowing every reference to its rows."""
     table = owned[0].path.hops[0].table
-    sharers = []
+    incoming = []
     for name, table_rules in policy.tables.items():
         for constraint in table_rules.table.foreign_key_constraints:
             if constraint.referred_table is table:
                 hop = reference_hop(policy, table_rules.table, constraint)
-                sharers.append(
+                incoming.append(
                     (
                         Hop(table, hop.target_columns, table_rules.table, hop.columns, False),
                         (
@@ -156,7 +155,7 @@ def _with_sharers(
                         ),
                     )
                 )
-    return tuple(replace(r, path=replace(r.path, sharers=tuple(sharers))) for r in owned)
+    return tuple(replace(r, path=replace(r.path, incoming=tuple(incoming))) for r in owned)
 
 
 def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
@@ -197,7 +196,7 @@ def _subject_must_stay(
         for name, found in relationships.items()
         for relationship in found
         if not isinstance(relationship.rule.action, (Delete, Revoke))
-        and (_stays_referring(policy, relationship) or _stays_by_value(policy, relationship))
+        and (_stays_referring(policy, relationship) or _stays_unlinked(policy, relationship))
     }
     declared = {
         (name, relationship.path.hops[0].columns)
@@ -222,11 +221,11 @@ def _stays_referring(policy: Policy, relationship: Relationship) -> bool:
     """
     is_kept = isinstance(relationship.rule.action, Retain)
     return all(map(_refers, relationship.path.hops)) and (
-        is_kept or not relationship.is_cut(policy)
+        is_kept or not relationship.is_overwritten(policy)
     )
 
 
-def _stays_by_value(policy: Policy, relationship: Relationship) -> bool:
+def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
     """Return whether a row may stay by *reach* and also refer to the person's own row.
 
     The database would refuse to let that row go; or would let this one go along, although it is
@@ -234,12 +233,14 @@ def _stays_by_value(policy: Policy, relationship: Relationship) -> bool:
     """
     hop = relationship.path.hops[0]
     is_kept = isinstance(relationship.rule.action, Retain)
-    if not (hop.by_value or hop.kind) or (relationship.is_cut(policy) and not is_kept):
+    if not (hop.by_value or hop.generic_type) or (
+        relationship.is_overwritten(policy) and not is_kept
+    ):
         return False
     table_rules = policy.tables[hop.table.fullname]
     for key in hop.table.foreign_key_constraints:
         lets_go = (key.ondelete or "").upper() == "SET NULL" or (
-            not is_kept and is_cut(table_rules, tuple(key.column_keys))
+            not is_kept and table_rules.overwrites(tuple(key.column_keys))
         )
         if key.referred_table is policy.subject_table and not lets_go:
             return True
@@ -257,7 +258,7 @@ def _refers(hop: Hop) -> bool:
     return any(key.column in there for column in hop.columns for key in column.foreign_keys)
 
 
-def _before(
+def _predecessors(
     policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
 ) -> dict[str, set[str]]:
     """Return for each table those that come before it: found through it, or referring to it.
@@ -265,7 +266,7 @@ def _before(
     Cutting a parent first would leave its children behind, because they are found through it;
     deleting a parent first would break their foreign keys. Where both pull, being found wins.
     """
-    before: dict[str, set[str]] = {name: set() for name in relationships}
+    predecessors: dict[str, set[str]] = {name: set() for name in relationships}
     through = {
         name: {hop.target.fullname for relationship in found for hop in relationship.path.hops}
         for name, found in relationships.items()
@@ -275,12 +276,12 @@ def _before(
         referred = {key.column.table.fullname for key in keys} & relationships.keys()
         parents = through[name] | {parent for parent in referred if name not in through[parent]}
         for parent in parents & relationships.keys() - {name}:
-            before[parent].add(name)
-    return before
+            predecessors[parent].add(name)
+    return predecessors
 
 
 def _first(
-    relationships: dict[str, tuple[Relationship, ...]], before: dict[str, set[str]]
+    relationships: dict[str, tuple[Relationship, ...]], predecessors: dict[str, set[str]]
 ) -> frozenset[str]:
     """Return the tables with credentials, and all that come before them."""
     found: set[str] = set()
@@ -293,12 +294,14 @@ def _first(
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += before[name]
+            waiting += predecessors[name]
     return frozenset(found)
 
 
 def _deepest_first(
-    policy: Policy, relationships: dict[str, tuple[Relationship, ...]], before: dict[str, set[str]]
+    policy: Policy,
+    relationships: dict[str, tuple[Relationship, ...]],
+    predecessors: dict[str, set[str]],
 ) -> tuple[Table, ...]:
     """Return the tables so that each comes after those that are to come before it."""
     tables = {name: policy.tables[name].table for name in relationships}
@@ -313,7 +316,7 @@ def _deepest_first(
         if name in entered:
             return
         entered.add(name)
-        for child in sorted(before[name], key=lambda n: (-depth[n], n)):
+        for child in sorted(predecessors[name], key=lambda n: (-depth[n], n)):
             visit(child)
         ordered.append(name)
 

@@ -35,10 +35,10 @@ class Hop:
     target: Table
     target_columns: tuple[Column[Any], ...]
     by_value: bool
-    kind: GenericType | None = None
+    generic_type: GenericType | None = None
 
 
-class NoRelationship(Exception):  # noqa: N818  # never leaves this package
+class BrokenRelationship(Exception):  # noqa: N818  # never leaves this package
     """A link that cannot be followed; becomes a `Problem`."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -65,14 +65,14 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
         names = (first,)
     for name in names:
         if name not in table.c:
-            raise NoRelationship("E201", f"The link {via} names {name}, which is not a column.")
+            raise BrokenRelationship("E201", f"The link {via} names {name}, which is not a column.")
     targets = [
         constraint
         for constraint in table.foreign_key_constraints
         if tuple(constraint.column_keys) == names
     ]
     if not targets:
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201",
             f"No foreign key starts at {joined(names)}. Add one, or say which values match: "
             f'via=MatchBy("{names[0]}", equals="table.column").',
@@ -84,7 +84,7 @@ def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint
     """Return the hop along a foreign key."""
     target = constraint.referred_table
     if target.fullname not in policy.tables:
-        raise NoRelationship("E201", f"{target.fullname} is not a table of this policy.")
+        raise BrokenRelationship("E201", f"{target.fullname} is not a table of this policy.")
     columns = tuple(element.parent for element in constraint.elements)
     return Hop(table, columns, target, tuple(e.column for e in constraint.elements), False)
 
@@ -92,25 +92,25 @@ def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint
 def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     target_name, _, target_column = via.equals.rpartition(".")
     if via.column not in table.c:
-        raise NoRelationship("E201", f"Match names {via.column}, which is not a column.")
+        raise BrokenRelationship("E201", f"Match names {via.column}, which is not a column.")
     if target_name not in policy.tables:
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201", f"Match names {via.equals}, which is not a column of a table here."
         )
     target = policy.tables[target_name].table
     if target_column not in target.c:
-        raise NoRelationship("E201", f"Match names {via.equals}, which is not a column.")
+        raise BrokenRelationship("E201", f"Match names {via.equals}, which is not a column.")
     column = target.c[target_column]
     elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
     if elsewhere:
         place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201",
             f"{via.column} refers to {place}, so its values are not those of {via.equals}. "
             f'Follow the reference: via="{via.column}".',
         )
     if not via.shared and not _is_unique(column):
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201",
             f"Values of {via.equals} may belong to several people, so this link could reach the "
             f'rows of others. Make it unique, or say so: MatchBy("{via.column}", '
@@ -122,7 +122,7 @@ def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
 def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
     name, _, column = via.by.rpartition(".")
     if name not in policy.tables or column not in policy.tables[name].table.c:
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201", f"Owned names {via.by}, which is not a column of a table here."
         )
     by = policy.tables[name].table
@@ -130,23 +130,23 @@ def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
         if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
             referring = reference_hop(policy, by, constraint)
             return Hop(table, referring.target_columns, by, referring.columns, False)
-    raise NoRelationship("E201", f"{via.by} does not refer to {table.fullname}.")
+    raise BrokenRelationship("E201", f"{via.by} does not refer to {table.fullname}.")
 
 
 def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
     for name in (via.type_column, via.id_column):
         if name not in table.c:
-            raise NoRelationship("E201", f"Generic names {name}, which is not a column.")
+            raise BrokenRelationship("E201", f"Generic names {name}, which is not a column.")
     subject, column = policy.subject_table, table.c[via.id_column]
     key = tuple(subject.primary_key.columns)
     if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201", f"{via.id_column} cannot hold the primary key of {subject.fullname}."
         )
-    return Hop(table, (column,), subject, key, False, _kind(table.c[via.type_column], via))
+    return Hop(table, (column,), subject, key, False, _generic_type(table.c[via.type_column], via))
 
 
-def _kind(column: Column[Any], via: Generic) -> GenericType:
+def _generic_type(column: Column[Any], via: Generic) -> GenericType:
     if is_text(column):
         return GenericType(column, (column,), tuple((name,) for name in via.names))
     names = tuple(tuple(name.split(".")) for name in via.names)
@@ -157,7 +157,7 @@ def _kind(column: Column[Any], via: Generic) -> GenericType:
             columns = tuple(constraint.columns) if isinstance(constraint, UniqueConstraint) else ()
             if not others and len(columns) == parts and all(map(is_text, columns)):
                 return GenericType(column, columns, names, reference.column)
-    raise NoRelationship(
+    raise BrokenRelationship(
         "E201",
         f"{via.type_column} is no text and refers to no table with a unique key of {parts} texts, "
         f"so {' or '.join(via.names)} is nothing it could hold.",

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from efface.plan.dialect_sql import Token
+from efface.plan.dialect_sql import RandomHexadecimal
 from efface.plan.path_sql import Condition
 from efface.policy.actions import (
     HEXADECIMAL,
@@ -43,8 +43,8 @@ def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement
     if isinstance(action, Replace):
         return literal(action.value, type_=target.type)
     if isinstance(action, Placeholder):
-        made: ColumnElement[Any] = Token()
-        if action.digits < Token.digits:
+        made: ColumnElement[Any] = RandomHexadecimal()
+        if action.digits < RandomHexadecimal.digits:
             made = func.substr(made, 1, action.digits)
         if action.prefix:
             made = literal(action.prefix).concat(made)

@@ -39,7 +39,7 @@ class ClosingSubject:
 class ClosingSubjects:
     """The subjects of one closing: one, or many at once."""
 
-    __slots__ = ("_by_column", "_reads", "many", "persons", "values")
+    __slots__ = ("_by_column", "_reads", "all", "batch", "values")
 
     def __init__(
         self,
@@ -47,21 +47,21 @@ class ClosingSubjects:
         persons: Sequence[ClosingSubject],
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep *persons*, and the parameters of the statements that name them."""
-        self.many = statements.many
-        self.persons = tuple(persons)
+        """Keep *all*, and the parameters of the statements that name them."""
+        self.batch = statements.batch
+        self.all = tuple(persons)
         self.values = values or _parameters(statements, [person.read for person in persons])
         self._by_column: dict[str, dict[Any, ClosingSubject]] = {}
-        self._reads = [(person.read, person) for person in self.persons]
+        self._reads = [(person.read, person) for person in self.all]
 
     def __repr__(self) -> str:
         """Return how many, never who."""
-        return f"<People: {len(self.persons)}>"
+        return f"<People: {len(self.all)}>"
 
     @property
     def only(self) -> ClosingSubject:
         """Return the one subject of a closing of one."""
-        (person,) = self.persons
+        (person,) = self.all
         return person
 
     def search_terms_of(self, column: str, owner: Any) -> SearchTerms | None:
@@ -70,7 +70,7 @@ class ClosingSubjects:
         None where the row is nobody's of these. For one subject *owner* only says whether the
         row is theirs.
         """
-        if not self.many:
+        if not self.batch:
             return self.only.search_terms if owner else None
         known = self._by_column.get(column)
         if known is None:
@@ -79,7 +79,7 @@ class ClosingSubjects:
         person = known.get(_folded(owner))
         return person.search_terms if person else None
 
-    def as_now(
+    def with_current_rows(
         self, statements: PolicyStatements, rows: Sequence[tuple[Any, ...]], closed_at: datetime
     ) -> ClosingSubjects:
         """Return the same people, referred to as their *rows* are now.
@@ -88,16 +88,16 @@ class ClosingSubjects:
         value and texts still have what the person was. Rows that were not closed then are
         somebody else's by now.
         """
-        now = {person.key: person.read for person in self.persons}
+        now = {person.key: person.read for person in self.all}
         for read in (dict(zip(statements.read_columns, row, strict=True)) for row in rows):
-            if statements.deleted_at and aware(read[statements.deleted_at]) == closed_at:
+            if statements.deleted_at and as_utc(read[statements.deleted_at]) == closed_at:
                 now[tuple(read[name] for name in statements.key_names)] = read
-        reads = [now[person.key] for person in self.persons]
+        reads = [now[person.key] for person in self.all]
         found = _parameters(statements, reads)
         values = {n: found[n] if n.startswith("subject") else v for n, v in self.values.items()}
-        people = ClosingSubjects(statements, self.persons, values)
-        people._reads += zip(reads, self.persons, strict=True)
-        return people
+        subjects = ClosingSubjects(statements, self.all, values)
+        subjects._reads += zip(reads, self.all, strict=True)
+        return subjects
 
 
 def capture(
@@ -114,29 +114,29 @@ def capture(
     if with_search_terms:
         for texts, read in zip(named, reads, strict=True):
             texts += [read[name] for name in statements.policy.subject.identifiers]
-        for column, statement in statements.captures:
+        for column, statement in statements.identifier_queries:
             where = {_folded(read[column]): i for i, read in enumerate(reads)}
             for owner, *found in cursor.rows(statement, values):
-                named[where.get(_folded(owner), 0) if statements.many else 0] += found
+                named[where.get(_folded(owner), 0) if statements.batch else 0] += found
     persons = [_person(statements, read, texts) for read, texts in zip(reads, named, strict=True)]
     return ClosingSubjects(statements, persons, values)
 
 
-def states(
+def closed_at_by_key(
     statements: PolicyStatements, rows: Sequence[Sequence[Any]]
 ) -> dict[tuple[Any, ...], datetime | None]:
     """Return when each of the *rows* was closed, or None, by key; nothing else is looked at."""
     keys = [statements.read_columns.index(name) for name in statements.key_names]
     at = statements.read_columns.index(statements.deleted_at) if statements.deleted_at else None
     return {
-        tuple([row[each] for each in keys]): None if at is None else aware(row[at]) for row in rows
+        tuple([row[each] for each in keys]): None if at is None else as_utc(row[at]) for row in rows
     }
 
 
-def is_named(statements: PolicyStatements, row: Sequence[Any]) -> bool:
+def holds_identifier(statements: PolicyStatements, row: Sequence[Any]) -> bool:
     """Return whether the *row* of a closed account holds a name or a link's value once more."""
     read = dict(zip(statements.read_columns, row, strict=True))
-    for name, action in statements.own_actions.items():
+    for name, action in statements.subject_actions.items():
         value = read.get(name)
         if isinstance(action, (Clear, Placeholder)) and _linkable(value, action) is not None:
             return True
@@ -149,16 +149,16 @@ def _person(
     closed_at = read.get(statements.deleted_at) if statements.deleted_at else None
     key = tuple([read[name] for name in statements.key_names])
     search_terms = SearchTerms(named, statements.placeholders) if named else NOTHING
-    return ClosingSubject(key, read, search_terms, aware(closed_at))
+    return ClosingSubject(key, read, search_terms, as_utc(closed_at))
 
 
 def _parameters(statements: PolicyStatements, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in statements.read_columns:
-        action = statements.own_actions.get(name)
+        action = statements.subject_actions.get(name)
         all_of_them = [read[name] for read in reads]
         linkable = [_linkable(value, action) for value in all_of_them]
-        if statements.many:
+        if statements.batch:
             values[f"subject_{name}"] = [v for v in all_of_them if v is not None]
             values[f"match_{name}"] = [v for v in linkable if v is not None]
             # Whole, so that two of them can be paired.
@@ -182,7 +182,7 @@ def _folded(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def aware(moment: datetime | None) -> datetime | None:
+def as_utc(moment: datetime | None) -> datetime | None:
     """Return *moment* as aware UTC; drivers without time zones hand it over naive."""
     if moment is None:
         return None

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 from efface.policy.actions import DIGITS
 
 
-class Token(ColumnElement[str]):
+class RandomHexadecimal(ColumnElement[str]):
     """32 random hexadecimal digits, made by the database for every row anew."""
 
     type = String()
@@ -42,18 +42,18 @@ class Token(ColumnElement[str]):
     digits = DIGITS
 
 
-@compiles(Token, "sqlite")
-def _sqlite_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
+@compiles(RandomHexadecimal, "sqlite")
+def _sqlite_token(_element: RandomHexadecimal, _compiler: SQLCompiler, **_: Any) -> str:
     return "lower(hex(randomblob(16)))"
 
 
-@compiles(Token, "postgresql")
-def _postgresql_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
+@compiles(RandomHexadecimal, "postgresql")
+def _postgresql_token(_element: RandomHexadecimal, _compiler: SQLCompiler, **_: Any) -> str:
     # In the core since PostgreSQL 13, from a strong random source; 122 of 128 bits are random.
     return "replace(gen_random_uuid()::text, '-', '')"
 
 
-def among(
+def is_any_of(
     dialect: Dialect, target: ColumnElement[Any], name: str, type_: TypeEngine[Any]
 ) -> ColumnElement[bool]:
     """Return the condition that *target* is one of the values bound as *name*.
@@ -67,7 +67,7 @@ def among(
     return target.in_(select(values.c.value))
 
 
-def pairs(
+def paired_values(
     dialect: Dialect, one: tuple[str, TypeEngine[Any]], other: tuple[str, TypeEngine[Any]]
 ) -> Select[Any]:
     """Return a query that pairs the values of two lists of one length; each is a name and a type.
@@ -105,7 +105,7 @@ def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any
 
 
 def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Return the condition that *column* has the moment that `around` binds as *name*.
+    """Return the condition that *column* has the moment that `moment_bounds` binds as *name*.
 
     SQLite keeps a moment as text, and hosts write a whole second with and without its fraction:
     equal moments are not equal there.
@@ -114,7 +114,7 @@ def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column.between(first, last)
 
 
-def around(name: str, moment: datetime) -> dict[str, datetime]:
+def moment_bounds(name: str, moment: datetime) -> dict[str, datetime]:
     """Return the values for `at_moment`: the smallest steps before and after *moment*."""
     step = timedelta(microseconds=1)
     return {f"{name}_first": moment - step, f"{name}_last": moment + step}

@@ -141,11 +141,11 @@ class ManySearchTerms:
 
     __slots__ = ("_by_first_word", "skipped")
 
-    def __init__(self, people: Iterable[SearchTerms]) -> None:
-        """File the identifiers of *people*."""
+    def __init__(self, subjects: Iterable[SearchTerms]) -> None:
+        """File the identifiers of *subjects*."""
         self._by_first_word: dict[str, list[SearchTerms]] = {}
         self.skipped = 0
-        for search_terms in people:
+        for search_terms in subjects:
             self.skipped += search_terms.skipped
             for first in search_terms.first_words():
                 self._by_first_word.setdefault(first, []).append(search_terms)

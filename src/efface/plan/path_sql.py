@@ -40,7 +40,7 @@ from sqlalchemy.types import TypeEngine
 from efface.graph.graph import Path
 from efface.graph.hops import Hop
 from efface.plan.compiled_statement import AS_TEXT
-from efface.plan.dialect_sql import among
+from efface.plan.dialect_sql import is_any_of
 from efface.policy.column_types import unwrapped
 
 Condition = ColumnElement[bool]
@@ -63,7 +63,9 @@ class KeyAsText(TypeDecorator[Any]):
         return None if value is None else str(value)
 
 
-def named(name: str, mine: ColumnElement[Any], theirs: Column[Any]) -> tuple[str, TypeEngine[Any]]:
+def parameter_for(
+    name: str, mine: ColumnElement[Any], theirs: Column[Any]
+) -> tuple[str, TypeEngine[Any]]:
     """Return the parameter *name* with values of the column *theirs*, and its type, for *mine*."""
     if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(theirs.type), String):
         # A generic pair may keep keys of any type as text.
@@ -76,7 +78,7 @@ class SubjectParameters:
     """How statements name the people: by one value each, or by an array for many at once."""
 
     dialect: Dialect
-    many: bool = False
+    batch: bool = False
 
     def equal(
         self, mine: ColumnElement[Any], theirs: Column[Any], *, by_value: bool = False
@@ -86,9 +88,9 @@ class SubjectParameters:
         Links by value have parameters of their own: a blank or a placeholder matches nothing.
         """
         name = f"{'match' if by_value else 'subject'}_{theirs.name}"
-        name, type_ = named(name, mine, theirs)
-        if self.many:
-            return among(self.dialect, mine, name, type_)
+        name, type_ = parameter_for(name, mine, theirs)
+        if self.batch:
+            return is_any_of(self.dialect, mine, name, type_)
         return mine == bindparam(name, type_=type_)
 
     def reached(self, path: Path, here: FromClause) -> Condition:
@@ -100,7 +102,7 @@ class SubjectParameters:
         columns = [here.c[c.name] for c in hop.columns]
         if not onward:
             return and_(
-                of_kind(hop, here),
+                is_of_type(hop, here),
                 *(
                     self.equal(mine, theirs, by_value=hop.by_value)
                     for mine, theirs in zip(columns, hop.target_columns, strict=True)
@@ -114,7 +116,7 @@ class SubjectParameters:
         return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
 
     def refers(self, others: FromClause, own: Hop, here: FromClause) -> Condition:
-        """Return the condition that a row of *others* refers to the row of *here*."""
+        """Return the condition that a row of *other_tables* refers to the row of *here*."""
         return and_(
             *(
                 others.c[theirs.name] == here.c[mine.name]
@@ -123,34 +125,34 @@ class SubjectParameters:
         )
 
 
-def of_kind(hop: Hop, here: FromClause) -> Condition:
+def is_of_type(hop: Hop, here: FromClause) -> Condition:
     """Return the condition that a row of *here* is about people, as far as *hop* tells."""
-    if hop.kind is None:
+    if hop.generic_type is None:
         return true()
-    column, kind = here.c[hop.kind.column.name], hop.kind
-    table = here if kind.refers_to is None else bare(kind.refers_to.table)
-    columns = [table.c[column.name] for column in kind.columns]
-    is_named = or_(
+    column, generic_type = here.c[hop.generic_type.column.name], hop.generic_type
+    table = here if generic_type.refers_to is None else bare(generic_type.refers_to.table)
+    columns = [table.c[column.name] for column in generic_type.columns]
+    holds_identifier = or_(
         *(
             and_(*(c == literal(name, c.type) for c, name in zip(columns, names, strict=True)))
-            for names in kind.names
+            for names in generic_type.names
         )
     )
-    if kind.refers_to is None:
-        return is_named
-    return column.in_(select(table.c[kind.refers_to.name]).where(is_named))
+    if generic_type.refers_to is None:
+        return holds_identifier
+    return column.in_(select(table.c[generic_type.refers_to.name]).where(holds_identifier))
 
 
-def _key(hop: Hop, here: FromClause, named: ColumnElement[Any]) -> ColumnElement[Any]:
+def _key(hop: Hop, here: FromClause, mine: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the key in a row of a generic pair as the subject's table has it."""
     type_ = hop.target_columns[0].type
-    if isinstance(unwrapped(named.type), String) and not isinstance(unwrapped(type_), String):
+    if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(type_), String):
         if isinstance(unwrapped(type_), Uuid):
             # Printed with hyphens; SQLite keeps it without.
-            named = func.replace(named, "-", "")
-        named = cast(named, type_)
+            mine = func.replace(mine, "-", "")
+        mine = cast(mine, type_)
     # Only there: what other kinds have for a key may be no such value.
-    return case((of_kind(hop, here), named))
+    return case((is_of_type(hop, here), mine))
 
 
 def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
@@ -161,8 +163,8 @@ def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
 def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
     hop, *onward = hops
     if not onward:
-        named = here.c[hop.columns[0].name]
-        return named if hop.kind is None else _key(hop, here, named)
+        mine = here.c[hop.columns[0].name]
+        return mine if hop.generic_type is None else _key(hop, here, mine)
     there = bare(hop.target).alias()
     joined = and_(
         *(
@@ -178,7 +180,7 @@ def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
 def no_one_else_refers(subjects: SubjectParameters, path: Path, here: FromClause) -> Condition:
     """Return the condition that only the subject's rows refer to an owned row of *here*."""
     clauses = []
-    for hop, onward in path.sharers:
+    for hop, onward in path.incoming:
         others = bare(hop.target).alias()
         theirs = or_(*(subjects.reached(each, others) for each in onward)) if onward else None
         foreign = [] if theirs is None else [is_not_true(theirs)]

@@ -52,22 +52,22 @@ class PolicyStatements:
     """Everything a closing runs for one policy on one driver."""
 
     def __init__(
-        self, graph: Graph, dialect: Dialect, random_source: RandomSource, *, many: bool = False
+        self, graph: Graph, dialect: Dialect, random_source: RandomSource, *, batch: bool = False
     ) -> None:
         """Prepare the statements; each is compiled when it is first needed."""
         policy = graph.policy
-        self.policy, self.dialect, self.many = policy, dialect, many
+        self.policy, self.dialect, self.batch = policy, dialect, batch
         self.random_source = random_source
         self.digest = policy.digest
         self.table = policy.subject_table
         has_deleted_at = policy.subject.deleted_at in self.table.c
         self.deleted_at = policy.subject.deleted_at if has_deleted_at else None
-        self._parameters = SubjectParameters(dialect, many)
+        self._parameters = SubjectParameters(dialect, batch)
         self._here = bare(self.table)
         self._is_subject = and_(
             *(self._parameters.equal(self._here.c[c.name], c) for c in self._key)
         )
-        self.own = self._own_statements()
+        self.subject_row = self._subject_row_statements()
         self.tables = tuple(
             self._table_statements(t, graph.relationships[t.fullname]) for t in graph.order
         )
@@ -84,9 +84,9 @@ class PolicyStatements:
         return tuple(column.name for column in self._key)
 
     @cached_property
-    def shown(self) -> tuple[TableStatements, ...]:
+    def in_plan_order(self) -> tuple[TableStatements, ...]:
         """Return the tables in the order of a plan: credentials first, the person's row last."""
-        return (*sorted(self.tables, key=lambda table: not table.revokes), self.own)
+        return (*sorted(self.tables, key=lambda table: not table.revokes), self.subject_row)
 
     @cached_property
     def credentials(self) -> tuple[TableStatements, ...]:
@@ -94,37 +94,37 @@ class PolicyStatements:
 
         What refers to a credential has to go before it.
         """
-        return tuple(t for t in self.tables if t.name in self._first and not t.owned)
+        return tuple(t for t in self.tables if t.name in self._first and not t.is_owned)
 
     @cached_property
-    def others(self) -> tuple[TableStatements, ...]:
+    def other_tables(self) -> tuple[TableStatements, ...]:
         """Return the tables between the credentials and the person's own row."""
-        return tuple(t for t in self.tables if t.name not in self._first and not t.owned)
+        return tuple(t for t in self.tables if t.name not in self._first and not t.is_owned)
 
     @cached_property
-    def owned(self) -> tuple[TableStatements, ...]:
+    def owned_tables(self) -> tuple[TableStatements, ...]:
         """Return the tables whose rows are written when nothing refers to them any more."""
-        return tuple(table for table in self.tables if table.owned)
+        return tuple(table for table in self.tables if table.is_owned)
 
     @cached_property
-    def late(self) -> TableStatements:
+    def late_subject_row(self) -> TableStatements:
         """Return what a second pass does to the subject's own row: only where it is unfinished."""
-        return replace(self.own, own=False, _candidates={})
+        return replace(self.subject_row, is_subject_row=False, _candidates={})
 
     @cached_property
-    def own_actions(self) -> dict[str, ColumnAction]:
+    def subject_actions(self) -> dict[str, ColumnAction]:
         """Return what happens to the columns of the subject's own row, by name."""
-        return {rule.name: rule.action for rule in self.own.columns}
+        return {rule.name: rule.action for rule in self.subject_row.columns}
 
     @cached_property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """Return the placeholders of the subject's own row: such values name nobody."""
-        return tuple(a for a in self.own_actions.values() if isinstance(a, Placeholder))
+        return tuple(a for a in self.subject_actions.values() if isinstance(a, Placeholder))
 
     @cached_property
-    def captures(self) -> tuple[tuple[str, CompiledStatement], ...]:
+    def identifier_queries(self) -> tuple[tuple[str, CompiledStatement], ...]:
         """Return the queries for former and secondary identifiers in all tables."""
-        return tuple(each for table in self.tables for each in table.captures)
+        return tuple(each for table in self.tables for each in table.identifier_queries)
 
     def _table_statements(self, table: Table, found: Sequence[Relationship]) -> TableStatements:
         here = bare(table)
@@ -141,12 +141,12 @@ class PolicyStatements:
                     owner=owner(relationship.path, here),
                     owner_column=relationship.path.hops[-1].target_columns[0],
                     by_value=relationship.path.hops[-1].by_value,
-                    is_cut=relationship.is_cut(self.policy),
+                    is_overwritten=relationship.is_overwritten(self.policy),
                     through=relationship.through,
                     via=relationship.rule.via,
                     identifiers=relationship.rule.identifiers,
                     references=tuple(column.name for column in relationship.path.hops[0].columns),
-                    named=self._repeating(relationship.path.hops[0]),
+                    text_keys=self._text_keys(relationship.path.hops[0]),
                 )
             )
         columns: tuple[PersonalColumn, ...] = ()
@@ -160,18 +160,18 @@ class PolicyStatements:
             targets=tuple(targets),
             columns=columns,
             random_source=self.random_source,
-            owned=any(isinstance(relationship.rule.via, OwnedBy) for relationship in found),
-            many=self.many,
+            is_owned=any(isinstance(relationship.rule.via, OwnedBy) for relationship in found),
+            batch=self.batch,
         )
 
-    def _repeating(self, hop: Hop) -> tuple[str, ...]:
+    def _text_keys(self, hop: Hop) -> tuple[str, ...]:
         """Return the columns of *hop* that repeat a key of the subject which is text."""
         if hop.by_value or hop.target is not self.table:
             return ()
-        pairs = zip(hop.columns, hop.target_columns, strict=True)
-        return tuple(c.name for c, key in pairs if key.primary_key and is_text(key))
+        paired_values = zip(hop.columns, hop.target_columns, strict=True)
+        return tuple(c.name for c, key in paired_values if key.primary_key and is_text(key))
 
-    def _own_statements(self) -> TableStatements:
+    def _subject_row_statements(self) -> TableStatements:
         key = self._key[0]
         target = ReachedRows(
             action=self.policy.subject.action,
@@ -179,10 +179,10 @@ class PolicyStatements:
             owner=self._here.c[key.name],
             owner_column=key,
             references=self.key_names,
-            named=tuple(column.name for column in self._key if is_text(column)),
+            text_keys=tuple(column.name for column in self._key if is_text(column)),
         )
         is_kept = isinstance(target.action, Redact)
-        columns = _fitted(self.policy.subject_rule) if is_kept else ()
+        columns = _fitted(self.policy.subject_table_rules) if is_kept else ()
         return TableStatements(
             table=self.table,
             here=self._here,
@@ -190,8 +190,8 @@ class PolicyStatements:
             targets=(target,),
             columns=columns,
             random_source=self.random_source,
-            own=True,
-            many=self.many,
+            is_subject_row=True,
+            batch=self.batch,
         )
 
     def _columns_to_read(self, graph: Graph) -> dict[str, None]:
@@ -218,7 +218,7 @@ class PolicyStatements:
     @cached_property
     def lock(self) -> CompiledStatement:
         """Return the statement that locks the subject's row and reads it."""
-        untouched = self._here.c[self.deleted_at or self.key_names[0]]
+        no_op_column = self._here.c[self.deleted_at or self.key_names[0]]
         key: list[ColumnElement[Any]] = [self._here.c[name] for name in self.key_names]
         clause = lock(
             self.dialect,
@@ -226,7 +226,7 @@ class PolicyStatements:
             self._is_subject,
             columns=self._read,
             key=key,
-            untouched=untouched,
+            no_op_column=no_op_column,
         )
         return self._compile(clause, "lock", self._read)
 
@@ -236,7 +236,7 @@ class PolicyStatements:
         return self._compile(select(*self._read).where(self._is_subject), "read", self._read)
 
     @cached_property
-    def rule(self) -> CompiledStatement:
+    def set_deleted_at(self) -> CompiledStatement:
         """Return the statement that sets the tombstone of an open account."""
         target = self._here.c[self.deleted_at or ""]
         now = bindparam("now", type_=target.type)
@@ -244,7 +244,7 @@ class PolicyStatements:
         return self._compile(clause.where(self._is_subject, target.is_(None)), "close")
 
     @cached_property
-    def closed_at(self) -> CompiledStatement:
+    def find_closed_at(self) -> CompiledStatement:
         """Return the query for the keys and tombstones of all subjects closed around a moment."""
         target = self._here.c[self.deleted_at or ""]
         wanted = [*(self._here.c[name] for name in self.key_names), target]
@@ -274,7 +274,7 @@ class PolicyStatements:
         """Return whether closing takes away what *key* refers to, or makes it refer elsewhere."""
         here = self.policy.tables[key.table.fullname]
         there = self.policy.tables.get(key.referred_table.fullname)
-        if there is None or any(_takes_rows(rule.action) for rule in _marks(there)):
+        if there is None or any(_deletes_rows(rule.action) for rule in _row_rules(there)):
             return True
         changed = {rule.name for rule in there.personal_columns()}
         pointed = {
@@ -288,13 +288,13 @@ class PolicyStatements:
         )
 
 
-def _marks(table_rules: TableRules) -> tuple[SubjectRule | CloseRule, ...]:
+def _row_rules(table_rules: TableRules) -> tuple[SubjectRule | CloseRule, ...]:
     return (*table_rules.subjects, *table_rules.close_rules)
 
 
-def _takes_rows(action: RowAction) -> bool:
+def _deletes_rows(action: RowAction) -> bool:
     if isinstance(action, Retain):
-        return _takes_rows(action.then)
+        return _deletes_rows(action.then)
     return isinstance(action, (Delete, Revoke))
 
 

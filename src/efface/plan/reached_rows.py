@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement
 from sqlalchemy.types import TypeEngine
 
-from efface.plan.path_sql import Condition, named
+from efface.plan.path_sql import Condition, parameter_for
 from efface.policy.actions import (
     ColumnAction,
     Delete,
@@ -24,7 +24,7 @@ from efface.policy.actions import (
 from efface.policy.policy import PersonalColumn
 from efface.policy.relationships import Via
 
-NAMES = "kept: names the person"
+KEPT_TEXT_KEY = "kept: names the person"
 """The level of a key that is text: other tables repeat it, so it is not changed."""
 
 
@@ -33,9 +33,9 @@ class ReachedRows:
     """Rows of a table that one link reaches, and what is to happen to them.
 
     ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
-    that holds it, ``by_value`` without a foreign key. ``is_cut`` says that redacting a row writes
+    that holds it, ``by_value`` without a foreign key. ``is_overwritten`` says that redacting a row writes
     over a column of the link itself. ``references`` are the columns that lead to the subject;
-    those ``named`` repeat a key that is text, and so may name the person.
+    those ``text_keys`` repeat a key that is text, and so may name the person.
     """
 
     action: RowAction
@@ -43,18 +43,18 @@ class ReachedRows:
     owner: ColumnElement[Any]
     owner_column: Column[Any]
     by_value: bool = False
-    is_cut: bool = False
+    is_overwritten: bool = False
     through: str | None = None
     via: Via | None = None
     identifiers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    named: tuple[str, ...] = ()
+    text_keys: tuple[str, ...] = ()
 
     @property
-    def everybody(self) -> tuple[str, TypeEngine[Any]]:
+    def batch_parameter(self) -> tuple[str, TypeEngine[Any]]:
         """Return the parameter with what all subjects are named by here, and its type."""
         name = f"{'matches' if self.by_value else 'subjects'}_{self.owner_column.name}"
-        return named(name, self.owner, self.owner_column)
+        return parameter_for(name, self.owner, self.owner_column)
 
     def outranks(self, other: ReachedRows) -> bool:
         """Return whether a row that *other* takes away stays because of this one.
@@ -62,7 +62,7 @@ class ReachedRows:
         Once this link is cut, the second pass would find the row by *other* alone, and take it
         away: so it goes at once, unless *other* is cut as well.
         """
-        return isinstance(self.action, Retain) or not self.is_cut or other.is_cut
+        return isinstance(self.action, Retain) or not self.is_overwritten or other.is_overwritten
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class StepSummary:
     def of(cls, targets: Sequence[ReachedRows], columns: Sequence[PersonalColumn]) -> StepSummary:
         """Work it out once for a table."""
         references = {name: "pseudonymized" for t in targets for name in t.references}
-        references |= {name: NAMES for t in targets for name in t.named}
+        references |= {name: KEPT_TEXT_KEY for t in targets for name in t.text_keys}
         changed = {rule.name: _level(rule.action) for rule in columns}
         return cls(
             removed=_through(targets, Delete, Revoke),

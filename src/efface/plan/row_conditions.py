@@ -9,7 +9,7 @@ from functools import cached_property
 from sqlalchemy import and_, false, or_, tuple_
 from sqlalchemy.engine import Dialect
 
-from efface.plan.dialect_sql import pairs
+from efface.plan.dialect_sql import paired_values
 from efface.plan.path_sql import Condition, is_not_true
 from efface.plan.reached_rows import ReachedRows
 from efface.policy.actions import Delete, Redact, Retain, Revoke
@@ -26,7 +26,7 @@ class RowConditions:
 
     targets: tuple[ReachedRows, ...]
     dialect: Dialect
-    many: bool = False
+    batch: bool = False
 
     def has(self, *kinds: type) -> bool:
         """Return whether some link carries an action of one of these *kinds*."""
@@ -54,13 +54,15 @@ class RowConditions:
         for target in targets:
             rank = [id(other) for other in self._with(*unless) if other.outranks(target)]
             # Of many subjects, each end of a row may be another one.
-            by_rank.setdefault((*rank, id(target)) if self.many else tuple(rank), []).append(target)
+            by_rank.setdefault((*rank, id(target)) if self.batch else tuple(rank), []).append(
+                target
+            )
         return or_(false(), *(self._unless(each, unless) for each in by_rank.values()))
 
     def _unless(self, targets: Sequence[ReachedRows], unless: tuple[type, ...]) -> Condition:
         outranking = [
             and_(other.condition, self._same_person(targets[0], other))
-            if self.many
+            if self.batch
             else other.condition
             for other in self._with(*unless)
             if other.outranks(targets[0])
@@ -73,10 +75,10 @@ class RowConditions:
 
         A link outranks only another one of the same subject, as if they left one by one.
         """
-        names, others = one.everybody, other.everybody
+        names, others = one.batch_parameter, other.batch_parameter
         if names[0] == others[0]:
             return one.owner == other.owner
-        known = pairs(self.dialect, names, others)
+        known = paired_values(self.dialect, names, others)
         return tuple_(one.owner, other.owner).in_(known)
 
     @cached_property
@@ -102,7 +104,7 @@ class RowConditions:
 
     @property
     def _is_shared(self) -> bool:
-        goes_too = self.many or any(target.is_cut for target in self.targets)
+        goes_too = self.batch or any(target.is_overwritten for target in self.targets)
         return goes_too and self.redacts and self.has(Delete, Revoke)
 
     def _where(self, rule: PersonalColumn) -> Condition:

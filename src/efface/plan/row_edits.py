@@ -32,16 +32,16 @@ class Edit:
         }
 
 
-def edits(
-    cursor: Cursor, table: TableStatements, people: ClosingSubjects, *, locked: bool = False
+def find_edits(
+    cursor: Cursor, table: TableStatements, subjects: ClosingSubjects, *, locked: bool = False
 ) -> list[Edit]:
     """Return the rows of *table* whose edited columns change; *locked* before writing them."""
     if not table.edited:
         return []
-    patterns = _patterns(table, people)
+    patterns = _patterns(table, subjects)
     if patterns is None:
         return []
-    values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
+    values = {**subjects.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
     width, names, found = len(table.key), table.edited_names, []
     rules = [(rule, table.target_of(rule).owner_column.name) for rule in table.edited]
     for row in cursor.rows(table.candidates(len(patterns), locked=locked), values):
@@ -49,7 +49,7 @@ def edits(
         owners, old = row[width + 1 : -len(names)], row[-len(names) :]
         new = dict(zip(names, old, strict=True))
         for (rule, column), owner in zip(rules, owners, strict=True):
-            search_terms = people.search_terms_of(column, owner)
+            search_terms = subjects.search_terms_of(column, owner)
             if search_terms is not None:
                 new[rule.name] = _edited(table, rule, search_terms, new[rule.name])
         if tuple(new.values()) != old:
@@ -57,11 +57,11 @@ def edits(
     return found
 
 
-def _patterns(table: TableStatements, people: ClosingSubjects) -> list[str] | None:
+def _patterns(table: TableStatements, subjects: ClosingSubjects) -> list[str] | None:
     """Return the patterns to bind; None where there is nothing to look for in this table."""
-    if people.many:
+    if subjects.batch:
         return []
-    patterns = list(people.only.search_terms.patterns)
+    patterns = list(subjects.only.search_terms.patterns)
     if not patterns:
         only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
         return None if only_mentions else []
@@ -82,6 +82,6 @@ def _edited(
     if isinstance(action, Generalize):
         return action.coarser(value)
     if isinstance(action, Placeholder) and table.random_source is not None:
-        is_done = action.made(value) and not table.own
+        is_done = action.made(value) and not table.is_subject_row
         return value if is_done else action.value(table.random_source())
     raise TypeError(f"{action.word} is written without reading the value")

@@ -16,7 +16,7 @@ def lock(
     *,
     columns: list[ColumnElement[Any]],
     key: list[ColumnElement[Any]],
-    untouched: ColumnElement[Any],
+    no_op_column: ColumnElement[Any],
 ) -> Executable:
     """Return the statement that locks the rows and reads *columns* from them.
 
@@ -26,7 +26,7 @@ def lock(
     order keeps two batches that overlap from waiting for each other.
     """
     if dialect.name == "sqlite":
-        return update(table).where(where).values({untouched: untouched}).returning(*columns)
+        return update(table).where(where).values({no_op_column: no_op_column}).returning(*columns)
     return select(*columns).where(where).order_by(*key).with_for_update()
 
 
@@ -37,7 +37,7 @@ def claim(
     *,
     columns: list[ColumnElement[Any]],
     key: ColumnElement[Any],
-    untouched: ColumnElement[Any],
+    no_op_column: ColumnElement[Any],
 ) -> Executable:
     """Return the statement that locks the first row that nobody else has locked, and reads it.
 
@@ -46,5 +46,5 @@ def claim(
     first = select(key).where(where).order_by(key).limit(1)
     if dialect.name == "sqlite":
         mine = key == first.scalar_subquery()
-        return update(table).where(mine).values({untouched: untouched}).returning(*columns)
+        return update(table).where(mine).values({no_op_column: no_op_column}).returning(*columns)
     return first.with_only_columns(*columns).with_for_update(skip_locked=True)

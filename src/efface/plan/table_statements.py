@@ -54,7 +54,7 @@ RandomSource = Callable[[], str] | None
 class TableStatements(RowConditions):
     """The compiled statements for one table.
 
-    ``own`` is the subject's table as far as the person's own row goes; ``owned`` a table whose
+    ``is_subject_row`` is the subject's table as far as the person's own row goes; ``is_owned`` a table whose
     rows are found through rows that refer to them, and are written by key after those.
     """
 
@@ -62,8 +62,8 @@ class TableStatements(RowConditions):
     here: TableClause
     columns: tuple[PersonalColumn, ...]
     random_source: RandomSource
-    own: bool = False
-    owned: bool = False
+    is_subject_row: bool = False
+    is_owned: bool = False
     _candidates: dict[tuple[int, bool], CompiledStatement] = field(default_factory=dict)
 
     @cached_property
@@ -126,7 +126,7 @@ class TableStatements(RowConditions):
         )
 
     @cached_property
-    def shown(self) -> StepSummary:
+    def summary(self) -> StepSummary:
         """Return what the table's steps say."""
         return StepSummary.of(self.targets, self.columns)
 
@@ -142,7 +142,7 @@ class TableStatements(RowConditions):
         """Return the statement that removes rows; of an owned table, the row with a key."""
         if not self.has(Delete, Revoke):
             return None
-        where = self._is_key if self.owned else self.removed
+        where = self._is_key if self.is_owned else self.removed
         return self._compile(delete(self.here).where(where), "delete from")
 
     @cached_property
@@ -160,8 +160,8 @@ class TableStatements(RowConditions):
                 # Of one person at both ends, the first declared link decides.
                 each = [(self._where(rule), new_value(rule.action, target)) for rule in decided]
                 values[target] = case(*each, else_=target)
-        where = self._is_key if self.owned else self.redacted
-        if not self.own and not self.owned:
+        where = self._is_key if self.is_owned else self.redacted
+        if not self.is_subject_row and not self.is_owned:
             # The person's own row is written whatever it holds: somebody may have typed a value
             # that looks like a placeholder.
             by_link = all(rule.via is not None for rule in self.static)
@@ -169,9 +169,9 @@ class TableStatements(RowConditions):
         return self._compile(update(self.here).values(values).where(where), "redact")
 
     @cached_property
-    def counts(self) -> CompiledStatement:
+    def row_counts(self) -> CompiledStatement:
         """Return the query for: rows to remove, rows to redact, those of them unfinished."""
-        unfinished = self.redacted if self.own and self.static else self._unfinished
+        unfinished = self.redacted if self.is_subject_row and self.static else self._unfinished
         wanted = [
             func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
             for condition in (self.removed, self.redacted, and_(self.redacted, unfinished))
@@ -181,7 +181,7 @@ class TableStatements(RowConditions):
         return self._compile(query, "count the rows of", wanted)
 
     @cached_property
-    def kept(self) -> tuple[tuple[Retain, CompiledStatement], ...]:
+    def retained_counts(self) -> tuple[tuple[Retain, CompiledStatement], ...]:
         """Return for each `Retain` the query for the number of its rows and their latest start."""
         result = []
         for target in self.targets:
@@ -196,7 +196,7 @@ class TableStatements(RowConditions):
         return tuple(result)
 
     @cached_property
-    def captures(self) -> tuple[tuple[str, CompiledStatement], ...]:
+    def identifier_queries(self) -> tuple[tuple[str, CompiledStatement], ...]:
         """Return the queries for former and secondary identifiers.
 
         A row is the owner's value, for the subject's column named first, and the identifiers.
@@ -205,7 +205,7 @@ class TableStatements(RowConditions):
         for target in self.targets:
             if target.identifiers:
                 names = [self.here.c[name] for name in target.identifiers]
-                wanted = [target.owner if self.many else null().label("owner"), *names]
+                wanted = [target.owner if self.batch else null().label("owner"), *names]
                 query = select(*wanted).select_from(self.here).where(target.condition)
                 result.append((target.owner_column.name, self._compile(query, "read", wanted)))
         return tuple(result)
@@ -246,7 +246,7 @@ class TableStatements(RowConditions):
             values = [self._read(name) for name in self.edited_names]
             owners = [self._owner(rule).label(f"of_{i}") for i, rule in enumerate(self.edited)]
             # The person's own row is written whatever it holds.
-            always = self.own and self.static
+            always = self.is_subject_row and self.static
             flag = literal_column("1") if always else case((self._unfinished, 1), else_=0)
             wanted: list[ColumnElement[Any]] = [
                 *self.key,
@@ -254,14 +254,14 @@ class TableStatements(RowConditions):
                 *owners,
                 *values,
             ]
-            query = select(*wanted).select_from(self.here).where(self._worth_reading(patterns))
+            query = select(*wanted).select_from(self.here).where(self._may_change(patterns))
             if locked:
                 query = query.with_for_update()
             found = self._candidates[patterns, locked] = self._compile(query, "read", wanted)
         return found
 
     def _owner(self, rule: PersonalColumn) -> ColumnElement[Any]:
-        if self.many:
+        if self.batch:
             owner = self.target_of(rule).owner
             only_redacts = not self.has(Retain, Delete, Revoke)
             return owner if only_redacts else case((self._where(rule), owner))
@@ -279,7 +279,7 @@ class TableStatements(RowConditions):
             isinstance(rule.action, ReplaceMentions) for rule in self.edited if rule.name == name
         )
 
-    def _worth_reading(self, patterns: int) -> Condition:
+    def _may_change(self, patterns: int) -> Condition:
         """Return the condition of rows with a value to edit; a link's condition stands once."""
         by_link: dict[Any, tuple[Condition, list[Condition]]] = {}
         for rule in self.edited:
@@ -287,11 +287,13 @@ class TableStatements(RowConditions):
             _, worth = by_link.setdefault(rule.via, (self._where(rule), []))
             if isinstance(rule.action, ReplaceMentions):
                 mentions = may_mention(self.dialect, target, patterns)
-                worth.append(target.is_not(None) if self.many else mentions)
+                worth.append(target.is_not(None) if self.batch else mentions)
             elif isinstance(rule.action, Generalize):
                 worth.append(target.is_not(None))
             else:
-                worth.append(not_done(rule.action, target) if not self.own else self.redacted)
+                worth.append(
+                    not_done(rule.action, target) if not self.is_subject_row else self.redacted
+                )
         return or_(*(and_(mine, or_(false(), *worth)) for mine, worth in by_link.values()))
 
     @cached_property

@@ -9,12 +9,12 @@ from sqlalchemy import MetaData, Table
 
 from efface.policy import draft_guesses as guesses
 from efface.policy.actions import Delete, Revoke, RowAction
-from efface.policy.check.missing_rules import needs_no_mark
+from efface.policy.check.missing_rules import needs_no_rule
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import link_columns
-from efface.policy.toml.reader import Decisions
-from efface.policy.toml.writer import Remarks, document
+from efface.policy.relationships import referring_columns
+from efface.policy.toml.reader import DeclaredRules
+from efface.policy.toml.writer import Comments, policy_to_toml
 
 HEAD = (
     "A first policy, from names and types. Read every line: a guess is no decision.",
@@ -26,12 +26,12 @@ AUTHORS = ("author", "sender", "writer", "creator", "user", "owner")
 
 
 @dataclass
-class _Drafted:
+class _TableDraft:
     """One table on its way into the file."""
 
-    made: Decisions = field(default_factory=Decisions)
+    made: DeclaredRules = field(default_factory=DeclaredRules)
     above: list[str] = field(default_factory=list)
-    beside: dict[str, str] = field(default_factory=dict)
+    beside_columns: dict[str, str] = field(default_factory=dict)
     below: list[str] = field(default_factory=list)
 
 
@@ -46,31 +46,31 @@ def draft(metadata: MetaData) -> str:
     Raises:
         MissingExtraError: tomlkit is not installed.
     """
-    drafting = _Drafting(metadata)
+    drafting = _DraftBuilder(metadata)
     tables = drafting.tables()
-    return document(
+    return policy_to_toml(
         {name: each.made for name, each in tables.items() if each.made.table or each.made.columns},
         {
-            name: Remarks(each.above, each.beside, each.below)
+            name: Comments(each.above, each.beside_columns, each.below)
             for name, each in tables.items()
-            if each.above or each.below or each.beside
+            if each.above or each.below or each.beside_columns
         },
         [*HEAD, *drafting.notes],
     )
 
 
-class _Drafting:
+class _DraftBuilder:
     """The guesses for one schema, people first and then outwards along the references."""
 
     def __init__(self, metadata: MetaData) -> None:
         self._rules = Policy.from_metadata(metadata).tables
         self.notes: list[str] = []
         self._actions: dict[str, RowAction] = {}
-        self._people: Table | None = None
+        self._subject_table: Table | None = None
 
-    def tables(self) -> dict[str, _Drafted]:
+    def tables(self) -> dict[str, _TableDraft]:
         """Return what is to be written about each table."""
-        drafted: dict[str, _Drafted] = {}
+        drafted: dict[str, _TableDraft] = {}
         self._subject(drafted)
         waiting = {
             name: table_rules for name, table_rules in self._rules.items() if name not in drafted
@@ -89,20 +89,20 @@ class _Drafting:
             drafted[name] = self._unlinked(table_rules)
         return drafted
 
-    def _subject(self, drafted: dict[str, _Drafted]) -> None:
+    def _subject(self, drafted: dict[str, _TableDraft]) -> None:
         for table_rules in self._rules.values():
             if table_rules.subjects:
-                self._people = table_rules.table
-                drafted[table_rules.name] = each = _Drafted()
+                self._subject_table = table_rules.table
+                drafted[table_rules.name] = each = _TableDraft()
                 self._columns(table_rules, each)
                 return
         found = guesses.subject(table_rules.table for table_rules in self._rules.values())
         if found is None:
             self.notes.append("No table looks like the one whose rows are people: mark it first.")
             return
-        self._people, guess = found
-        table = self._people
-        drafted[table.fullname] = each = _Drafted()
+        self._subject_table, guess = found
+        table = self._subject_table
+        drafted[table.fullname] = each = _TableDraft()
         each.above.append(f"whose rows are people · {guess}")
         rule = SubjectRule(identifiers=guesses.identifiers(table))
         each.made.table.append(rule)
@@ -111,7 +111,7 @@ class _Drafting:
                 f"missing: the column {rule.deleted_at}. In a migration, after `import "
                 f'efface.alembic`: op.add_deleted_at("{table.name}")'
             )
-        self._columns(_as_if(self._rules[table.fullname], [rule]), each)
+        self._columns(_with_rules(self._rules[table.fullname], [rule]), each)
 
     def _links(self, table_rules: TableRules) -> list[tuple[str, ...]]:
         """Return the references of a table that lead, or are guessed to lead, to the people."""
@@ -120,14 +120,14 @@ class _Drafting:
             for constraint in table_rules.table.foreign_key_constraints
             if constraint.referred_table is not table_rules.table
             and (
-                constraint.referred_table is self._people
+                constraint.referred_table is self._subject_table
                 or constraint.referred_table.fullname in self._actions
             )
         )
 
-    def _linked(self, table_rules: TableRules) -> _Drafted:
-        each = _Drafted()
-        if table_rules.is_decided:
+    def _linked(self, table_rules: TableRules) -> _TableDraft:
+        each = _TableDraft()
+        if table_rules.has_rules:
             self._columns(table_rules, each)
             return each
         links = self._links(table_rules)
@@ -158,12 +158,12 @@ class _Drafting:
         for link in direct or links:
             via = link[0] if len(link) == 1 else link
             each.made.table.append(CloseRule(guess.action, via))
-        self._columns(_as_if(table_rules, each.made.table), each)
+        self._columns(_with_rules(table_rules, each.made.table), each)
         return each
 
     def _goes_to_people(self, table_rules: TableRules, names: tuple[str, ...]) -> bool:
         return any(
-            constraint.referred_table is self._people
+            constraint.referred_table is self._subject_table
             for constraint in table_rules.table.foreign_key_constraints
             if tuple(constraint.column_keys) == names
         )
@@ -177,9 +177,9 @@ class _Drafting:
                 return guesses.Guess(Delete(), guesses.GUESS, "goes with the row it refers to")
         return guess
 
-    def _unlinked(self, table_rules: TableRules) -> _Drafted:
-        each = _Drafted()
-        if table_rules.is_decided:
+    def _unlinked(self, table_rules: TableRules) -> _TableDraft:
+        each = _TableDraft()
+        if table_rules.has_rules:
             return each
         softly = list(self._soft_references(table_rules))
         each.above += softly
@@ -201,7 +201,7 @@ class _Drafting:
 
     def _soft_references(self, table_rules: TableRules) -> Iterator[str]:
         """Yield what is to be said of columns that refer to people without a foreign key."""
-        people = self._people
+        people = self._subject_table
         for column in table_rules.table.columns if people is not None else ():
             found = guesses.soft_reference(column, people) if people is not None else None
             if people is None or found is None or table_rules.columns[column.name]:
@@ -210,19 +210,19 @@ class _Drafting:
             yield f"{found[1]}: {column.name} refers to {place} without a foreign key. As a link:"
             yield f'  via = {{link = "MatchBy", column = "{column.name}", equals = "{place}"}}'
 
-    def _columns(self, table_rules: TableRules, each: _Drafted) -> None:
+    def _columns(self, table_rules: TableRules, each: _TableDraft) -> None:
         """Guess the columns of a table whose rows stay; list those that nobody can guess."""
         if not table_rules.keeps_rows:
             return
         if not table_rules.subjects:
             each.below += self._soft_references(table_rules)
         vias = [rule.via for rule in table_rules.close_rules]
-        linked = {name for via in vias for name in link_columns(via)}
+        linked = {name for via in vias for name in referring_columns(via)}
         for column in table_rules.table.columns:
             if (
                 table_rules.columns[column.name]
                 or column.name in linked
-                or needs_no_mark(table_rules, column)
+                or needs_no_rule(table_rules, column)
             ):
                 continue
             guess = guesses.column(column, of_person=bool(table_rules.subjects))
@@ -236,10 +236,10 @@ class _Drafting:
                 each.below.append(f"undecided: {column.name}, {column.type!r}")
                 continue
             each.made.columns[column.name] = [ColumnRule(guess.action, via)]
-            each.beside[column.name] = str(guess)
+            each.beside_columns[column.name] = str(guess)
 
 
-def _as_if(table_rules: TableRules, rules: Sequence[object]) -> TableRules:
+def _with_rules(table_rules: TableRules, rules: Sequence[object]) -> TableRules:
     """Return *rule* as it will be with *marks*."""
     return TableRules(
         table=table_rules.table,

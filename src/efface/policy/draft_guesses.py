@@ -19,7 +19,7 @@ from efface.policy.actions import (
     ReplaceMentions,
     Revoke,
 )
-from efface.policy.check.impossible_actions import impossible
+from efface.policy.check.impossible_actions import why_impossible
 from efface.policy.column_types import is_json, is_text, is_unique, python_type, unwrapped
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
@@ -180,7 +180,7 @@ def column(target: Column[Any], *, of_person: bool) -> Guess | None:
     ]
     for applies, sureness, why, actions in known:
         if applies:
-            possible = [action for action in actions if impossible(target, action) is None]
+            possible = [action for action in actions if why_impossible(target, action) is None]
             return Guess(possible[0], sureness, why) if possible else None
     if _PLAIN.search(name) or _is_moment(target):
         return Guess(None, LIKELY, "says nothing about a person")

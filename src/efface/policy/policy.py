@@ -22,7 +22,7 @@ from efface.policy.declarations import (
     SubjectRule,
     rules_in,
 )
-from efface.policy.relationships import Via
+from efface.policy.relationships import Via, compared_columns
 from efface.policy.toml import reader, writer
 
 
@@ -51,7 +51,7 @@ class TableRules:
         return self.table.fullname
 
     @property
-    def is_decided(self) -> bool:
+    def has_rules(self) -> bool:
         """Return whether a marker says what the table is."""
         return bool(self.subjects or self.close_rules or self.no_personal_data)
 
@@ -64,6 +64,14 @@ class TableRules:
             isinstance(action, Redact)
             or (isinstance(action, Retain) and isinstance(action.then, Redact))
             for action in actions
+        )
+
+    def overwrites(self, via: Via) -> bool:
+        """Return whether redacting a row also overwrites the columns of the relationship *via*."""
+        return any(isinstance(rule.action, Redact) for rule in self.close_rules) and any(
+            rule.action is not None and (rule.via is None or name in compared_columns(rule.via))
+            for name in compared_columns(via)
+            for rule in self.columns.get(name, ())
         )
 
     def personal_columns(self) -> tuple[PersonalColumn, ...]:
@@ -90,7 +98,7 @@ class Policy:
         Nothing is checked here: an application can be imported while a column is undecided, and
         `efface.policy.check.check` then lists everything at once.
         """
-        return cls(metadata, MappingProxyType(_rules(metadata, {})))
+        return cls(metadata, MappingProxyType(_all_table_rules(metadata, {})))
 
     @classmethod
     def from_file(cls, path: str | Path | Sequence[str | Path], metadata: MetaData) -> Policy:
@@ -105,16 +113,16 @@ class Policy:
             PolicyFileError: it names tables, columns, actions or words that do not exist.
         """
         paths = [path] if isinstance(path, (str, Path)) else path
-        decided: dict[str, reader.Decisions] = {}
+        decided: dict[str, reader.DeclaredRules] = {}
         for each in paths:
             for name, said in reader.read(each, metadata).items():
-                decided[name] = _both(decided.get(name, reader.Decisions()), said)
-        return cls(metadata, MappingProxyType(_rules(metadata, decided)))
+                decided[name] = _merged_rules(decided.get(name, reader.DeclaredRules()), said)
+        return cls(metadata, MappingProxyType(_all_table_rules(metadata, decided)))
 
     def with_metadata(self, metadata: MetaData) -> Policy:
         """Return the same decisions over the tables of *metadata* that have the same names."""
-        decided = {name: _decisions(table_rules) for name, table_rules in self.tables.items()}
-        return Policy(metadata, MappingProxyType(_rules(metadata, decided)))
+        decided = {name: _declared_rules(table_rules) for name, table_rules in self.tables.items()}
+        return Policy(metadata, MappingProxyType(_all_table_rules(metadata, decided)))
 
     def to_file(self, path: str | Path) -> None:
         """Write the policy to *path* as TOML, for `from_file` and for people.
@@ -123,12 +131,14 @@ class Policy:
             MissingExtraError: tomlkit is not installed.
             ValueError: a replacement is of a type that a file cannot hold.
         """
-        decisions = {name: _decisions(table_rules) for name, table_rules in self.tables.items()}
+        decisions = {
+            name: _declared_rules(table_rules) for name, table_rules in self.tables.items()
+        }
         said = {name: each for name, each in decisions.items() if each.table or each.columns}
-        Path(path).write_text(writer.document(said), encoding="utf-8")
+        Path(path).write_text(writer.policy_to_toml(said), encoding="utf-8")
 
     @cached_property
-    def subject_rule(self) -> TableRules:
+    def subject_table_rules(self) -> TableRules:
         """Return the rule of the table whose rows are people.
 
         Raises:
@@ -142,12 +152,12 @@ class Policy:
     @property
     def subject_table(self) -> Table:
         """Return the table whose rows are people."""
-        return self.subject_rule.table
+        return self.subject_table_rules.table
 
     @property
     def subject(self) -> SubjectRule:
         """Return what `data_subject` said."""
-        return self.subject_rule.subjects[0]
+        return self.subject_table_rules.subjects[0]
 
     @property
     def removes_subject(self) -> bool:
@@ -175,24 +185,26 @@ def subject_problems(policy: Policy) -> list[Problem]:
     return [Problem("E102", name, None, text) for name in names]
 
 
-def _both(one: reader.Decisions, other: reader.Decisions) -> reader.Decisions:
+def _merged_rules(one: reader.DeclaredRules, other: reader.DeclaredRules) -> reader.DeclaredRules:
     columns = dict(one.columns)
     for name, rules in other.columns.items():
-        columns[name] = _united(columns.get(name, []), rules)
-    return reader.Decisions(_united(one.table, other.table), columns)
+        columns[name] = _merged(columns.get(name, []), rules)
+    return reader.DeclaredRules(_merged(one.table, other.table), columns)
 
 
-def _rules(metadata: MetaData, decided: Mapping[str, reader.Decisions]) -> dict[str, TableRules]:
+def _all_table_rules(
+    metadata: MetaData, decided: Mapping[str, reader.DeclaredRules]
+) -> dict[str, TableRules]:
     return {
-        name: _rule(table, decided.get(name, reader.Decisions()))
+        name: _table_rules(table, decided.get(name, reader.DeclaredRules()))
         for name, table in sorted(metadata.tables.items())
     }
 
 
-def _rule(table: Table, decided: reader.Decisions) -> TableRules:
-    rules = _united(rules_in(table), decided.table)
+def _table_rules(table: Table, decided: reader.DeclaredRules) -> TableRules:
+    rules = _merged(rules_in(table), decided.table)
     columns = {
-        column.name: _united(rules_in(column), decided.columns.get(column.name, ()))
+        column.name: _merged(rules_in(column), decided.columns.get(column.name, ()))
         for column in table.columns
     }
     for rule in rules:
@@ -208,12 +220,12 @@ def _rule(table: Table, decided: reader.Decisions) -> TableRules:
     )
 
 
-def _united(rule_items: list[Any], decided: Sequence[Any]) -> list[Any]:
+def _merged(rule_items: list[Any], decided: Sequence[Any]) -> list[Any]:
     """Return both; what a file only repeats is one decision."""
     return [*rule_items, *(rule for rule in decided if rule not in rule_items)]
 
 
-def _decisions(table_rules: TableRules) -> reader.Decisions:
+def _declared_rules(table_rules: TableRules) -> reader.DeclaredRules:
     rules: list[reader.TableRule] = [
         *table_rules.subjects,
         *table_rules.close_rules,
@@ -224,7 +236,7 @@ def _decisions(table_rules: TableRules) -> reader.Decisions:
         for name in getattr(rule, "not_personal", ()):
             # Said by the mark of the table; the file says it there as well.
             columns[name].remove(ColumnRule(None))
-    return reader.Decisions(rules, {name: found for name, found in columns.items() if found})
+    return reader.DeclaredRules(rules, {name: found for name, found in columns.items() if found})
 
 
 def _canonical(value: Any) -> Any:

@@ -72,7 +72,7 @@ Via = str | tuple[str, ...] | MatchBy | OwnedBy | Generic
 """A foreign-key path by its column or columns, or one of the relationships above."""
 
 
-def link_columns(via: Via) -> tuple[str, ...]:
+def referring_columns(via: Via) -> tuple[str, ...]:
     """Return the columns of the table itself that refer, and so need no rule."""
     if isinstance(via, str):
         return (via.split(".")[0],)
@@ -84,4 +84,4 @@ def link_columns(via: Via) -> tuple[str, ...]:
 
 def compared_columns(via: Via) -> tuple[str, ...]:
     """Return the columns of the table itself that the relationship looks into."""
-    return (via.column,) if isinstance(via, MatchBy) else link_columns(via)
+    return (via.column,) if isinstance(via, MatchBy) else referring_columns(via)

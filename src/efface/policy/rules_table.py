@@ -14,7 +14,7 @@ from efface.policy.actions import (
     Unlink,
 )
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import link_columns
+from efface.policy.relationships import referring_columns
 
 HEAD = ("Table", "Column", "Action", "Level", "Reason")
 LEVELS: Mapping[type, str] = {
@@ -25,7 +25,7 @@ LEVELS: Mapping[type, str] = {
 Line = tuple[str, str, str, str, str]
 
 
-def overview(policy: Policy) -> str:
+def format_rules(policy: Policy) -> str:
     """Return table, column, action, level reached and reason, a line for each decision."""
     lines: list[Line] = [HEAD]
     for table_rules in policy.tables.values():
@@ -40,7 +40,7 @@ def overview(policy: Policy) -> str:
 
 def _of_table(table_rules: TableRules) -> Iterator[Line]:
     name = table_rules.name
-    if not table_rules.is_decided:
+    if not table_rules.has_rules:
         yield name, "*", "undecided", "", ""
         return
     for rule in table_rules.no_personal_data:
@@ -56,7 +56,7 @@ def _of_table(table_rules: TableRules) -> Iterator[Line]:
 
 
 def _of_columns(table_rules: TableRules) -> Iterator[Line]:
-    links = {name for rule in table_rules.close_rules for name in link_columns(rule.via)}
+    links = {name for rule in table_rules.close_rules for name in referring_columns(rule.via)}
     for column in table_rules.table.columns:
         rules = table_rules.columns[column.name]
         for rule in rules:

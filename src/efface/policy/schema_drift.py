@@ -29,18 +29,18 @@ from sqlalchemy.types import TypeEngine
 
 from efface.errors import Problem
 from efface.policy.check import check
-from efface.policy.check.missing_rules import needs_no_mark
+from efface.policy.check.missing_rules import needs_no_rule
 from efface.policy.policy import Policy
 
-OTHERS = frozenset({"alembic_version"})
+TOOL_TABLES = frozenset({"alembic_version"})
 """Tables of tools, which hold nothing about anybody."""
 
 
-def reflected(
+def reflect(
     bind: Engine | Connection,
     schemas: Collection[str | None] = (None,),
     *,
-    leave_out: Collection[str] = (),
+    exclude: Collection[str] = (),
 ) -> MetaData:
     """Return the schema that the database tells, with what SQLAlchemy can read of it.
 
@@ -55,7 +55,7 @@ def reflected(
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
-    for name in OTHERS.union(leave_out) & metadata.tables.keys():
+    for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
         metadata.remove(metadata.tables[name])
     return metadata
 
@@ -71,14 +71,14 @@ def compare(
         own: Tables that are neither the application's nor undecided.
     """
     schemas = {table.schema for table in policy.metadata.tables.values()}
-    live = reflected(bind, schemas, leave_out=own)
+    live = reflect(bind, schemas, exclude=own)
     inspector = inspect(bind)
     names = {
         name if schema is None else f"{schema}.{name}"
         for schema in schemas
         for name in inspector.get_table_names(schema=schema)
     }
-    problems = [*_tables(policy, live, names - OTHERS - set(own)), *_columns(policy, live)]
+    problems = [*_tables(policy, live, names - TOOL_TABLES - set(own)), *_columns(policy, live)]
     problems += _references(policy, live)
     if policy.subject_table.fullname in live.tables:
         seen = {problem.place for problem in problems}
@@ -112,7 +112,7 @@ def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
         for extra in sorted(set(there.keys()) - here):
             text = f"{extra} is in the database, and the model does not have it. Nobody decided it."
             # A row that goes takes every column along, also one that nobody knows.
-            harmless = not table_rules.keeps_rows or needs_no_mark(table_rules, there[extra])
+            harmless = not table_rules.keeps_rows or needs_no_rule(table_rules, there[extra])
             level: Any = "warning" if harmless else "error"
             yield Problem("E108", name, extra, text, level=level)
 

@@ -61,7 +61,7 @@ def _closed(
         # The moment itself: SQLite's RETURNING calls every column that was written "not null".
         wanted: list[ColumnElement[Any]] = [*key, deleted_at]
         query = lock(
-            connection.dialect, table, some, columns=wanted, key=[*key], untouched=deleted_at
+            connection.dialect, table, some, columns=wanted, key=[*key], no_op_column=deleted_at
         )
         for *row, closed_at in connection.execute(query):
             if closed_at is not None:

@@ -34,7 +34,7 @@ closings = Table(
     Index("ix_efface_closings_subject", "subject", "closed_at"),
     # A queue: it holds what a crash left, and is empty as a rule.
     Index(
-        "ix_efface_closings_unsettled",
+        "ix_efface_closings_pending",
         "id",
         sqlite_where=_pending,
         postgresql_where=_pending,

@@ -12,10 +12,15 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Table
 
-from efface.policy.check.check_constraints import Constraints, columns_in, readable, stored
+from efface.policy.check.check_constraints import (
+    ConstraintEvaluator,
+    columns_in,
+    sqlite_text,
+    sqlite_value,
+)
 from efface.policy.column_types import python_type
 
-MOST = 5000
+MOST_COMBINATIONS = 5000
 """How many combinations of values are tried for one row."""
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w'.])-?\d+(?:\.\d+)?(?![\w'])")
@@ -39,16 +44,16 @@ class Checks:
         if not texts:
             return {}
         columns = {text: columns_in(text, table) for text in texts}
-        with Constraints() as constraints:
+        with ConstraintEvaluator() as constraints:
 
             def holds(text: str, found: Mapping[str, Any]) -> bool:
-                named = {c.name: _kept(found.get(c.name)) for c in columns[text]}
+                named = {c.name: _sqlite_value(found.get(c.name)) for c in columns[text]}
                 return constraints.passes(text, named)
 
             broken = [text for text in texts if not holds(text, values)]
             free = {c.name: c for text in broken for c in columns[text] if c.name not in fixed}
             choices = (list(_candidates(c, texts, values[c.name])) for c in free.values())
-            for chosen in islice(product(*choices), MOST) if broken else ():
+            for chosen in islice(product(*choices), MOST_COMBINATIONS) if broken else ():
                 changed = dict(zip(free, chosen, strict=True))
                 if all(holds(text, {**values, **changed}) for text in texts):
                     return changed
@@ -59,7 +64,7 @@ def _texts(table: Table) -> list[str]:
     return [
         text
         for constraint in table.constraints
-        if isinstance(constraint, CheckConstraint) and (text := readable(constraint))
+        if isinstance(constraint, CheckConstraint) and (text := sqlite_text(constraint))
     ]
 
 
@@ -77,7 +82,7 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
         for length in (int(n) + more for n in numbers for more in (0, 1, -1)):
             if 0 <= length <= len(str(value)):
                 yield str(value)[:length]
-            elif length <= MOST:
+            elif length <= MOST_COMBINATIONS:
                 yield str(value).ljust(length, "x")
         yield from (str(value).upper(), str(value).lower())
     elif kind in (int, float, Decimal):
@@ -94,7 +99,7 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
         yield None
 
 
-def _kept(value: Any) -> Any:
+def _sqlite_value(value: Any) -> Any:
     if isinstance(value, (date, datetime, time)):
         return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    return float(value) if isinstance(value, Decimal) else stored(value)
+    return float(value) if isinstance(value, Decimal) else sqlite_value(value)

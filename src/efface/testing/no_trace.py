@@ -67,13 +67,15 @@ def assert_no_trace(
         bind.flush()
         bind = bind.connection()
     graph = _graph(policy)
-    looked = _Kept(graph, frozenset(kept), *_person(bind, policy, graph, subject))
+    exemptions = _Exemptions(
+        graph, frozenset(kept), *_subject_parameters(bind, policy, graph, subject)
+    )
     existing = inspect(bind)
     tables = [table_rules.table for table_rules in policy.tables.values()]
     tables += [t for t in ours.tables.values() if existing.has_table(t.name, t.schema)]
     found: Counter[str] = Counter()
     for table in tables:
-        found.update(_mentions(bind, table, looked, search_terms))
+        found.update(_mentions(bind, table, exemptions, search_terms))
     if found:
         lines = "".join(
             f"\n  {place}  {rows} {'row' if rows == 1 else 'rows'}"
@@ -82,7 +84,7 @@ def assert_no_trace(
         raise AssertionError(f"Something is left of the person:{lines}")
 
 
-class _Anybody(SubjectParameters):
+class _AnySubject(SubjectParameters):
     """Conditions that a link leads to somebody, whoever it is."""
 
     def equal(
@@ -93,7 +95,7 @@ class _Anybody(SubjectParameters):
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Exemptions:
     """What is left out: by name, and rows under `Retain`."""
 
     graph: Graph | None
@@ -135,12 +137,12 @@ def _graph(policy: Policy) -> Graph | None:
     return build(policy)[0] if has_one else None
 
 
-def _person(
+def _subject_parameters(
     connection: Connection, policy: Policy, graph: Graph | None, subject: Any
 ) -> tuple[SubjectParameters, Mapping[str, Any]]:
     """Return how conditions name the person, and the values that they need."""
     if graph is None or subject is None:
-        return _Anybody(connection.dialect), {}
+        return _AnySubject(connection.dialect), {}
     table = policy.subject_table
     key = subject if isinstance(subject, tuple) else (subject,)
     pairs = zip(table.primary_key, key, strict=True)
@@ -154,7 +156,7 @@ def _person(
 
 
 def _mentions(
-    connection: Connection, table: Table, kept: _Kept, search_terms: SearchTerms
+    connection: Connection, table: Table, kept: _Exemptions, search_terms: SearchTerms
 ) -> Iterator[str]:
     columns = [column for column in table.columns if not kept.column(column)]
     if not columns:

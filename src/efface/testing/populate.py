@@ -13,8 +13,8 @@ from sqlalchemy.schema import sort_tables_and_constraints
 
 from efface.policy.policy import Policy
 from efface.testing.completeness import policy_of
-from efface.testing.synthetic_names import Words
-from efface.testing.synthetic_rows import Row, Rows
+from efface.testing.synthetic_names import SyntheticNames
+from efface.testing.synthetic_rows import SyntheticRow, SyntheticRows
 from efface.testing.synthetic_users import Populated, SyntheticUser
 
 
@@ -58,8 +58,8 @@ def populate(
         bind.flush()
         bind = bind.connection()
     made = token()
-    sides = (Words("p", made), Words("b", made))
-    rows = Rows(bind, policy, sides, values or {})
+    sides = (SyntheticNames("p", made), SyntheticNames("b", made))
+    rows = SyntheticRows(bind, policy, sides, values or {})
     rows.check()
     _insert(bind, policy, rows)
     people = []
@@ -71,12 +71,12 @@ def populate(
     return Populated(*people)
 
 
-def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
+def _insert(connection: Connection, policy: Policy, rows: SyntheticRows) -> None:
     views = _views(connection, policy)
     tables = [t for t in (r.table for r in policy.tables.values()) if t.fullname not in views]
-    *ordered, (_, circular) = _in_order(connection, tables)
+    *ordered, (_, circular) = _insertion_order(connection, tables)
     later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
-    postponed: list[tuple[Row, dict[str, Any]]] = []
+    postponed: list[tuple[SyntheticRow, dict[str, Any]]] = []
     if later and connection.dialect.name == "sqlite":
         connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     elif any(key.deferrable for key in later):
@@ -115,7 +115,7 @@ def _views(connection: Connection, policy: Policy) -> set[str]:
     return found
 
 
-def _in_order(connection: Connection, tables: list[Table]) -> Any:
+def _insertion_order(connection: Connection, tables: list[Table]) -> Any:
     """Return the tables so that each comes after those it refers to, and the keys left over.
 
     Raises:
@@ -144,7 +144,7 @@ def _in_order(connection: Connection, tables: list[Table]) -> Any:
         ) from None
 
 
-def _run(connection: Connection, table: Table, statement: Any, row: Row | None) -> None:
+def _run(connection: Connection, table: Table, statement: Any, row: SyntheticRow | None) -> None:
     try:
         result = connection.execute(statement)
     except DBAPIError as error:

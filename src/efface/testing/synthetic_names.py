@@ -15,7 +15,7 @@ from efface.testing.synthetic_values import room_in
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Words:
+class SyntheticNames:
     """The names of one person and the markers given out so far; *token* makes them nobody else's.
 
     ``letter`` tells two people with the same token apart.
@@ -24,7 +24,7 @@ class Words:
     def __init__(self, letter: str, token: str) -> None:
         """Start with no names."""
         self._letter, self._token = letter, token
-        self._given: Counter[int | None] = Counter()
+        self._counters: Counter[int | None] = Counter()
         self.identifiers: dict[str, str] = {}
         self.markers: dict[str, str] = {}
 
@@ -43,7 +43,7 @@ class Words:
             return made
         return self.identifiers[place]
 
-    def about(self, column: Column[Any], rule: PersonalColumn | None) -> str:
+    def personal_text(self, column: Column[Any], rule: PersonalColumn | None) -> str:
         """Return personal text for *column*: a marker, and whatever of the names has room."""
         room = room_in(column.type)
         edited = rule is not None and isinstance(rule.action, ReplaceMentions)
@@ -53,9 +53,9 @@ class Words:
         for name in self.identifiers.values():
             if room is None or len(" ".join([*parts, name])) <= room:
                 parts.append(name)
-        return " ".join(parts) or self.neutral(column)
+        return " ".join(parts) or self.neutral_text(column)
 
-    def neutral(self, column: Column[Any]) -> str:
+    def neutral_text(self, column: Column[Any]) -> str:
         """Return a text for *column* that says nothing about anybody."""
         return self._fitted("", room_in(column.type))
 
@@ -75,8 +75,8 @@ class Words:
         if word and (room is None or len(word) <= room):
             return word
         length = min(room or 8, 8)
-        self._given[length] += 1
-        number, digits = self._given[length], ""
+        self._counters[length] += 1
+        number, digits = self._counters[length], ""
         while number:
             number, rest = divmod(number, len(_DIGITS))
             digits = _DIGITS[rest] + digits

@@ -17,7 +17,7 @@ from efface.policy.did_you_mean import did_you_mean
 from efface.policy.policy import Policy
 from efface.policy.relationships import Generic, compared_columns
 from efface.policy.toml import reader
-from efface.policy.toml.reader import Decisions
+from efface.policy.toml.reader import DeclaredRules
 
 
 def policy_of(
@@ -121,7 +121,7 @@ def _overlooked(policy: Policy, schema: Schema) -> Iterator[Problem]:
                 yield Problem("E606", name, field.column, text, paste)
 
 
-def _in_file(alias: str, find: Finding, settings: EffaceSettings) -> Mapping[str, Decisions]:
+def _in_file(alias: str, find: Finding, settings: EffaceSettings) -> Mapping[str, DeclaredRules]:
     """Return what the policy file says, by table."""
     if settings.policy is None:
         return {}
@@ -134,7 +134,7 @@ def _in_file(alias: str, find: Finding, settings: EffaceSettings) -> Mapping[str
 
 
 def _people(
-    alias: str, find: Finding, in_file: Mapping[str, Decisions]
+    alias: str, find: Finding, in_file: Mapping[str, DeclaredRules]
 ) -> tuple[type[Model], SubjectRule] | None:
     """Return the model of the people, and what the file, models or settings say of them."""
     models = {table_name(model): model for model in models_in(alias)}

@@ -29,7 +29,7 @@ from efface.policy.relationships import Via
 
 DIGITS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 """Two random parts that a placeholder could have."""
-INSTRUCTIONS = 100_000
+INSTRUCTION_LIMIT = 100_000
 """How long a constraint may think."""
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
 _CAST = re.compile(r"::\s*[a-z_]+(?:\s+(?:varying|precision))?(?:\(\d+\))?(?:\[\])?", re.IGNORECASE)
@@ -38,7 +38,7 @@ _WORD = re.compile(r"\w+")
 _JSON_NULL = re.compile(r"=\s*'null'|'null'\s*=")
 
 
-class Constraints:
+class ConstraintEvaluator:
     """An empty database in memory that evaluates constraints; closed at the end of the block."""
 
     def __enter__(self) -> Self:
@@ -47,22 +47,22 @@ class Constraints:
         for name in ("char_length", "character_length"):
             self._database.create_function(name, 1, _length, deterministic=True)
         self._database.create_function("btrim", 1, _trimmed, deterministic=True)
-        self._database.set_progress_handler(lambda: 1, INSTRUCTIONS)
+        self._database.set_progress_handler(lambda: 1, INSTRUCTION_LIMIT)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self._database.close()
 
-    def refusals(self, table_rules: TableRules) -> Iterator[Problem]:
+    def problems(self, table_rules: TableRules) -> Iterator[Problem]:
         """Yield each column of *rule* whose new value a CHECK constraint refuses for certain."""
         for constraint in table_rules.table.constraints:
             if isinstance(constraint, CheckConstraint) and table_rules.keeps_rows:
-                text = readable(constraint)
+                text = sqlite_text(constraint)
                 if text is not None:
-                    yield from self._refusal(table_rules, text)
+                    yield from self._problems(table_rules, text)
 
-    def _refusal(self, table_rules: TableRules, text: str) -> Iterator[Problem]:
+    def _problems(self, table_rules: TableRules, text: str) -> Iterator[Problem]:
         named = columns_in(text, table_rules.table)
         written = {c.name: found for c in named if (found := _decided(table_rules, c)) is not None}
         for column in named:
@@ -113,7 +113,7 @@ def _trimmed(value: Any) -> str | None:
     return None if value is None else str(value).strip(" ")
 
 
-def readable(constraint: CheckConstraint) -> str | None:
+def sqlite_text(constraint: CheckConstraint) -> str | None:
     """Return the constraint as SQLite may understand it; PostgreSQL's casts are left out."""
     if getattr(constraint, "_type_bound", False):
         # The list of an Enum's values or a Boolean's; the type itself is asked elsewhere.
@@ -151,11 +151,11 @@ def _values(column: Column[Any], action: ColumnAction) -> list[Any]:
         made = action.fitted(room(column))
         return [made.value(digits) for digits in DIGITS] if made else []
     if isinstance(action, Replace):
-        return [stored(action.value)]
+        return [sqlite_value(action.value)]
     return [None] if isinstance(action, (Clear, Unlink)) else []
 
 
-def stored(value: Any) -> Any:
+def sqlite_value(value: Any) -> Any:
     """Return *value* as SQLite has it."""
     if isinstance(value, Enum):
         return value.name

@@ -9,13 +9,12 @@ from sqlalchemy import ForeignKeyConstraint
 
 from efface.errors import Problem
 from efface.policy.actions import Clear, Delete, Redact, Retain, Revoke, Unlink
-from efface.policy.check.missing_rules import is_cut
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import OwnedBy, Via, link_columns
+from efface.policy.relationships import OwnedBy, Via, referring_columns
 
 
-def lost_paths(policy: Policy) -> Iterator[Problem]:
+def dangling_references(policy: Policy) -> Iterator[Problem]:
     """Yield each reference of rows that stay to rows that go.
 
     A warning, where that is so only for one person at both ends of a row: whether there can be
@@ -72,7 +71,7 @@ class _Reference:
     def _following(self, going: CloseRule) -> CloseRule | None:
         """Return the link on which rows share the fate of a parent that goes by *going*."""
         for rule in self.table_rules.close_rules:
-            if link_columns(rule.via) == self.names and going in self._onward(rule.via):
+            if referring_columns(rule.via) == self.names and going in self._onward(rule.via):
                 return rule
         return None
 
@@ -90,10 +89,10 @@ class _Reference:
 
     def _outranks(self, rule: CloseRule, following: CloseRule) -> bool:
         """Return whether a row stays by *mark* where its parent, and it by *following*, goes."""
-        if link_columns(rule.via) == self.names:
+        if referring_columns(rule.via) == self.names:
             # By another link of the parent: whatever keeps the row keeps its parent as well.
             return isinstance(rule.action, Retain) and any(
-                isinstance(onward.action, Redact) and is_cut(self.parent, onward.via)
+                isinstance(onward.action, Redact) and self.parent.overwrites(onward.via)
                 for onward in self._onward(rule.via)
             )
         if isinstance(rule.action, Retain):
@@ -102,7 +101,7 @@ class _Reference:
         return (
             goes
             and isinstance(rule.action, Redact)
-            and not is_cut(self.table_rules, rule.via)
+            and not self.table_rules.overwrites(rule.via)
             and not self._lets_go(rule.via, following.via)
         )
 

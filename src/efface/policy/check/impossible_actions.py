@@ -19,7 +19,7 @@ from efface.policy.actions import (
     Replace,
     Retain,
 )
-from efface.policy.check.missing_rules import decision
+from efface.policy.check.suggested_rules import suggest_column_rule
 from efface.policy.column_types import is_json, is_text, is_unique, python_type, room
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
@@ -39,7 +39,7 @@ def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
                 continue
             is_key = bool(table_rules.subjects) and column.primary_key
             text, paste = (
-                impossible(column, rule.action),
+                why_impossible(column, rule.action),
                 _paste(table_rules, column, rule, is_key=is_key),
             )
             if not text:
@@ -51,7 +51,7 @@ def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
                 yield Problem("E103", table_rules.name, name, text, paste)
 
 
-def impossible(column: Column[Any], action: ColumnAction) -> str | None:
+def why_impossible(column: Column[Any], action: ColumnAction) -> str | None:
     """Return why *action* cannot be carried out on *column*, or None when it can."""
     says = _RULES.get(action.word)
     if column.computed is not None:
@@ -67,10 +67,10 @@ def _paste(table_rules: TableRules, column: Column[Any], rule: ColumnRule, *, is
         return "not_personal()    # the plan says that it stays"
     if column.computed is not None:
         return "not_personal()    # the database computes it anew"
-    return "" if column.nullable else decision(table_rules, column, rule.via) or ""
+    return "" if column.nullable else suggest_column_rule(table_rules, column, rule.via) or ""
 
 
-def retentions(table_rules: TableRules) -> Iterator[Problem]:
+def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
     """Yield each `Retain` without period, basis, reason or a start that exists."""
     for rule in table_rules.close_rules:
         action = rule.action

@@ -30,34 +30,34 @@ from sqlalchemy import MetaData, Table
 from efface.errors import PolicyFileError, Problem, UnreadableFileError
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.did_you_mean import did_you_mean
-from efface.policy.toml.values import Record, Rejected
+from efface.policy.toml.values import RecordReader, Rejected
 
 TableRule = SubjectRule | CloseRule | NoPersonalDataRule
-WORDS: Mapping[str, type[TableRule]] = {
+TABLE_KEYS: Mapping[str, type[TableRule]] = {
     "data_subject": SubjectRule,
     "on_close": CloseRule,
     "no_personal_data": NoPersonalDataRule,
 }
-COLUMN_WORDS = ("personal", "not_personal")
+COLUMN_KEYS = ("personal", "not_personal")
 _LINE = re.compile(r"at line (\d+)")
 
 
 @dataclass
-class Decisions:
+class DeclaredRules:
     """What a file says about one table, and about its columns."""
 
     table: list[TableRule] = field(default_factory=list)
     columns: dict[str, list[ColumnRule]] = field(default_factory=dict)
 
 
-def read(path: str | Path, metadata: MetaData) -> dict[str, Decisions]:
+def read(path: str | Path, metadata: MetaData) -> dict[str, DeclaredRules]:
     """Return what the file at *path* decides about the tables of *metadata*.
 
     Raises:
         UnreadableFileError: it is not TOML, or not all of it.
         PolicyFileError: it names tables, columns, actions or words that do not exist.
     """
-    reading = _Reading(metadata)
+    reading = _FileReader(metadata)
     decisions = reading.decisions(_parsed(path))
     if reading.problems:
         raise PolicyFileError(str(path), reading.problems)
@@ -77,7 +77,7 @@ def _parsed(path: str | Path) -> dict[str, Any]:
     raise UnreadableFileError(str(path), line)
 
 
-class _Reading:
+class _FileReader:
     """One file on its way to decisions; what is not known is collected, never raised alone."""
 
     def __init__(self, metadata: MetaData) -> None:
@@ -94,7 +94,7 @@ class _Reading:
         self._reject(table, column, f"{name} is not {kind}.{hint}")
         return False
 
-    def decisions(self, data: Mapping[str, Any]) -> dict[str, Decisions]:
+    def decisions(self, data: Mapping[str, Any]) -> dict[str, DeclaredRules]:
         """Return the decisions of the whole file."""
         for word in data:
             self._known("(file)", None, word, ["tables"], "a word of a policy file")
@@ -109,23 +109,23 @@ class _Reading:
                 result[name] = self._table(known[name], said)
         return result
 
-    def _table(self, table: Table, said: Any) -> Decisions:
-        made = Decisions()
+    def _table(self, table: Table, said: Any) -> DeclaredRules:
+        made = DeclaredRules()
         if not isinstance(said, dict):
             self._reject(table.fullname, None, f"Write it as a table: [tables.{table.fullname}]")
             return made
         for word, value in said.items():
-            if word in WORDS:
+            if word in TABLE_KEYS:
                 many = isinstance(value, list) and word == "on_close"
                 for each in value if many else [value]:
-                    rule = self._record(table, None, word, WORDS[word], each)
+                    rule = self._record(table, None, word, TABLE_KEYS[word], each)
                     made.table += [rule] if rule else []
             elif word == "personal":
                 self._personal(table, value, made)
             elif word == "not_personal":
                 self._not_personal(table, value, made)
             else:
-                words = [*WORDS, *COLUMN_WORDS]
+                words = [*TABLE_KEYS, *COLUMN_KEYS]
                 self._known(table.fullname, None, word, words, "a word for a table")
         for rule in made.table:
             for where in ("identifiers", "not_personal"):
@@ -133,7 +133,7 @@ class _Reading:
                     self._column(table, name)
         return made
 
-    def _personal(self, table: Table, value: Any, made: Decisions) -> None:
+    def _personal(self, table: Table, value: Any, made: DeclaredRules) -> None:
         if not isinstance(value, dict):
             self._reject(table.fullname, None, 'personal names columns: personal.email = "Clear"')
             return
@@ -144,7 +144,7 @@ class _Reading:
                     rule = self._record(table, name, "personal", ColumnRule, each)
                     made.columns.setdefault(name, []).extend([rule] if rule else [])
 
-    def _not_personal(self, table: Table, value: Any, made: Decisions) -> None:
+    def _not_personal(self, table: Table, value: Any, made: DeclaredRules) -> None:
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             self._reject(table.fullname, None, 'not_personal is a list of columns: ["locale"]')
             return
@@ -162,9 +162,9 @@ class _Reading:
         if not isinstance(said, dict):
             self._reject(table.fullname, column, f"{word} is written as a table: {{ … }}")
             return None
-        record = Record(dict(said), None if column is None else table.c[column])
+        record = RecordReader(dict(said), None if column is None else table.c[column])
         try:
-            rule = record.read(cls, word, also="action")
+            rule = record.read(cls, word, inlined="action")
         except Rejected as rejected:
             self._reject(table.fullname, column, rejected.text)
             return None

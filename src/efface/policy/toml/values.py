@@ -23,8 +23,8 @@ from efface.policy.column_types import python_type
 from efface.policy.did_you_mean import did_you_mean
 
 PLAIN = (bool, int, float, datetime, date, time)
-KINDS = {"action": "an action here", "via": "a kind of link"}
-NAMED_BY = {"action": "action", "via": "link", "then": "action"}
+VALUE_KINDS = {"action": "an action here", "via": "a kind of link"}
+CLASS_KEYS = {"action": "action", "via": "link", "then": "action"}
 """Which key says the class of a value with parts; the rest of its keys are its fields."""
 
 
@@ -48,7 +48,7 @@ def choices(hint: Any) -> dict[str, Any]:
     return {option.__name__: option for option in classes if is_dataclass(option)}
 
 
-class Record:
+class RecordReader:
     """One table of a file: its keys are used up while it is read, and none may be left."""
 
     def __init__(self, data: dict[str, Any], column: Column[Any] | None) -> None:
@@ -56,7 +56,7 @@ class Record:
         self._data = data
         self._column = column
 
-    def read(self, cls: Any, word: str, also: str = "") -> Any:
+    def read(self, cls: Any, word: str, inlined: str = "") -> Any:
         """Return the *cls* that the data describes.
 
         Args:
@@ -69,18 +69,18 @@ class Record:
         """
         allowed = [each.name for each in fields(cls)]
         values: dict[str, Any] = {}
-        if also in allowed:
-            hint = _hints(cls)[also]
-            made, inner = self._chosen(also, hint, self._data.pop(also, MISSING))
+        if inlined in allowed:
+            hint = _hints(cls)[inlined]
+            made, inner = self._choice(inlined, hint, self._data.pop(inlined, MISSING))
             allowed += inner
             if made is not MISSING:
-                values[also] = made
+                values[inlined] = made
         for name in [name for name in allowed if name in _hints(cls) and name in self._data]:
             values[name] = self._value(name, _hints(cls)[name], self._data.pop(name))
         self._nothing_left(allowed)
         return _make(cls, values, word)
 
-    def _chosen(self, key: str, hint: Any, name: Any) -> tuple[Any, list[str]]:
+    def _choice(self, key: str, hint: Any, name: Any) -> tuple[Any, list[str]]:
         """Return the value called *name*, made of its fields here, and the names of those."""
         known = choices(hint)
         if name is MISSING:
@@ -89,7 +89,7 @@ class Record:
             raise Rejected(f'{key} is the name of a class: {key} = "{next(iter(known))}"')
         if name not in known:
             hinted = did_you_mean(name, known, listed=12)
-            raise Rejected(f"{name} is not {KINDS.get(key, f'a value of {key}')}.{hinted}")
+            raise Rejected(f"{name} is not {VALUE_KINDS.get(key, f'a value of {key}')}.{hinted}")
         cls = known[name]
         hints = _hints(cls)
         own = [each.name for each in fields(cls)]
@@ -116,9 +116,11 @@ class Record:
         return value
 
     def _nested(self, name: str, hint: Any, value: Any) -> Any:
-        key = NAMED_BY.get(name, name)
-        record = Record(dict(value) if isinstance(value, dict) else {key: value}, self._column)
-        made, allowed = record._chosen(key, hint, record._data.pop(key, MISSING))
+        key = CLASS_KEYS.get(name, name)
+        record = RecordReader(
+            dict(value) if isinstance(value, dict) else {key: value}, self._column
+        )
+        made, allowed = record._choice(key, hint, record._data.pop(key, MISSING))
         if made is MISSING:
             known = ", ".join(choices(hint))
             raise Rejected(f'{name} does not say which it is: {key} = "…", one of {known}.')
@@ -189,7 +191,7 @@ def _typed(value: Any, column: Column[Any] | None) -> Any:
     return value
 
 
-def to_data(value: Any, also: str = "") -> dict[str, Any]:
+def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
     """Return the fields of a frozen *value* that differ from their defaults.
 
     Args:
@@ -207,18 +209,18 @@ def to_data(value: Any, also: str = "") -> dict[str, Any]:
         default = each.default_factory() if each.default_factory is not MISSING else each.default
         if part == default:
             continue
-        if each.name == also:
+        if each.name == inlined:
             data = {each.name: type(part).__name__, **to_data(part), **data}
         elif is_dataclass(part) and not isinstance(part, type):
             inner = to_data(part)
-            key, name = NAMED_BY.get(each.name, each.name), type(part).__name__
+            key, name = CLASS_KEYS.get(each.name, each.name), type(part).__name__
             data[each.name] = {key: name, **inner} if inner or key == "link" else name
         else:
-            data.update(_written(each.name, part, anything=hints[each.name] is Any))
+            data.update(_to_toml(each.name, part, anything=hints[each.name] is Any))
     return data
 
 
-def _written(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
+def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
     if isinstance(value, tuple) and not anything:
         return {name: list(value)}
     if isinstance(value, Enum):

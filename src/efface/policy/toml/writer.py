@@ -8,12 +8,12 @@ from typing import Any
 
 from efface.errors import MissingExtraError
 from efface.policy.declarations import CloseRule, NoPersonalDataRule, SubjectRule
-from efface.policy.toml.reader import Decisions
+from efface.policy.toml.reader import DeclaredRules
 from efface.policy.toml.values import to_data
 
 
 @dataclass
-class Remarks:
+class Comments:
     """Comments for one table: above it, beside its columns, and below it."""
 
     above: Sequence[str] = ()
@@ -21,9 +21,9 @@ class Remarks:
     below: Sequence[str] = ()
 
 
-def document(
-    decisions: Mapping[str, Decisions],
-    remarks: Mapping[str, Remarks] | None = None,
+def policy_to_toml(
+    decisions: Mapping[str, DeclaredRules],
+    comments: Mapping[str, Comments] | None = None,
     head: Sequence[str] = (),
 ) -> str:
     """Return *decisions* as TOML.
@@ -39,17 +39,17 @@ def document(
     """
     kit = _tomlkit()
     blocks = ["\n".join(f"# {line}".rstrip() for line in head)] if head else []
-    said = remarks or {}
+    said = comments or {}
     for name in sorted({**decisions, **said}):
-        noted = said.get(name, Remarks())
-        block = [f"# {line}" for line in noted.above]
+        comments_here = said.get(name, Comments())
+        block = [f"# {line}" for line in comments_here.above]
         if (made := decisions.get(name)) is not None:
             whole = kit.document()
             tables = kit.table(is_super_table=True)
-            tables.add(name, _table(kit, made, noted))
+            tables.add(name, _table(kit, made, comments_here))
             whole.add("tables", tables)
             block.append(kit.dumps(whole).strip())
-        block += [f"# {line}" for line in noted.below]
+        block += [f"# {line}" for line in comments_here.below]
         blocks.append("\n".join(block))
     return "\n\n".join(blocks) + "\n"
 
@@ -62,51 +62,51 @@ def _tomlkit() -> Any:
     return tomlkit
 
 
-def _table(kit: Any, made: Decisions, noted: Remarks) -> Any:
+def _table(kit: Any, made: DeclaredRules, comments_here: Comments) -> Any:
     table = kit.table()
     plain = sorted(
         name for name, rules in made.columns.items() if any(rule.action is None for rule in rules)
     )
     if plain:
-        table.add("not_personal", _names(kit, plain, noted))
+        table.add("not_personal", _names(kit, plain, comments_here))
     for rule in made.table:
         if isinstance(rule, NoPersonalDataRule):
             table.add("no_personal_data", _inline(kit, to_data(rule)))
         elif isinstance(rule, SubjectRule):
-            table.add("data_subject", _filled(kit, kit.table(), to_data(rule, also="action")))
+            table.add("data_subject", _filled(kit, kit.table(), to_data(rule, inlined="action")))
     leaving = [rule for rule in made.table if isinstance(rule, CloseRule)]
     if leaving:
         links = kit.aot()
         for rule in leaving:
-            links.append(_filled(kit, kit.table(), to_data(rule, also="action")))
+            links.append(_filled(kit, kit.table(), to_data(rule, inlined="action")))
         table.add("on_close", links)
-    columns = _personal(kit, made, noted)
+    columns = _personal(kit, made, comments_here)
     if columns:
         table.add("personal", columns)
     return table
 
 
-def _names(kit: Any, plain: Sequence[str], noted: Remarks) -> Any:
+def _names(kit: Any, plain: Sequence[str], comments_here: Comments) -> Any:
     names = kit.array()
-    if not any(name in noted.columns for name in plain):
+    if not any(name in comments_here.columns for name in plain):
         names.extend(plain)
         return names
     for name in plain:
-        names.add_line(name, comment=noted.columns.get(name))
+        names.add_line(name, comment=comments_here.columns.get(name))
     names.add_line(indent="")
     return names
 
 
-def _personal(kit: Any, made: Decisions, noted: Remarks) -> Any:
+def _personal(kit: Any, made: DeclaredRules, comments_here: Comments) -> Any:
     columns = kit.table()
     for name, rules in sorted(made.columns.items()):
-        said = [to_data(rule, also="action") for rule in rules if rule.action is not None]
+        said = [to_data(rule, inlined="action") for rule in rules if rule.action is not None]
         values = [each["action"] if len(each) == 1 else _inline(kit, each) for each in said]
         if not values:
             continue
         value = kit.item(values[0] if len(values) == 1 else values)
-        if name in noted.columns:
-            value.comment(noted.columns[name])
+        if name in comments_here.columns:
+            value.comment(comments_here.columns[name])
         columns.add(name, value)
     return columns
 
