@@ -134,7 +134,7 @@ class Place:
         if isinstance(value, datetime):
             return as_utc(value)
         made = self._made.get((table, column), ())
-        return TOKEN if any(action.made(value) for action in made) else value
+        return TOKEN if any(action.matches(value) for action in made) else value
 
     def _placeholders(self) -> Iterator[tuple[tuple[str, str], list[Placeholder]]]:
         """Yield the placeholders that each column may hold, references to them included."""

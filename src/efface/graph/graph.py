@@ -1,7 +1,8 @@
-"""STAGE 2 · every table that mentions the subject, and by which paths.
+"""STAGE 2 · every table with rows of the subject, and the paths that find them.
 
-A link names one hop; the path goes on through the link of the table it arrives at until it
-reaches the subject's table. Problems are collected, never raised one at a time.
+A rule's relationship is the first hop of a path. If it arrives at another table than the
+subject's, the path continues with that table's relationship. Problems are collected, to report
+them together.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Path:
 
     @property
     def depth(self) -> int:
-        """Return how many hops away the subject is."""
+        """Return the number of hops to the subject."""
         return len(self.hops)
 
     def __str__(self) -> str:
@@ -44,19 +45,19 @@ class Path:
 
 @dataclass(frozen=True)
 class Relationship:
-    """One `on_close` together with the path that its link stands for."""
+    """One `on_close` rule and the path to the subject that it describes."""
 
     rule: CloseRule
     path: Path
 
     @property
     def through(self) -> str:
-        """Return the link as the plan shows it."""
+        """Return the relationship as a plan shows it."""
         via = self.rule.via
         return ", ".join(via) if isinstance(via, tuple) else str(via)
 
     def is_overwritten(self, policy: Policy) -> bool:
-        """Return whether redacting rows writes over a column on the way to the subject."""
+        """Return whether redacting rows overwrites a column of the path."""
         return any(
             policy.tables[hop.table.fullname].overwrites(tuple(column.name for column in columns))
             for hop in self.path.hops
@@ -66,9 +67,9 @@ class Relationship:
 
 @dataclass(frozen=True)
 class Graph:
-    """Every table with links, children before the tables they are found through.
+    """Every table with `on_close` rules, each before the tables that its paths go through.
 
-    ``first`` names the tables with credentials, and those that have to go before them.
+    ``first`` has the names of the tables with credentials, and of those that must precede them.
     """
 
     policy: Policy
@@ -78,7 +79,7 @@ class Graph:
 
 
 def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
-    """Return the graph of *policy* and everything that is wrong with its links."""
+    """Return the graph of *policy* and the problems of its relationships."""
     problems: list[Problem] = []
     relationships: dict[str, tuple[Relationship, ...]] = {}
     for name, table_rules in policy.tables.items():
@@ -139,7 +140,7 @@ def _with_incoming(
     owned: tuple[Relationship, ...],
     relationships: dict[str, tuple[Relationship, ...]],
 ) -> tuple[Relationship, ...]:
-    """Return the reaches of an owned table, knowing every reference to its rows."""
+    """Return the relationships of an owned table with every foreign key that references it."""
     table = owned[0].path.hops[0].table
     incoming = []
     for name, table_rules in policy.tables.items():
@@ -159,7 +160,7 @@ def _with_incoming(
 
 
 def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
-    """Return the path by which the subject's own row is the subject's."""
+    """Return the path from the subject's own row to itself."""
     if not table_rules.subjects:
         return ()
     key = tuple(table_rules.table.primary_key.columns)
@@ -187,7 +188,7 @@ def _owned_problems(policy: Policy, owned: tuple[Relationship, ...]) -> Iterator
 def _subject_must_stay(
     policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
 ) -> Iterator[Problem]:
-    """Yield why the person's row cannot be deleted: some row that refers to it stays."""
+    """Yield a problem for each table whose rows stay and reference the subject's deleted row."""
     if not policy.removes_subject:
         return
     subject = policy.subject_table
@@ -215,9 +216,9 @@ def _subject_must_stay(
 
 
 def _stays_referring(policy: Policy, relationship: Relationship) -> bool:
-    """Return whether a row stays that the database lets refer only to what is there.
+    """Return whether a row stays with a foreign key to the subject's deleted row.
 
-    A reference that is written over refers no more; of a row that is kept, none is.
+    Redacting a row may overwrite the foreign key. A retained row keeps it.
     """
     is_kept = isinstance(relationship.rule.action, Retain)
     return all(map(_refers, relationship.path.hops)) and (
@@ -226,10 +227,9 @@ def _stays_referring(policy: Policy, relationship: Relationship) -> bool:
 
 
 def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
-    """Return whether a row may stay by *reach* and also refer to the person's own row.
+    """Return whether a row found by value stays and also references the subject's own row.
 
-    The database would refuse to let that row go; or would let this one go along, although it is
-    to be kept.
+    The database would refuse to delete the subject's row, or would cascade to a row to be kept.
     """
     hop = relationship.path.hops[0]
     is_kept = isinstance(relationship.rule.action, Retain)
@@ -248,9 +248,9 @@ def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
 
 
 def _refers(hop: Hop) -> bool:
-    """Return whether the database itself keeps the target of *hop* while its row stays.
+    """Return whether *hop* follows a foreign key, so that the target must exist.
 
-    It does not for a link by value, nor from an owned row to the row that refers to it.
+    A match by value follows none, and an owned row is on the referenced side.
     """
     if hop.by_value:
         return False
@@ -261,10 +261,11 @@ def _refers(hop: Hop) -> bool:
 def _predecessors(
     policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
 ) -> dict[str, set[str]]:
-    """Return for each table those that come before it: found through it, or referring to it.
+    """Return for each table those that must be written before it.
 
-    Cutting a parent first would leave its children behind, because they are found through it;
-    deleting a parent first would break their foreign keys. Where both pull, being found wins.
+    Efface finds rows through their parent, so overwriting the parent's foreign key first would
+    lose them. Deleting the parent first would break their foreign keys. If the two contradict
+    each other, finding the rows takes precedence.
     """
     predecessors: dict[str, set[str]] = {name: set() for name in relationships}
     through = {
@@ -283,7 +284,7 @@ def _predecessors(
 def _first(
     relationships: dict[str, tuple[Relationship, ...]], predecessors: dict[str, set[str]]
 ) -> frozenset[str]:
-    """Return the tables with credentials, and all that come before them."""
+    """Return the tables with credentials, and all that must precede them."""
     found: set[str] = set()
     waiting = [
         name
@@ -303,7 +304,7 @@ def _deepest_first(
     relationships: dict[str, tuple[Relationship, ...]],
     predecessors: dict[str, set[str]],
 ) -> tuple[Table, ...]:
-    """Return the tables so that each comes after those that are to come before it."""
+    """Return the tables in an order in which each follows its predecessors."""
     tables = {name: policy.tables[name].table for name in relationships}
     depth = {
         name: max(relationship.path.depth for relationship in found)

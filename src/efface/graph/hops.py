@@ -1,4 +1,4 @@
-"""One link as one step: along a foreign key, by value, to an owned row, by a generic pair."""
+"""Translate one relationship into one hop: by foreign key, by value, owned or generic."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from efface.policy.relationships import Generic, MatchBy, OwnedBy, Via
 
 @dataclass(frozen=True)
 class GenericType:
-    """What the rows of a generic pair have in common: a text, or a row in a table of kinds.
+    """The type of a generic foreign key for subjects: a text, or a row in a table of types.
 
-    ``names`` has the values that ``columns`` have for people, in the pair's own table or in the
-    one that ``column`` refers to by ``refers_to``: one tuple for each kind of people.
+    ``column`` is the type column. ``names`` are the values of ``columns`` for subjects, one tuple
+    for each type. If ``column`` references ``refers_to``, ``columns`` are in that table of types,
+    else in the table itself.
     """
 
     column: Column[Any]
@@ -28,7 +29,7 @@ class GenericType:
 
 @dataclass(frozen=True)
 class Hop:
-    """One step towards the subject: columns here equal columns there."""
+    """One step towards the subject: *columns* of *table* equal *target_columns* of *target*."""
 
     table: Table
     columns: tuple[Column[Any], ...]
@@ -39,7 +40,7 @@ class Hop:
 
 
 class BrokenRelationship(Exception):  # noqa: N818  # never leaves this package
-    """A link that cannot be followed; becomes a `Problem`."""
+    """A relationship that cannot be followed; the graph turns it into a `Problem`."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -47,10 +48,10 @@ class BrokenRelationship(Exception):  # noqa: N818  # never leaves this package
 
 
 def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
-    """Return the hop that a link stands for, and the link to go on by where it names one.
+    """Return the hop of a relationship, and the next relationship if *via* names it.
 
     Raises:
-        NoPath: the link names what does not exist, or what cannot be followed.
+        BrokenRelationship: it names a table or column that does not exist, or does not fit.
     """
     if isinstance(via, MatchBy):
         return _match_hop(policy, table, via), None
@@ -81,7 +82,7 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
 
 
 def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint) -> Hop:
-    """Return the hop along a foreign key."""
+    """Return the hop along the foreign key *constraint*."""
     target = constraint.referred_table
     if target.fullname not in policy.tables:
         raise BrokenRelationship("E201", f"{target.fullname} is not a table of this policy.")

@@ -172,7 +172,7 @@ def _linkable(value: Any, action: ColumnAction | None) -> Any:
     """Return *value* unless it is one that matches nothing: blank, or a placeholder."""
     if isinstance(value, str) and not value.strip():
         return None
-    if isinstance(action, Placeholder) and action.made(value):
+    if isinstance(action, Placeholder) and action.matches(value):
         return None
     return value
 

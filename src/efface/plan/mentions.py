@@ -52,7 +52,7 @@ class SearchTerms:
     @cached_property
     def _named(self) -> set[str]:
         texts = (value for value in self._values if isinstance(value, str))
-        real = (t for t in texts if not any(each.made(t) for each in self._placeholders))
+        real = (t for t in texts if not any(each.matches(t) for each in self._placeholders))
         return {unicodedata.normalize("NFC", text).strip() for text in real} - {""}
 
     @cached_property

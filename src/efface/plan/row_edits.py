@@ -82,6 +82,6 @@ def _edited(
     if isinstance(action, Generalize):
         return action.coarser(value)
     if isinstance(action, Placeholder) and table.random_source is not None:
-        is_done = action.made(value) and not table.is_subject_row
+        is_done = action.matches(value) and not table.is_subject_row
         return value if is_done else action.value(table.random_source())
     raise TypeError(f"{action.word} is written without reading the value")

@@ -1,4 +1,4 @@
-"""Every decision as a Markdown table, for people who do not read code."""
+"""Print the rules as a Markdown table, for readers who do not read code."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ Line = tuple[str, str, str, str, str]
 
 
 def format_rules(policy: Policy) -> str:
-    """Return table, column, action, level reached and reason, a line for each decision."""
+    """Return a Markdown table with one line for each rule.
+
+    The columns are table, column, action, level (what is true of the value afterwards) and reason.
+    A table or column without a rule has a line too.
+    """
     lines: list[Line] = [HEAD]
     for table_rules in policy.tables.values():
-        lines += _of_table(table_rules)
+        lines += _table_lines(table_rules)
     cells = [tuple(text.replace("|", r"\|") for text in line) for line in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
     rows = ["| " + " | ".join(t.ljust(w) for t, w in zip(c, widths, strict=True)) + " |"
@@ -38,7 +42,7 @@ def format_rules(policy: Policy) -> str:
     return "\n".join([rows[0], rule_line, *rows[1:]])
 
 
-def _of_table(table_rules: TableRules) -> Iterator[Line]:
+def _table_lines(table_rules: TableRules) -> Iterator[Line]:
     name = table_rules.name
     if not table_rules.has_rules:
         yield name, "*", "undecided", "", ""
@@ -52,10 +56,10 @@ def _of_table(table_rules: TableRules) -> Iterator[Line]:
         level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone"
         yield name, "*", subject.action.word, level, "the person's own row"
     if table_rules.keeps_rows:
-        yield from _of_columns(table_rules)
+        yield from _column_lines(table_rules)
 
 
-def _of_columns(table_rules: TableRules) -> Iterator[Line]:
+def _column_lines(table_rules: TableRules) -> Iterator[Line]:
     links = {name for rule in table_rules.close_rules for name in referring_columns(rule.via)}
     for column in table_rules.table.columns:
         rules = table_rules.columns[column.name]

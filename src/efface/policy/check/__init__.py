@@ -1,4 +1,4 @@
-"""Every column decided, every action possible on its column: all problems at once."""
+"""Check that every column has a rule and that every action is possible on its column."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["check", "is_json", "is_text"]
 
 
 def check(policy: Policy) -> tuple[Problem, ...]:
-    """Return everything that keeps *policy* from being carried out, and what is worth a warning.
+    """Return every problem of *policy* that its tables alone show, errors and warnings.
 
-    Without problems of the level ``"error"`` it is ready. Links are followed by `efface.graph`,
-    which reports those that lead nowhere.
+    `efface.graph` follows the relationships to the users' table and reports those that don't
+    arrive there. A policy can be carried out if neither reports an error.
     """
     problems = list(subject_problems(policy))
     if not problems:
@@ -37,7 +37,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
             problems += constraints.problems(table_rules)
             problems += retain_problems(table_rules)
             problems += unindexed_relationships(policy, table_rules)
-    # A table that came into the metadata later is as undecided as a forgotten one.
+    # A model that was imported after the policy was built has no rule, whatever it declares.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):
         text = "This table was added after the policy had read the models."
         paste = "import every model before: policy = Policy.from_metadata(Base.metadata)"

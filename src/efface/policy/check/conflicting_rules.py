@@ -10,11 +10,11 @@ from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
 
 OVERWRITING = (Clear, Unlink, Replace, Placeholder)
-"""Actions whose value does not depend on the old one."""
+"""Actions whose new value does not depend on the old one."""
 
 
 def conflicting_rules(table_rules: TableRules) -> Iterator[Problem]:
-    """Yield the table, a link or a column for which two decisions stand side by side."""
+    """Yield a problem for the table, a relationship or a column with two rules."""
     if table_rules.no_personal_data and (table_rules.subjects or table_rules.close_rules):
         text = "This table is marked as unrelated and as related at once; keep one of the markers."
         yield Problem("E104", table_rules.name, None, text)
@@ -26,7 +26,7 @@ def conflicting_rules(table_rules: TableRules) -> Iterator[Problem]:
         text = f"The link {via} is given two actions; keep one of them."
         yield Problem("E104", table_rules.name, None, text)
     for name, rules in table_rules.columns.items():
-        # One decision for each link: the same value can be the sender's and the recipient's.
+        # One rule for each relationship: a value may be the sender's and the recipient's.
         if len({rule.via for rule in rules}) < len(rules):
             text = f"{name} is decided {len(rules)} times; keep one of the decisions."
             yield Problem("E104", table_rules.name, name, text)
@@ -37,9 +37,9 @@ def conflicting_rules(table_rules: TableRules) -> Iterator[Problem]:
 def _differing_values(
     table_rules: TableRules, name: str, rules: tuple[ColumnRule, ...]
 ) -> Iterator[Problem]:
-    """Yield a column that two people in one row would each give a value of their own.
+    """Yield a column to which the rules of two relationships write different values.
 
-    Edits of the old value go together with one another and with a value that replaces it.
+    Actions that edit the old value are compatible with each other and with a new value.
     """
     stays = {rule.via for rule in table_rules.close_rules if isinstance(rule.action, Redact)}
     written = [m for m in rules if m.via in stays and isinstance(m.action, OVERWRITING)]

@@ -9,7 +9,7 @@ from efface.policy.policy import Policy
 
 
 def deleted_at_problems(policy: Policy) -> Iterator[Problem]:
-    """Yield what is wrong with the column that marks a closed account."""
+    """Yield a problem if the users' table has no ``deleted_at`` column, or not a nullable one."""
     table, name = policy.subject_table, policy.subject.deleted_at
     if policy.removes_subject and name not in table.c:
         return

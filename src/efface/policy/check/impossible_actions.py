@@ -1,4 +1,4 @@
-"""Whether the database could take what an action writes: null, type, length, uniqueness."""
+"""Find actions that a column cannot take: because of NULL, type, length or uniqueness."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
 
 
 def why_impossible(column: Column[Any], action: ColumnAction) -> str | None:
-    """Return why *action* cannot be carried out on *column*, or None when it can."""
+    """Return why *action* cannot be carried out on *column*, or None if it can."""
     says = _RULES.get(action.word)
     if column.computed is not None:
         return (
@@ -71,7 +71,7 @@ def _paste(table_rules: TableRules, column: Column[Any], rule: ColumnRule, *, is
 
 
 def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
-    """Yield each `Retain` without period, basis, reason or a start that exists."""
+    """Yield each `Retain` whose period, basis, reason or start is missing or not valid."""
     for rule in table_rules.close_rules:
         action = rule.action
         if not isinstance(action, Retain):
@@ -91,7 +91,7 @@ def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
 
 
 def _whose(table_rules: TableRules, name: str, rule: ColumnRule) -> tuple[str | None, str]:
-    """Return that nobody knows whose value it is, and the decision for one of the links."""
+    """Return why it is unclear whose value *name* is, and a rule that names a relationship."""
     links = [leaving.via for leaving in table_rules.close_rules]
     if table_rules.subjects:
         return None, ""
@@ -148,7 +148,7 @@ def _mentions(column: Column[Any], _: Any) -> str | None:
 def _replace(column: Column[Any], action: Replace) -> str | None:
     value = action.value
     if isinstance(column.type, TypeDecorator) or is_json(column):
-        # What the application's type makes of a value, or what JSON holds, is not ours to judge.
+        # Only the application knows which values its own type, or its JSON, accepts.
         return _collides(column)
     if value is None:
         return _clear(column, action)

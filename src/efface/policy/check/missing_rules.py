@@ -15,7 +15,7 @@ from efface.policy.relationships import referring_columns
 
 
 def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
-    """Yield the table, or each of its columns, that nobody has decided."""
+    """Yield a problem if the table has no rule, and one for each of its columns without a rule."""
     if not table_rules.has_rules:
         text = "This table is undecided: does it hold anything about a person?"
         paste = f"__table_args__ = ({suggest_table_rule(policy, table_rules)},)"
@@ -38,7 +38,7 @@ def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
 
 
 def needs_no_rule(table_rules: TableRules, column: Column[Any]) -> bool:
-    """Return whether *column* is a number or UUID that identifies a row, or the tombstone."""
+    """Return whether *column* is a foreign key, a number or UUID as a key, or ``deleted_at``."""
     if table_rules.subjects and column.name == table_rules.subjects[0].deleted_at:
         return True
     if column.foreign_keys:

@@ -27,11 +27,11 @@ REPLACEMENTS: Sequence[tuple[type, str]] = (
     (list, "Replace([])"),
     (dict, "Replace({})"),
 )
-"""What fits a column that accepts no NULL, by the Python type of its values."""
+"""An action for a column that is not nullable, by the Python type of its values."""
 
 
 def suggest_action(column: Column[Any]) -> str | None:
-    """Return an action that is possible on *column*, as one types it, or None."""
+    """Return an action that is possible on *column*, as Python code, or None."""
     if column.nullable:
         return "Clear()"
     if is_unique(column):
@@ -49,7 +49,10 @@ def suggest_action(column: Column[Any]) -> str | None:
 def suggest_column_rule(
     table_rules: TableRules, column: Column[Any], via: Via | None = None
 ) -> str | None:
-    """Return a line that decides *column*, for the link *via* or the first of several."""
+    """Return a rule for *column* as Python code, or None if no action is possible.
+
+    Without *via*, a column of a table with several relationships gets the first of them.
+    """
     action = None if column.computed is not None else suggest_action(column)
     if via is None and len(table_rules.close_rules) > 1:
         via = table_rules.close_rules[0].via
@@ -59,6 +62,7 @@ def suggest_column_rule(
 
 
 def suggest_table_rule(policy: Policy, table_rules: TableRules) -> str:
+    """Return a rule for a table as Python code."""
     for via in suggest_relationships(policy, table_rules.table):
         shown = f'"{via}"' if isinstance(via, str) else str(via).replace("'", '"')
         return f"on_close(Delete(), via={shown})"
@@ -66,11 +70,14 @@ def suggest_table_rule(policy: Policy, table_rules: TableRules) -> str:
 
 
 def suggest_relationships(policy: Policy, table: Table) -> tuple[Via, ...]:
-    """Return links from *table* to people: all that refer to them, or else the shortest way."""
+    """Return a *via* for each foreign key from *table* to the users' table.
+
+    If there is none, return the first foreign key on a shortest path to it, or nothing.
+    """
     keys = sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
     near = _distances_to_subject(policy)
     if not near:
-        # Nobody has said yet who the people are: any reference may lead to them.
+        # There is no users' table yet, and any foreign key may turn out to reference it.
         return tuple(map(_named, keys[:1]))
     nearest = min(
         (near[key.referred_table] for key in keys if key.referred_table in near), default=None
@@ -92,7 +99,7 @@ def _named(key: ForeignKeyConstraint) -> Via:
 
 
 def _distances_to_subject(policy: Policy) -> dict[Table, int]:
-    """Return how many references are between each table and the people, where any lead there."""
+    """Return how many foreign keys are between each table and the users' table, if any path is."""
     every = policy.tables.values()
     near = {table_rules.table: 0 for table_rules in every if table_rules.subjects}
     while near and (

@@ -10,7 +10,7 @@ from efface.policy.policy import TableRules
 
 
 def unknown_columns(table_rules: TableRules) -> Iterator[Problem]:
-    """Yield each name in a marker that is no column, with the nearest that is."""
+    """Yield each name in a rule that is not a column, with the nearest column."""
     named = [(name, "identifiers") for rule in table_rules.subjects for name in rule.identifiers]
     named += [
         (name, "identifiers") for rule in table_rules.close_rules for name in rule.identifiers

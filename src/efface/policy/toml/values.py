@@ -1,8 +1,8 @@
-"""Frozen values as plain data and back: marks, actions and links, by their own field names.
+"""Convert rules, actions and relationships to plain data and back, by their own field names.
 
-An action lies flat beside the words of its marker, as one types it in Python: ``action =
-"Retain"``, ``period = "P10Y"``. A link with parts says which it is: ``link = "MatchBy"``. Fields
-with their default value are left out.
+The fields of an action are next to those of its rule, as in Python: ``action = "Retain"``,
+``period = "P10Y"``. A relationship with fields of its own names its class: ``link = "MatchBy"``.
+Fields with their default value are left out.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from efface.policy.did_you_mean import did_you_mean
 PLAIN = (bool, int, float, datetime, date, time)
 VALUE_KINDS = {"action": "an action here", "via": "a kind of link"}
 CLASS_KEYS = {"action": "action", "via": "link", "then": "action"}
-"""Which key says the class of a value with parts; the rest of its keys are its fields."""
+"""The key that names the class of a nested value; its other keys are the fields."""
 
 
 class Rejected(Exception):  # noqa: N818  # never leaves the reading of a file
-    """A record that does not fit; becomes a `Problem`."""
+    """A value that does not fit its field; the reader turns it into a `Problem`."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -42,17 +42,17 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def choices(hint: Any) -> dict[str, Any]:
-    """Return the dataclasses that *hint* allows, by name."""
+    """Return the dataclasses that the type *hint* allows, by name."""
     options = get_args(hint) or (hint,)
     classes = [option for option in options if isinstance(option, type)]
     return {option.__name__: option for option in classes if is_dataclass(option)}
 
 
 class RecordReader:
-    """One table of a file: its keys are used up while it is read, and none may be left."""
+    """Read one table of a file: each key is removed when it is read, and none may remain."""
 
     def __init__(self, data: dict[str, Any], column: Column[Any] | None) -> None:
-        """Read *data*; *column* says of what type a replacement is."""
+        """Prepare to read *data*; *column* determines the type of a replacement value."""
         self._data = data
         self._column = column
 
@@ -61,11 +61,11 @@ class RecordReader:
 
         Args:
             cls: A frozen dataclass.
-            word: What the file calls it.
-            also: A field whose value has its own fields beside those of *cls*.
+            word: The key for it in the file.
+            inlined: A field whose value has its own fields next to those of *cls*.
 
         Raises:
-            Rejected: a word is unknown, missing, or of the wrong kind.
+            Rejected: a key is unknown or missing, or its value is of the wrong type.
         """
         allowed = [each.name for each in fields(cls)]
         values: dict[str, Any] = {}
@@ -81,7 +81,7 @@ class RecordReader:
         return _make(cls, values, word)
 
     def _choice(self, key: str, hint: Any, name: Any) -> tuple[Any, list[str]]:
-        """Return the value called *name*, made of its fields here, and the names of those."""
+        """Return an instance of the class *name* with its fields from the data, and their names."""
         known = choices(hint)
         if name is MISSING:
             return MISSING, []
@@ -174,7 +174,7 @@ def _from_json(name: str, text: Any) -> Any:
 
 
 def _typed(value: Any, column: Column[Any] | None) -> Any:
-    """Return *value* as the column takes it: TOML has no decimals, UUIDs, bytes and members."""
+    """Return *value* in the column's type: TOML has no decimals, UUIDs, bytes and enum members."""
     kind = None if column is None else python_type(column)
     if not isinstance(value, str) or kind is None:
         return value
@@ -192,14 +192,14 @@ def _typed(value: Any, column: Column[Any] | None) -> Any:
 
 
 def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
-    """Return the fields of a frozen *value* that differ from their defaults.
+    """Return the fields of *value* that differ from their defaults, as data for TOML.
 
     Args:
-        value: A mark, an action or a link.
-        also: The field whose own fields go beside those of *value*.
+        value: A rule, an action or a relationship.
+        inlined: The field whose own fields are written next to those of *value*.
 
     Raises:
-        ValueError: a file cannot hold a value of this type.
+        ValueError: TOML has no form for a value's type.
     """
     data: dict[str, Any] = {}
     cls: Any = type(value)
@@ -224,7 +224,7 @@ def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
     if isinstance(value, tuple) and not anything:
         return {name: list(value)}
     if isinstance(value, Enum):
-        # A column of the application knows its members by name, our own words are values.
+        # SQLAlchemy stores an application's enum by name; our own enums read better by value.
         return {name: value.name if anything else value.value}
     if isinstance(value, (Decimal, UUID)):
         return {name: str(value)}
@@ -232,7 +232,7 @@ def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
         return {name: value.hex()}
     if isinstance(value, (str, *PLAIN)):
         return {name: value}
-    # TOML has no null, and may hold no null inside a list or a document.
+    # TOML has no null, neither as a value nor inside a list or a document.
     try:
         return {f"{name}_json": json.dumps(value, ensure_ascii=False)}
     except TypeError:
