@@ -1,4 +1,4 @@
-"""The block in which closed accounts are shown: one for all hosts that hide them."""
+"""Include closed accounts in queries for the length of a block, in every integration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 
 class _Block:
-    """One `include_closed` block; a task that outlives it finds it ended."""
+    """One `include_closed` block, which ends also for tasks that run longer than it."""
 
     __slots__ = ("is_open",)
 
@@ -21,27 +21,27 @@ _block: ContextVar[_Block | None] = ContextVar("efface_include_closed", default=
 
 @contextmanager
 def include_closed() -> Iterator[None]:
-    """Show closed accounts to what is asked in this block, and in tasks started inside it.
+    """Include closed accounts in the queries of this block and of tasks started in it.
 
-    For one statement of SQLAlchemy use ``.execution_options(include_closed=True)``, for one
-    queryset of Django ``.include_closed()``.
+    For a single query use ``.execution_options(include_closed=True)`` with SQLAlchemy and
+    ``.include_closed()`` with Django.
     """
     block = _Block()
     token = _block.set(block)
     try:
         yield
     finally:
-        # A task started inside holds a copy of the context: it must not see on past the end.
+        # A task started in the block has a copy of the context, where reset() has no effect.
         block.is_open = False
         _block.reset(token)
 
 
 def in_block() -> bool:
-    """Return whether this runs in an `include_closed` block."""
+    """Return whether the caller runs in an `include_closed` block."""
     return this_block() is not None
 
 
 def this_block() -> object | None:
-    """Return the `include_closed` block in which this runs; it is the same object to its end."""
+    """Return the current `include_closed` block, the same object until its end, or None."""
     block = _block.get()
     return block if block is not None and block.is_open else None

@@ -1,4 +1,4 @@
-"""Closing, one account or many: the stages in a row, from lock to receipt."""
+"""Close one account or a batch: from the lock to the recorded receipt."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, repr=False)
 class RowsClosedAt:
-    """The rows whose accounts were closed at one moment."""
+    """The users' rows with the same ``deleted_at``."""
 
     keys: Mapping[str, Key]
     """Their primary keys, by fingerprint."""
     unrecognized: int
-    """How many of them are in no closing on record."""
+    """How many of them have no recorded closing under the eraser's secret."""
 
 
 @dataclass(frozen=True)
 class CallContext:
-    """What one call of the eraser brings along: who asks, and the sources of time and names."""
+    """The actor and the time of one call, and the sources of fingerprints and references."""
 
     actor: str
     now: datetime
     fingerprint: Callable[[Key], str]
     reference: Callable[[], str]
     rows_closed_at: dict[datetime, RowsClosedAt] = field(default_factory=dict, repr=False)
-    """Read once, for all closings of a moment."""
+    """A cache, because many pending closings may have the same moment."""
 
 
 def close_one(
@@ -60,7 +60,11 @@ def close_one(
     on_progress: closing_order.OnProgress | None = None,
     adopting: bool = False,
 ) -> Receipt:
-    """Close one account and return its receipt; a closed one answers its first receipt."""
+    """Close one account and return its receipt; a closed account has its first receipt.
+
+    `Eraser.close_account` documents arguments and errors. *adopting* accepts an account with a
+    ``deleted_at`` and no receipt, and keeps its date.
+    """
     statements = compiled.single
     subjects = closing_order.lock(cursor, statements, key)
     fingerprint, closed_at = context.fingerprint(key), subjects.only.closed_at
@@ -71,7 +75,7 @@ def close_one(
         if not adopting:
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
     _reject_identifying_actor(context.actor, subjects)
-    # Under the lock and before anything changes: what held when the page was drawn may not now.
+    # Only the lock makes the answer reliable: it may have changed since the page was rendered.
     if reasons := tuple(blockers()):
         raise BlockedError(reasons)
     now = closed_at or context.now
@@ -100,7 +104,11 @@ def close_one(
 def find_receipt(
     cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: str
 ) -> Receipt | None:
-    """Return the receipt of a closed account, or None where no closing of ours belongs to it."""
+    """Return the receipt of a closed account, or None if the account is open or has none.
+
+    Raises:
+        UnknownSubjectError: no row has this key.
+    """
     statements = compiled.single
     rows = cursor.rows(statements.find, key_values(statements, key))
     if not rows:
@@ -115,7 +123,10 @@ def find_receipt(
 def close_many(
     cursor: Cursor, compiled: CompiledPolicy, keys: Sequence[Key], context: CallContext
 ) -> BatchReceipt:
-    """Close many accounts with the statements of one; closed ones answer their first receipts."""
+    """Close a batch of accounts; accounts closed before have their first receipts.
+
+    `Eraser.close_accounts` documents arguments and errors.
+    """
     statements = compiled.batch
     name = statements.key_names[0]
     rows = cursor.rows(statements.lock, {f"subject_{name}": [key[0] for key in keys]})
@@ -153,7 +164,7 @@ def close_many(
 
 
 def _reject_identifying_actor(actor: str, subjects: ClosingSubjects) -> None:
-    """Refuse an *actor* by which one of the *subjects* would be named in our own table."""
+    """Refuse an *actor* that contains an email address of one of the *subjects*."""
     if any(subject.search_terms.has_address_in(actor) for subject in subjects.all):
         raise ActorIdentifiesUserError
 
@@ -174,7 +185,12 @@ def _first_receipts(
 def _recheck(
     cursor: Cursor, statements: PolicyStatements, key: Key, plan: Plan, context: CallContext
 ) -> tuple[Step, ...]:
-    """Return the steps as they are now, or raise where *plan* shows others."""
+    """Return the steps as they are now, if they are the same as in *plan*.
+
+    Raises:
+        ForeignPlanError: the plan is for another account or another policy.
+        StalePlanError: the numbers of rows have changed.
+    """
     fingerprint = context.fingerprint(key)
     if plan.fingerprint != fingerprint or plan.policy != statements.digest:
         raise ForeignPlanError
@@ -188,7 +204,7 @@ def _recheck(
 
 
 def fill_in_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return *steps* with the numbers of reached rows that *counted* knows."""
+    """Return *steps* with the missing ``reached`` numbers taken from *counted*."""
     if not counted:
         return steps
     known = {(step.table, step.action): step.reached for step in counted}

@@ -1,4 +1,4 @@
-"""Settling, one closing or a batch: the second pass and the search, after the commit."""
+"""Finalize one closing or a batch after its commit: the post-commit pass and the search."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ from efface.plan.policy_statements import PolicyStatements
 
 @dataclass(frozen=True)
 class Finalized:
-    """One closing when it is settled, the steps of the second pass, and whose it is."""
+    """A finalized receipt, the steps of the post-commit pass, and the account's key."""
 
     receipt: Receipt
     steps: tuple[Step, ...] = ()
     key: Key | None = field(default=None, repr=False)
-    """The person's primary key; None where the row is not theirs any more, or nothing was done."""
+    """The primary key; None if the row is not the subject's any more, or nothing was done."""
 
 
 def finalize_one(
     cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Finalized:
-    """Do the second pass and the search for one closing.
+    """Run the post-commit pass and the search for one closing.
 
     Raises:
-        ForeignClosingError: it is of other people than those of the policy.
-        UnrecognizedClosingError: the row may be there, and cannot be told from others.
-        StatementError: the database refused.
+        ForeignClosingError: the receipt is for another users' table than the policy's.
+        UnrecognizedClosingError: the eraser's secret is not the one of the closing.
+        StatementError: the database refused a statement.
     """
     if receipt.table != compiled.single.table.fullname:
         raise ForeignClosingError(receipt.table, compiled.single.table.fullname)
     latest = _latest(receipt, compiled.closings.receipt(cursor, receipt.reference))
     if _is_complete(latest, receipt):
         return Finalized(latest)
-    # Searched before anything is locked: reading a whole database takes its time, and on SQLite
-    # nobody could write meanwhile. What the second pass then changes is searched again.
+    # Search before locking anything: it takes long, and on SQLite nobody could write meanwhile.
+    # If the post-commit pass changes a row, the search runs again.
     search = _search(cursor, compiled, receipt)
     steps: tuple[Step, ...] = ()
-    # The closing is locked before the person, by all who settle: so no two wait for each other.
-    # Whoever was here before us may have settled it.
+    # Everyone locks the closing before the user's row, so no two wait for each other. Another
+    # worker may have finalized the closing while we waited.
     locked = compiled.closings.lock(cursor, [receipt.reference])
     latest = _latest(receipt, *(stored for stored, _ in locked))
     if _is_complete(latest, receipt):
@@ -69,7 +69,7 @@ def finalize_one(
     if late:
         search = _search(cursor, compiled, receipt)
     elif search is None:
-        # Not made here, but perhaps by the one who settled it while we waited.
+        # This process cannot search, but the other worker may have.
         search = latest.search
     finalized = replace(
         latest,
@@ -87,7 +87,7 @@ def _latest(receipt: Receipt, stored: str | None = None) -> Receipt:
 
 
 def _is_complete(latest: Receipt, receipt: Receipt) -> bool:
-    """Return whether the *latest* receipt of a closing says all that settling it now could."""
+    """Return whether finalizing *receipt* cannot add anything to the *latest* one."""
     return bool(latest.finalized_at and (latest.search or receipt.captured is None))
 
 
@@ -107,11 +107,11 @@ def _post_commit_pass(
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[Step, ...]:
-    """Do the steps once more, for what the *subjects* were and for what their *rows* say now."""
+    """Run the steps again, for the *subjects* as they were and as their *rows* are now."""
     steps: tuple[Step, ...] = ()
     renamed = [row for row in rows if holds_identifier(statements, row)]
     if renamed:
-        # Somebody waited on our lock and then wrote a new name or address for the person.
+        # A writer waited on our lock and then wrote a new value into a subject's row.
         steps = closing_order.post_commit_pass(
             cursor, statements, capture(cursor, statements, renamed), closed_at.date()
         ).steps
@@ -122,10 +122,10 @@ def _post_commit_pass(
 def finalize_batch(
     cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, context: CallContext
 ) -> tuple[BatchReceipt, tuple[Step, ...]]:
-    """Do the second pass and the search for a batch; also return what the pass did.
+    """Run the post-commit pass and the search for a batch, and return the steps, too.
 
     Raises:
-        ValueError: this process does not remember the people; settle each receipt by itself.
+        ValueError: another process closed the batch; finalize each receipt by itself.
     """
     subjects, statements = batch.captured, compiled.batch
     if subjects is None:
@@ -140,7 +140,7 @@ def finalize_batch(
     if late:
         search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
     counted = fill_in_reached(batch.steps, steps)
-    # Somebody may have settled some of them one by one, and counted there what was late.
+    # Another worker may have finalized some of them, and counted late rows there.
     before = {
         receipt.reference: receipt.late
         for receipt in (Receipt.from_json(stored) for stored, at in locked if at is not None)
@@ -176,7 +176,7 @@ def _still_closed(
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[ClosingSubjects, Sequence[tuple[Any, ...]]]:
-    """Return those of *subjects* whom we closed, and their rows: keys are given out again."""
+    """Return the *subjects* whose rows are still theirs, because databases reuse keys."""
     state = closed_at_by_key(statements, rows)
     if statements.policy.removes_subject or statements.deleted_at is None:
         ours = [subject for subject in subjects.all if subject.key not in state]
@@ -200,9 +200,9 @@ def _search_batch(
 def _lock_subject(
     cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> tuple[ClosingSubjects | None, Sequence[tuple[Any, ...]]]:
-    """Return the person of *receipt* and their row; None where the row is not theirs any more.
+    """Return the subject of *receipt* and its locked row, or None if it has another user.
 
-    Databases give keys out again: the steps must never run on whoever has the key now.
+    Databases reuse keys, and the steps must never run on the account of a new user.
     """
     statements, subjects = compiled.single, receipt.captured
     key = subjects.only.key if subjects else _find_key(cursor, compiled, receipt, context)
@@ -222,10 +222,13 @@ def _lock_subject(
 def _find_key(
     cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Key | None:
-    """Return the key that our records keep only as a fingerprint, by the moment of the closing.
+    """Return the primary key for the receipt's fingerprint, or None if the row is deleted.
 
-    None where the row is gone. Under another key of the eraser every fingerprint is another one,
-    and a row that is there would look as if it were gone.
+    Only rows with the receipt's ``closed_at`` can have it.
+
+    Raises:
+        UnrecognizedClosingError: some of them have no recorded closing. With another secret, every
+            fingerprint differs, and an existing row would look deleted.
     """
     statements = compiled.single
     if statements.deleted_at is None or statements.policy.removes_subject:

@@ -1,9 +1,11 @@
-"""STAGE 4 · lock, recheck, run, count: one closing inside the caller's transaction.
+"""STAGE 4 · the order in which a closing runs, inside the caller's transaction.
 
-The order is the design. The lock comes first, so that two closings of one person cannot both
-begin. Credentials go and the tombstone is set before anything else. Then the tables, deepest
-first, the person's own row after them, because links by value are found through it. Rows that
-the person's rows referred to come last, when nothing refers to them any more.
+1. Lock the subject's row, so that two closings of the same account cannot both begin.
+2. Delete credentials, then set ``deleted_at``: from here on, nobody can log in.
+3. Write the other tables, deepest first.
+4. Write the subject's own row. Matches by value need it, so it is after them.
+5. Write owned rows (`OwnedBy`), when nothing references them any more.
+6. Check deferred foreign keys, so that the caller's commit does not fail.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ from efface.plan.table_statements import TableStatements
 OnProgress = Callable[[int, int], None]
 
 ATTEMPTS = 5
-"""How often a table is written when a placeholder of few digits is already taken."""
+"""How often to write a table if its new placeholders are already in use."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was carried out, step by step, as counted by the database."""
+    """The steps of a closing, with the numbers of rows that the database reports."""
 
     steps: tuple[Step, ...]
 
@@ -42,14 +44,14 @@ class Outcome:
 
 @dataclass
 class _OwnedRows:
-    """Rows of an owned table, found while the references to them are still there."""
+    """The rows of an owned table, found before the rows that reference them change."""
 
     keys: list[dict[str, Any]] = field(default_factory=list, repr=False)
     edits: list[Edit] = field(default_factory=list)
 
 
 def lock(cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...]) -> ClosingSubjects:
-    """Lock the row with this *key* and return what it says, before anything changes.
+    """Lock the row with this *key* and return the subject with its values.
 
     Raises:
         UnknownSubjectError: there is no such row.
@@ -69,10 +71,15 @@ def close(
     keep_deleted_at: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Carry out every step for the locked *subjects* and return what it did.
+    """Carry out every step for the locked *subjects* and return the outcome.
 
-    The tombstone of a row that somebody has *keep_deleted_at* by hand stays as it is. *watch* is told after
-    each table how many of them are done, and of how many.
+    Args:
+        cursor: The cursor in the caller's transaction.
+        statements: The policy's statements.
+        subjects: One subject or a batch, captured under the lock.
+        now: The moment to write into ``deleted_at``.
+        keep_deleted_at: Leaves ``deleted_at`` as it is, to adopt an account closed before.
+        on_progress: Takes the numbers of finished and of all tables, after each table.
     """
     total = (
         len(statements.credentials)
@@ -109,10 +116,10 @@ def _report(on_progress: OnProgress | None, done: int, total: int) -> None:
 def post_commit_pass(
     cursor: Cursor, statements: PolicyStatements, subjects: ClosingSubjects, today: date
 ) -> Outcome:
-    """Carry out the steps once more where they are not done.
+    """Carry out the steps again for rows that still have old values.
 
-    A writer that was waiting on our lock may have written after the commit, also to the subject's
-    own row. The result says how many rows that were, and now how many rows each link reaches.
+    A writer that waited on our lock may have written after the commit. The outcome has the number
+    of these late rows, and for redacted tables the number of all rows that were found.
     """
     owned = _find_owned(cursor, statements, subjects)
     counts = {"": RowCounts()}
@@ -134,19 +141,19 @@ def _carry_out(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects
             with cursor.savepoint(table.name):
                 return _write(cursor, table, subjects)
         except ConstraintError:
-            # The placeholder was taken; the next one is another.
+            # Another row has the placeholder; the next try generates others.
             continue
     return _write(cursor, table, subjects)
 
 
 def _write(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
     done = RowCounts(kept=count_retained(cursor, table, subjects))
-    # Read before the static columns change, so that a row with both kinds is counted once.
+    # Read before the static columns change, so that a row with both is counted once.
     found = find_edits(cursor, table, subjects, locked=True)
     if table.delete is not None:
         done.removed = cursor.run(table.delete, subjects.values)
     if found:
-        # Before the static columns: PostgreSQL's address of a row changes with every write.
+        # Write before the static columns: PostgreSQL's row address changes with each UPDATE.
         cursor.run_many(table.rewrite, [edit.parameters() for edit in found])
         done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:

@@ -24,8 +24,8 @@ from efface.policy.relationships import OwnedBy, Via
 class Path:
     """The hops from a table's rows to the subject's row.
 
-    The rows of an owned table are referred to; ``incoming`` are all references to them, each with
-    the paths by which the referring rows are the subject's own.
+    For an owned table (`OwnedBy`), ``incoming`` has all foreign keys that reference it, each with
+    the paths that tell whether the referencing row is the subject's.
     """
 
     hops: tuple[Hop, ...]

@@ -1,7 +1,7 @@
-"""An action and a path → Core: conditions that find the rows, values that replace the old ones.
+"""The SQL of a path: conditions that find a subject's rows in a table.
 
-Statements are built on bare `table()` and `column()` copies of the schema: an application's
-Python-side defaults and ``onupdate`` values must not ride along.
+Statements use bare `table()` and `column()` copies of the schema, because an UPDATE of the
+application's own tables would also write their Python-side ``onupdate`` values.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ Condition = ColumnElement[bool]
 
 
 def bare(source: Table) -> TableClause:
-    """Return *source* with names and types alone."""
+    """Return *source* with nothing but the names and types of its columns."""
     columns = [column(c.name, c.type) for c in source.columns]
     return table(source.name, *columns, schema=source.schema)
 
 
 class KeyAsText(TypeDecorator[Any]):
-    """A key as text, the way it is printed."""
+    """A primary key bound as text, in the form that ``str`` gives."""
 
     impl = String
     cache_ok = True
@@ -66,16 +66,16 @@ class KeyAsText(TypeDecorator[Any]):
 def parameter_for(
     name: str, mine: ColumnElement[Any], theirs: Column[Any]
 ) -> tuple[str, TypeEngine[Any]]:
-    """Return the parameter *name* with values of the column *theirs*, and its type, for *mine*."""
+    """Return name and type of a parameter with values of *theirs*, to compare with *mine*."""
     if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(theirs.type), String):
-        # A generic pair may keep keys of any type as text.
+        # A generic foreign key may store keys of any type as text.
         return AS_TEXT + name, KeyAsText()
     return name, theirs.type
 
 
 @dataclass(frozen=True)
 class SubjectParameters:
-    """How statements name the people: by one value each, or by an array for many at once."""
+    """The parameters that identify subjects: one value each, or an array for a batch."""
 
     dialect: Dialect
     batch: bool = False
@@ -83,9 +83,9 @@ class SubjectParameters:
     def equal(
         self, mine: ColumnElement[Any], theirs: Column[Any], *, by_value: bool = False
     ) -> Condition:
-        """Return the condition that *mine* holds the subjects' value of the column *theirs*.
+        """Return the condition that *mine* equals the subjects' value of the column *theirs*.
 
-        Links by value have parameters of their own: a blank or a placeholder matches nothing.
+        Matches by value have parameters of their own, without blank values and placeholders.
         """
         name = f"{'match' if by_value else 'subject'}_{theirs.name}"
         name, type_ = parameter_for(name, mine, theirs)
@@ -94,7 +94,7 @@ class SubjectParameters:
         return mine == bindparam(name, type_=type_)
 
     def reached(self, path: Path, here: FromClause) -> Condition:
-        """Return the condition that *path* leads from a row of *here* to a subject."""
+        """Return the condition that *path* connects a row of *here* with a subject."""
         return self._leads(path.hops, here)
 
     def _leads(self, hops: Sequence[Hop], here: FromClause) -> Condition:
@@ -116,7 +116,7 @@ class SubjectParameters:
         return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
 
     def refers(self, others: FromClause, own: Hop, here: FromClause) -> Condition:
-        """Return the condition that a row of *other_tables* refers to the row of *here*."""
+        """Return the condition that a row of *other_tables* references the row of *here*."""
         return and_(
             *(
                 others.c[theirs.name] == here.c[mine.name]
@@ -126,7 +126,7 @@ class SubjectParameters:
 
 
 def is_of_type(hop: Hop, here: FromClause) -> Condition:
-    """Return the condition that a row of *here* is about people, as far as *hop* tells."""
+    """Return the condition that a generic foreign key of *here* has the type of subjects."""
     if hop.generic_type is None:
         return true()
     column, generic_type = here.c[hop.generic_type.column.name], hop.generic_type
@@ -144,19 +144,19 @@ def is_of_type(hop: Hop, here: FromClause) -> Condition:
 
 
 def _key(hop: Hop, here: FromClause, mine: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the key in a row of a generic pair as the subject's table has it."""
+    """Return the key of a generic foreign key in the type of the subject's key."""
     type_ = hop.target_columns[0].type
     if isinstance(unwrapped(mine.type), String) and not isinstance(unwrapped(type_), String):
         if isinstance(unwrapped(type_), Uuid):
-            # Printed with hyphens; SQLite keeps it without.
+            # Text has hyphens, and SQLite stores a UUID without them.
             mine = func.replace(mine, "-", "")
         mine = cast(mine, type_)
-    # Only there: what other kinds have for a key may be no such value.
+    # Only for rows of this type: keys of other types may not convert.
     return case((is_of_type(hop, here), mine))
 
 
 def owner(path: Path, here: FromClause) -> ColumnElement[Any]:
-    """Return the value by which a row of *here* names its subject, at the end of *path*."""
+    """Return the value in a row of *here* that identifies its subject at the end of *path*."""
     return _owner(path.hops, here)
 
 
@@ -172,13 +172,13 @@ def _owner(hops: Sequence[Hop], here: FromClause) -> ColumnElement[Any]:
             for mine, theirs in zip(hop.columns, hop.target_columns, strict=True)
         )
     )
-    # An owned row may be referred to by several rows of the same person: any of them will do.
-    # Not the smallest, because PostgreSQL has no smallest UUID.
+    # Several rows of the same subject may reference an owned row, and any of them is right.
+    # LIMIT rather than min(), because PostgreSQL has no min() of UUIDs.
     return select(_owner(onward, there)).where(joined).limit(1).scalar_subquery()
 
 
 def no_one_else_refers(subjects: SubjectParameters, path: Path, here: FromClause) -> Condition:
-    """Return the condition that only the subject's rows refer to an owned row of *here*."""
+    """Return the condition that only the subject's rows reference an owned row of *here*."""
     clauses = []
     for hop, onward in path.incoming:
         others = bare(hop.target).alias()
@@ -191,5 +191,5 @@ def no_one_else_refers(subjects: SubjectParameters, path: Path, here: FromClause
 
 
 def is_not_true(condition: Condition) -> Condition:
-    """Return the negation for which NULL counts as not true: an empty link reaches nothing."""
+    """Return the negation in which NULL is not true, because a NULL foreign key finds no row."""
     return condition.is_not(true())

@@ -1,4 +1,4 @@
-"""policy + graph + counts → Plan: reads the database and changes nothing."""
+"""Make a plan: count the rows that a closing would change, and change nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from efface.policy.retention_period import Period
 
 @dataclass
 class RowCounts:
-    """How many rows of one table were, or would be, removed, redacted and kept."""
+    """How many rows of one table are, or would be, deleted, redacted and retained."""
 
     removed: int = 0
     redacted: int | None = None
@@ -34,7 +34,7 @@ class RowCounts:
 
 
 def key_values(statements: PolicyStatements, key: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the parameters that find the subject's row."""
+    """Return the parameters of the statements that find one subject's row."""
     return {f"subject_{n}": v for n, v in zip(statements.key_names, key, strict=True)}
 
 
@@ -67,9 +67,7 @@ def make_plan(
     fingerprint: str,
     today: date,
 ) -> Plan:
-    """Return what closing this subject would do now.
-
-    A closed account has an empty plan: closing it again changes nothing.
+    """Return what closing this account would do now. A closed account has an empty plan.
 
     Raises:
         UnknownSubjectError: no row has this key.
@@ -90,9 +88,9 @@ def make_plan(
 def preview(
     cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...], today: date
 ) -> tuple[Step, ...]:
-    """Return the steps with the rows that links reach, without looking into any text.
+    """Return the steps of a closing without reading any text.
 
-    Their ``rows`` are therefore the most that may change. A closed account has none.
+    Each step's ``rows`` are therefore the most that may change. A closed account has no steps.
 
     Raises:
         UnknownSubjectError: no row has this key.
@@ -115,16 +113,16 @@ def preview(
 def ordered_steps(
     statements: PolicyStatements, counts: Mapping[str, RowCounts], today: date
 ) -> Iterator[Step]:
-    """Yield the steps as a plan shows them: credentials first, the person's own row last.
+    """Yield the steps as a plan shows them: credentials first, the subject's own row last.
 
-    The person's own row is counted under no name.
+    In *counts*, the subject's own row has the key ``""``.
     """
     for table in statements.in_plan_order:
         yield from table_steps(table, counts["" if table.is_subject_row else table.name], today)
 
 
 def table_steps(table: TableStatements, counted: RowCounts, today: date) -> Iterator[Step]:
-    """Yield what happens to the rows of one table, an action each; no-ops are said too."""
+    """Yield one step for each action on a table, even if it changes no row."""
     summary = table.summary
     if table.delete is not None:
         word, gone = Revoke.word if table.revokes else Delete.word, counted.removed

@@ -1,7 +1,6 @@
-"""The statements of a policy for one driver, compiled once: what every closing runs.
+"""Compile the statements of a policy for one driver: everything that a closing runs.
 
-A program knows no subject. It is compiled for one subject at a time, or for many at once; the
-statements are the same but for the parameters.
+The statements have parameters for the subjects: one value each, or arrays for a batch.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ from efface.policy.relationships import OwnedBy
 
 
 class PolicyStatements:
-    """Everything a closing runs for one policy on one driver."""
+    """The compiled statements of one policy for one driver, for one subject or for a batch."""
 
     def __init__(
         self, graph: Graph, dialect: Dialect, random_source: RandomSource, *, batch: bool = False
     ) -> None:
-        """Prepare the statements; each is compiled when it is first needed."""
+        """Prepare the statements; each is compiled at its first use."""
         policy = graph.policy
         self.policy, self.dialect, self.batch = policy, dialect, batch
         self.random_source = random_source
@@ -85,40 +84,40 @@ class PolicyStatements:
 
     @cached_property
     def in_plan_order(self) -> tuple[TableStatements, ...]:
-        """Return the tables in the order of a plan: credentials first, the person's row last."""
+        """Return the tables in a plan's order: credentials first, the subject's own row last."""
         return (*sorted(self.tables, key=lambda table: not table.revokes), self.subject_row)
 
     @cached_property
     def credentials(self) -> tuple[TableStatements, ...]:
-        """Return the tables that go before the account is marked as closed.
+        """Return the tables that are written before ``deleted_at`` is set.
 
-        What refers to a credential has to go before it.
+        These are the tables with credentials, and those that reference them.
         """
         return tuple(t for t in self.tables if t.name in self._first and not t.is_owned)
 
     @cached_property
     def other_tables(self) -> tuple[TableStatements, ...]:
-        """Return the tables between the credentials and the person's own row."""
+        """Return the tables that are written between the credentials and the subject's own row."""
         return tuple(t for t in self.tables if t.name not in self._first and not t.is_owned)
 
     @cached_property
     def owned_tables(self) -> tuple[TableStatements, ...]:
-        """Return the tables whose rows are written when nothing refers to them any more."""
+        """Return the tables with `OwnedBy`, which are written when nothing references them."""
         return tuple(table for table in self.tables if table.is_owned)
 
     @cached_property
     def late_subject_row(self) -> TableStatements:
-        """Return what a second pass does to the subject's own row: only where it is unfinished."""
+        """Return the statements of the post-commit pass: they change only old values."""
         return replace(self.subject_row, is_subject_row=False, _candidates={})
 
     @cached_property
     def subject_actions(self) -> dict[str, ColumnAction]:
-        """Return what happens to the columns of the subject's own row, by name."""
+        """Return the actions on the columns of the subject's own row, by name."""
         return {rule.name: rule.action for rule in self.subject_row.columns}
 
     @cached_property
     def placeholders(self) -> tuple[Placeholder, ...]:
-        """Return the placeholders of the subject's own row: such values name nobody."""
+        """Return the placeholders of the subject's own row: their values identify no one."""
         return tuple(a for a in self.subject_actions.values() if isinstance(a, Placeholder))
 
     @cached_property
@@ -150,7 +149,7 @@ class PolicyStatements:
                 )
             )
         columns: tuple[PersonalColumn, ...] = ()
-        # Where every row goes or is kept as it is, no column is written.
+        # If every row is deleted or retained, no column changes.
         if table is not self.table and any(isinstance(t.action, Redact) for t in targets):
             columns = _fitted(self.policy.tables[table.fullname])
         return TableStatements(
@@ -165,7 +164,7 @@ class PolicyStatements:
         )
 
     def _text_keys(self, hop: Hop) -> tuple[str, ...]:
-        """Return the columns of *hop* that repeat a key of the subject which is text."""
+        """Return the columns of *hop* that repeat a primary key of the subject which is text."""
         if hop.by_value or hop.target is not self.table:
             return ()
         paired_values = zip(hop.columns, hop.target_columns, strict=True)
@@ -195,7 +194,7 @@ class PolicyStatements:
         )
 
     def _columns_to_read(self, graph: Graph) -> dict[str, None]:
-        """Return the subject's columns that links and searches need, the key first."""
+        """Return the subject's columns that relationships and searches need, the key first."""
         names = dict.fromkeys(self.key_names)
         if self.deleted_at:
             names[self.deleted_at] = None
@@ -237,7 +236,7 @@ class PolicyStatements:
 
     @cached_property
     def set_deleted_at(self) -> CompiledStatement:
-        """Return the statement that sets the tombstone of an open account."""
+        """Return the UPDATE that sets ``deleted_at`` of an open account."""
         target = self._here.c[self.deleted_at or ""]
         now = bindparam("now", type_=target.type)
         clause = update(self._here).values({target: now})
@@ -245,16 +244,16 @@ class PolicyStatements:
 
     @cached_property
     def find_closed_at(self) -> CompiledStatement:
-        """Return the query for the keys and tombstones of all subjects closed around a moment."""
+        """Return the query for the keys of all accounts that were closed at a moment."""
         target = self._here.c[self.deleted_at or ""]
         wanted = [*(self._here.c[name] for name in self.key_names), target]
         return self._compile(select(*wanted).where(at_moment(target, "now")), "read", wanted)
 
     @cached_property
     def early_check(self) -> CompiledStatement | None:
-        """Return the statement that meets deferred foreign keys now instead of at the commit.
+        """Return the statement that checks deferred foreign keys now, or None if there are none.
 
-        A DELETE under a deferred key answers "1 row", and only COMMIT would refuse it.
+        With a deferred foreign key, a DELETE succeeds and only the caller's COMMIT would fail.
         """
         keys = [
             constraint
@@ -264,14 +263,14 @@ class PolicyStatements:
         if not any(key.deferrable for key in keys):
             return None
         if self.dialect.name == "sqlite":
-            # It reads every row of every table that refers to another.
+            # The check reads every row with a foreign key, so skip it if nothing can break.
             if not any(self._may_break(key) for key in keys):
                 return None
             return self._compile(text("PRAGMA foreign_key_check"), "check")
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
 
     def _may_break(self, key: ForeignKeyConstraint) -> bool:
-        """Return whether closing takes away what *key* refers to, or makes it refer elsewhere."""
+        """Return whether a closing deletes or changes a row that *key* references."""
         here = self.policy.tables[key.table.fullname]
         there = self.policy.tables.get(key.referred_table.fullname)
         if there is None or any(_deletes_rows(rule.action) for rule in _row_rules(there)):
@@ -299,7 +298,7 @@ def _deletes_rows(action: RowAction) -> bool:
 
 
 def _fitted(table_rules: TableRules) -> tuple[PersonalColumn, ...]:
-    """Return the personal columns, each placeholder as short as its column asks for."""
+    """Return the personal columns, with placeholders that fit the length of their columns."""
     columns = []
     for rule in table_rules.personal_columns():
         action = rule.action

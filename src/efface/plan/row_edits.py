@@ -1,4 +1,4 @@
-"""Values that have to be read before they can be changed: texts, coarser values, bound tokens."""
+"""Calculate new values that depend on the old ones, such as text with mentions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from efface.policy.policy import PersonalColumn
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One row's new values, and whether a static column of the row changes besides.
+    """One row's new values; ``unfinished`` says whether a static column changes, too.
 
-    The values are texts of people: never in ``repr``.
+    The values are personal text, so ``repr`` does not show them.
     """
 
     key: tuple[Any, ...] = field(repr=False)
@@ -35,7 +35,7 @@ class Edit:
 def find_edits(
     cursor: Cursor, table: TableStatements, subjects: ClosingSubjects, *, locked: bool = False
 ) -> list[Edit]:
-    """Return the rows of *table* whose edited columns change; *locked* before writing them."""
+    """Return the rows of *table* whose edited columns change; *locked* if they get written."""
     if not table.edited:
         return []
     patterns = _patterns(table, subjects)
@@ -58,14 +58,14 @@ def find_edits(
 
 
 def _patterns(table: TableStatements, subjects: ClosingSubjects) -> list[str] | None:
-    """Return the patterns to bind; None where there is nothing to look for in this table."""
+    """Return the LIKE patterns to bind, or None if there is nothing to search for."""
     if subjects.batch:
         return []
     patterns = list(subjects.only.search_terms.patterns)
     if not patterns:
         only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
         return None if only_mentions else []
-    # Padded to a power of two, so that few statements are compiled.
+    # Padded to a power of two, so that few different statements are compiled.
     return patterns + patterns[-1:] * ((1 << (len(patterns) - 1).bit_length()) - len(patterns))
 
 

@@ -1,4 +1,4 @@
-"""The lock on a user's row and the claim on pending work: what differs between the databases."""
+"""Lock a user's row, and claim pending work, on PostgreSQL and on SQLite."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def lock(
 ) -> Executable:
     """Return the statement that locks the rows and reads *columns* from them.
 
-    SQLite ignores FOR UPDATE, and the caller's transaction has usually begun as a reader: there a
-    write that changes nothing takes the lock before anything is read, so nobody can write in
-    between. Elsewhere FOR UPDATE is the only row lock that a foreign key's check waits for; the
-    order keeps two batches that overlap from waiting for each other.
+    PostgreSQL: ``FOR UPDATE`` is the only row lock for which a foreign key's check waits. The
+    order by *key* keeps two batches with common rows from waiting for each other.
+
+    SQLite ignores ``FOR UPDATE``, and the caller's transaction usually begins as a reader. So an
+    UPDATE that sets *no_op_column* to itself takes the write lock before anything is read.
     """
     if dialect.name == "sqlite":
         return update(table).where(where).values({no_op_column: no_op_column}).returning(*columns)
@@ -39,9 +40,9 @@ def claim(
     key: ColumnElement[Any],
     no_op_column: ColumnElement[Any],
 ) -> Executable:
-    """Return the statement that locks the first row that nobody else has locked, and reads it.
+    """Return the statement that locks and reads the first row no other session has locked.
 
-    On SQLite there is one writer at a time, so the write that changes nothing is lock enough.
+    SQLite has one writer at a time, so an UPDATE that sets *no_op_column* to itself is enough.
     """
     first = select(key).where(where).order_by(key).limit(1)
     if dialect.name == "sqlite":

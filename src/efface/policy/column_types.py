@@ -1,4 +1,4 @@
-"""Tell what a column stores: text, JSON, a Python type, unique values, how many characters."""
+"""Tell what a column stores: text, JSON, a Python type, unique values."""
 
 from __future__ import annotations
 

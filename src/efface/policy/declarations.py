@@ -104,8 +104,8 @@ def data_subject(
         ...     id: Mapped[int] = mapped_column(primary_key=True)
         ...     email: Mapped[str] = mapped_column(personal(Placeholder.email()))
         ...     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-        >>> Policy.from_metadata(Base.metadata).subject_table.name
-        'members'
+        >>> Policy.from_metadata(Base.metadata).tables["members"].subjects[0].identifiers
+        ('email',)
     """
     rule = SubjectRule(action, tuple(identifiers), deleted_at, tuple(not_personal))
     return RuleItem(rule, Table)

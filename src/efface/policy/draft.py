@@ -1,4 +1,4 @@
-"""Write a first policy from names and types; you confirm each guess and write what is missing."""
+"""Write a first policy from names and types, for you to confirm and to complete."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from efface.policy.toml import reader, writer
 
 @dataclass(frozen=True, slots=True)
 class PersonalColumn:
-    """A column with personal data, its action, and the relationship that says whose value it is."""
+    """A column with personal data, its action, and the relationship to whose data it is."""
 
     name: str
     action: ColumnAction
@@ -128,7 +128,7 @@ class Policy:
             PolicyFileError: a file names a table, column, action or key that does not exist.
 
         Example:
-            >>> Path("efface.toml").write_text('''
+            >>> _ = Path("efface.toml").write_text('''
             ... [tables.posts]
             ... not_personal = ["title"]
             ... [[tables.posts.on_close]]
@@ -136,7 +136,7 @@ class Policy:
             ... via = "author_id"
             ... [tables.posts.personal]
             ... ip = "Clear"
-            ... ''') and None
+            ... ''')
             >>> policy = Policy.from_file("efface.toml", Base.metadata)
             >>> [column.name for column in policy.tables["posts"].personal_columns()]
             ['body', 'details', 'ip']

@@ -1,4 +1,4 @@
-"""Compare the models with the live database and report the differences that matter to a policy.
+"""Compare the models with the live database, as far as the policy depends on it.
 
 The live tables get the same rules and the same checks as the models. An action that is possible
 on the model and impossible in the database is reported as a problem of its own.

@@ -1,4 +1,4 @@
-"""The closings: one row for each, with the receipt that every later call is answered by."""
+"""Read and write ``efface_closings``, the table with one receipt for each account closure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _INSERTED = ("reference", "subject", "closed_at", "actor", "policy", "receipt")
 
 
 class Closings:
-    """The statements over ``efface_closings``, compiled once for a driver."""
+    """The statements on ``efface_closings``, compiled once for a driver."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Compile for *dialect*."""
@@ -70,7 +70,7 @@ class Closings:
         self._compile_queue()
 
     def _compile_queue(self) -> None:
-        """Compile what finds and locks closings that are to be settled."""
+        """Compile the statements that find and lock pending closings."""
         no_op_column = _table.c.finalized_at
         locked: list[Any] = [_table.c.receipt, no_op_column]
         claimed: list[Any] = [_table.c.id, _table.c.reference, _table.c.receipt]
@@ -114,22 +114,27 @@ class Closings:
         cursor.run(self._add, record)
 
     def add_batch(
-        self, cursor: Cursor, record: dict[str, Any], paired_values: Sequence[tuple[str, str]]
+        self, cursor: Cursor, record: dict[str, Any], pairs: Sequence[tuple[str, str]]
     ) -> None:
-        """Record closings that differ from *record* in reference and subject only.
+        """Record closings that differ from *record* only in reference and subject.
 
-        *paired_values* has both for each closing, that of *record* first. The database writes the
-        receipts: bringing it the text of a thousand takes longer than the rest.
+        The database composes the receipts, because sending a thousand of them takes longer than
+        everything else.
+
+        Args:
+            cursor: The cursor in the caller's transaction.
+            record: The first closing.
+            pairs: Reference and subject of each closing, those of *record* first.
         """
-        reference, subject = paired_values[0]
+        reference, subject = pairs[0]
         before, rest = record["receipt"].split(reference, 1)
         between, after = rest.split(subject, 1)
         moment_bounds = {"before": before, "between": between, "after": after}
-        rows = json.dumps([{"reference": of, "subject": whose} for of, whose in paired_values])
+        rows = json.dumps([{"reference": of, "subject": whose} for of, whose in pairs])
         cursor.run(self._add_batch, {**record, **moment_bounds, "records": rows})
 
     def receipt_for(self, cursor: Cursor, subject: str, closed_at: datetime) -> str | None:
-        """Return the receipt of the closing that set this tombstone, or None."""
+        """Return the receipt of the closing of *subject* at that moment, or None."""
         found = cursor.rows(
             self._select_by_subject, {"subject": subject, **moment_bounds("at", closed_at)}
         )
@@ -141,7 +146,7 @@ class Closings:
         return found[0][0] if found else None
 
     def count_recorded(self, cursor: Cursor, subjects: Sequence[str], closed_at: datetime) -> int:
-        """Return how many of these *subjects* have a closing of that moment."""
+        """Return how many of these *subjects* were closed at that moment."""
         named = {"subjects": subjects, **moment_bounds("at", closed_at)}
         number: int = cursor.rows(self._count_recorded, named)[0][0]
         return number
@@ -149,30 +154,36 @@ class Closings:
     def lock(
         self, cursor: Cursor, references: Sequence[str]
     ) -> Sequence[tuple[str, datetime | None]]:
-        """Lock the closings with these *references*; return receipts and when they were settled."""
+        """Lock the closings with these *references*; return receipts and ``finalized_at``."""
         found: Sequence[Any] = cursor.rows(self._lock, {"references": references})
         return found
 
     def claim(self, cursor: Cursor, before: datetime, after: int) -> tuple[int, str, str] | None:
-        """Lock the first unsettled closing of that time that nobody else is at, or return None.
+        """Lock the first pending closing that no other session has locked, or return None.
 
-        Returns its number, which the next call takes as *after*, its reference and its receipt.
+        Args:
+            cursor: The cursor in the caller's transaction.
+            before: Leaves out closings after this moment.
+            after: Leaves out closings with an id up to this one.
+
+        Returns:
+            Its id, its reference and its receipt.
         """
         found: Any = cursor.rows(self._claim, {"closed_at": before, "id": after})
         return found[0] if found else None
 
     def count_pending(self, cursor: Cursor, before: datetime) -> int:
-        """Return how many closings of that time are unsettled."""
+        """Return how many closings from *before* that moment are pending."""
         number: int = cursor.rows(self._count_pending, {"closed_at": before})[0][0]
         return number
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
-        """Keep settled receipts in place of those of their closings."""
+        """Replace the receipts of closings with their finalized ones."""
         cursor.run_many(self._finalize, records)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:
-    """Return every recorded receipt, or those of accounts closed *since* a moment, oldest first."""
+    """Return the recorded receipts of accounts closed *since* a moment, oldest first."""
     query = select(closings.c.receipt).order_by(closings.c.closed_at, closings.c.id)
     if since is not None:
         query = query.where(closings.c.closed_at >= since)
@@ -180,7 +191,7 @@ def recorded_receipts(connection: Connection, since: datetime | None = None) -> 
 
 
 def _batch_rows(rows: Subquery) -> Select[Any]:
-    """Return the closings of *rows*, each with the one receipt around its own two names."""
+    """Return a query of closings: the shared receipt with each one's reference and subject."""
     text = [bindparam(name, type_=Text()) for name in ("before", "between", "after")]
     reference, subject = (rows.c[name] for name in ("reference", "subject"))
     receipt = text[0] + reference + text[1] + subject + text[2]

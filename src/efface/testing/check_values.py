@@ -1,4 +1,4 @@
-"""Values that fulfill CHECK constraints: those that are there, or others that the text suggests."""
+"""Find values that fulfill CHECK constraints, from the text of the constraints."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from efface.policy.check.check_constraints import (
 from efface.policy.column_types import python_type
 
 MOST_COMBINATIONS = 5000
-"""How many combinations of values are tried for one row."""
+"""The most combinations of values to try for one row."""
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w'.])-?\d+(?:\.\d+)?(?![\w'])")
 
 
 class Checks:
-    """The CHECK constraints of tables, as far as they can be evaluated here."""
+    """The CHECK constraints of tables, as far as SQLite can evaluate them."""
 
     def named_together(self, table: Table) -> list[set[Column[Any]]]:
-        """Return the columns that each constraint of *table* names."""
+        """Return for each constraint of *table* the columns that it names."""
         return [set(columns_in(text, table)) for text in _texts(table)]
 
     def fulfilled(
         self, table: Table, values: Mapping[str, Any], fixed: Collection[str]
     ) -> dict[str, Any]:
-        """Return what to change in *values* so that the constraints of *table* hold.
+        """Return changes to *values* with which the constraints of *table* are fulfilled.
 
-        Columns that are *fixed* stay. Where nothing is found the database has the last word.
+        Columns in *fixed* don't change. If no combination is found, it returns no changes, and the
+        database decides.
         """
         texts = _texts(table)
         if not texts:
@@ -69,7 +70,7 @@ def _texts(table: Table) -> list[str]:
 
 
 def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[Any]:
-    """Yield values for *column*, the one that is there first."""
+    """Yield values for *column*, *value* first."""
     yield value
     kind = python_type(column)
     literals = [found.replace("''", "'") for text in texts for found in _LITERAL.findall(text)]
@@ -77,7 +78,7 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
     numbers = sorted({Decimal(found) for text in plain for found in _NUMBER.findall(text)})
     if kind is str:
         yield from literals
-        # A literal may be a pattern, and a number a length.
+        # A literal may be a LIKE pattern, and a number a length.
         yield from (found.replace("%", "x").replace("_", "x") for found in literals)
         for length in (int(n) + more for n in numbers for more in (0, 1, -1)):
             if 0 <= length <= len(str(value)):

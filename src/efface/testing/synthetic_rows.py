@@ -1,4 +1,4 @@
-"""Which rows `populate` inserts, and what is in them."""
+"""Decide which rows `populate` inserts, and with which values."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from efface.testing.synthetic_names import SyntheticNames
 from efface.testing.synthetic_values import NoValueError, value_for
 
 FIRST = 9000
-"""Keys begin above this, out of the way of what an application's own sequence gives."""
+"""The first primary key, above those of the application's own sequences."""
 
 
 @dataclass
 class SyntheticRow:
-    """A row to insert: whose it is, and whose each of its links is."""
+    """A row to insert: ``side`` (0 or 1) is its user, ``links`` the user of each relationship."""
 
     table: Table
     side: int
@@ -46,7 +46,7 @@ class SyntheticRow:
 
 
 class SyntheticRows:
-    """The rows of two people in every table of a policy."""
+    """The rows of two users in every table of a policy."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class SyntheticRows:
         sides: tuple[SyntheticNames, SyntheticNames],
         given: Mapping[str, Any],
     ) -> None:
-        """Decide which rows there are."""
+        """Decide which rows to insert."""
         self._connection, self._policy = connection, policy
         self._sides, self._given = sides, given
         self._relationships = build(policy)[0].relationships
@@ -71,15 +71,15 @@ class SyntheticRows:
         self._name_generic_types()
 
     def of(self, table: Table) -> list[SyntheticRow]:
-        """Return the rows of *table*: the two people's own, then those that they share."""
+        """Return the rows of *table*: one of each user, then those that they share."""
         return self._rows[table.fullname]
 
     def own(self, table: Table, side: int) -> SyntheticRow:
-        """Return the row of *table* that is one person's alone."""
+        """Return the row of *table* that belongs to one user alone."""
         return self._rows[table.fullname][side]
 
     def names(self, side: int) -> tuple[str, ...]:
-        """Return what one person is called, as it came into the rows."""
+        """Return the identifiers of one user as they are in the rows."""
         found = [
             self.own(table_rules.table, side).values.get(name)
             for table_rules in self._policy.tables.values()
@@ -89,16 +89,16 @@ class SyntheticRows:
         return tuple(dict.fromkeys(texts))
 
     def holds(self, place: str, word: str) -> bool:
-        """Return whether *word* came into some row of the column: a CHECK may have refused it."""
+        """Return whether *word* is in a row of the column: a CHECK constraint may exclude it."""
         table, _, column = place.rpartition(".")
         found = (row.values.get(column) for row in self._rows[table])
         return any(word in (v.decode() if isinstance(v, bytes) else str(v)) for v in found)
 
     def check(self) -> None:
-        """Look for columns that nobody can fill.
+        """Check that every column can be filled.
 
         Raises:
-            ValueError: there are some.
+            ValueError: columns of unknown types need a value.
         """
         unknown = [
             f"{table_rules.name}.{column.name}"
@@ -114,7 +114,7 @@ class SyntheticRows:
             )
 
     def fill(self, row: SyntheticRow) -> dict[str, Any]:
-        """Return the values of *row*, all that are not made by the database."""
+        """Return the values of *row*, except for those that the database generates."""
         if row.is_begun:
             return dict(row.values)
         row.is_begun = True
@@ -138,7 +138,7 @@ class SyntheticRows:
             sum(bool(named & set(first)) for first in firsts) > 1
             for named in self._checks.named_together(table)
         ):
-            # Such as "nobody is a friend of their own": then no row is one person's alone.
+            # A constraint such as "no one is their own friend" allows no row of one user alone.
             for row in rows:
                 row.links = {
                     r: row.side if r is relationships[0] else 1 - row.side for r in relationships
@@ -154,7 +154,7 @@ class SyntheticRows:
         return rows
 
     def _signature(self, row: SyntheticRow) -> frozenset[Any]:
-        """Return what of *row* must be there once: unique columns that only refer."""
+        """Return the values of *row* in unique constraints that consist of foreign keys."""
         unique = [c for c in row.table.constraints if isinstance(c, UniqueConstraint)]
         keys = [[c.name for c in each.columns] for each in (row.table.primary_key, *unique)]
         keys += [[c.name for c in index.columns] for index in row.table.indexes if index.unique]
@@ -174,7 +174,7 @@ class SyntheticRows:
         for relationship, side in row.links.items():
             if list(relationship.path.hops[0].columns) == columns:
                 return side
-        # A reference that is not a link is of whoever the policy says that its column is.
+        # A foreign key without a rule of its own belongs to the user of its column's rule.
         decisions = _personal_columns(self._policy.tables[row.table.fullname])
         rules = [rule for column in columns for rule in decisions.get(column.name, ())]
         return self._whose(row, rules)
@@ -190,7 +190,7 @@ class SyntheticRows:
     # ------------------------------------------------------------ what is in them
 
     def _name(self) -> None:
-        """Let the two people have their names before anything mentions them."""
+        """Make the users' identifiers before any text mentions them."""
         for table_rules in self._policy.tables.values():
             for name in _identifiers(table_rules):
                 column = table_rules.table.c[name]
@@ -199,7 +199,7 @@ class SyntheticRows:
                         words.name(column)
 
     def _name_generic_types(self) -> None:
-        """Let the first row of a table of kinds be that of people, where none is yet."""
+        """Make the first row of a table of types the type of users, if it has none."""
         for relationship in (each for found in self._relationships.values() for each in found):
             generic_type = relationship.path.hops[0].generic_type
             if generic_type is not None and generic_type.refers_to is not None:
@@ -224,7 +224,7 @@ class SyntheticRows:
         return f"{column.table.fullname}.{column.name}" in self._given
 
     def _is_free(self, row: SyntheticRow, column: Column[Any]) -> bool:
-        """Return whether another value of *column* would do as well."""
+        """Return whether *column* may have another value."""
         refers = column.foreign_keys or self._match(row, column) or self._generic_type(row, column)
         fixed = refers or column.primary_key or self._is_given(column) or not _is_ours(column)
         return not fixed
@@ -253,7 +253,7 @@ class SyntheticRows:
             return None
 
     def _reference(self, row: SyntheticRow, column: Column[Any]) -> tuple[bool, Any]:
-        """Return whether *column* is to lead to another row, and by which value."""
+        """Return whether *column* references another row, and the value with which it does."""
         generic_type = self._generic_type(row, column)
         if generic_type is not None:
             return True, self._generic_type_value(row, generic_type)
@@ -265,7 +265,7 @@ class SyntheticRows:
         if match is not None:
             relationship, target = match
             found = self._referred(row, row.links.get(relationship, row.side), target)
-            # A generic pair may keep the keys of many tables, as text.
+            # A generic foreign key may store keys of any type as text.
             is_text_of_key = (
                 relationship.path.hops[0].generic_type and is_text(column) and found is not None
             )
@@ -273,7 +273,7 @@ class SyntheticRows:
         return False, None
 
     def _referred(self, row: SyntheticRow, side: int, target: Column[Any]) -> Any:
-        """Return the value that a column has to have to refer to one person's row."""
+        """Return the value with which a column references one user's row."""
         other = row if target.table is row.table and side == row.side else None
         other = other or self.own(target.table, side)
         asked = (target.table.fullname, side, target.name)
@@ -283,7 +283,7 @@ class SyntheticRows:
                 f'Give it a value: populate(..., values={{"{target.table.fullname}.{target.name}": '
                 "...})"
             )
-        # All of it, so that its constraints are met before anything refers to it.
+        # Fill the whole row, so that its constraints are fulfilled before it is referenced.
         self.fill(other)
         self._resolving.add(asked)
         try:
@@ -315,7 +315,7 @@ class SyntheticRows:
         )
 
     def _generic_type_value(self, row: SyntheticRow, generic_type: GenericType) -> Any:
-        """Return what says that a generic pair leads to people, as a text or a row of kinds."""
+        """Return the type of users in a generic foreign key: a text, or the key of a type."""
         if generic_type.refers_to is None:
             return generic_type.names[0][0]
         kinds = generic_type.refers_to.table
@@ -347,7 +347,7 @@ class SyntheticRows:
         return words.personal_text(column, rules[0] if rules else None)
 
     def _whose(self, row: SyntheticRow, rules: list[PersonalColumn]) -> int:
-        """Return whose value a column is: that of the link that the policy names."""
+        """Return whose value a column has: the user of the relationship that its rule names."""
         for relationship, side in row.links.items():
             if any(rule.via is not None and rule.via == relationship.rule.via for rule in rules):
                 return side
@@ -374,6 +374,6 @@ def _is_in_unique(column: Column[Any]) -> bool:
 
 
 def _is_ours(column: Column[Any]) -> bool:
-    """Return whether a value can be given: the database makes the others."""
+    """Return whether the row has a value of ours, not one that the database generates."""
     is_generated = column.identity is not None and column.identity.always
     return column.computed is None and not is_generated

@@ -1,4 +1,4 @@
-"""Find foreign keys that would dangle: the row stays, and the row it references is deleted."""
+"""Find foreign keys that would dangle: the row stays, and its parent is deleted."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from efface.policy.relationships import referring_columns
 
 
 def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
-    """Yield a problem if the table has no rule, and one for each of its columns without a rule."""
+    """Yield a problem if the table has no rule, and one for each column without a rule."""
     if not table_rules.has_rules:
         text = "This table is undecided: does it hold anything about a person?"
         paste = f"__table_args__ = ({suggest_table_rule(policy, table_rules)},)"

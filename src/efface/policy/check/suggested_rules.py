@@ -99,7 +99,7 @@ def _named(key: ForeignKeyConstraint) -> Via:
 
 
 def _distances_to_subject(policy: Policy) -> dict[Table, int]:
-    """Return how many foreign keys are between each table and the users' table, if any path is."""
+    """Return the number of foreign keys between each table and the users' table."""
     every = policy.tables.values()
     near = {table_rules.table: 0 for table_rules in every if table_rules.subjects}
     while near and (

@@ -1,4 +1,4 @@
-"""Find foreign keys to the users' table without a rule, and relationships without an index."""
+"""Find foreign keys to users without a rule, and relationships without an index."""
 
 from __future__ import annotations
 

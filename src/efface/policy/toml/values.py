@@ -1,4 +1,4 @@
-"""Convert rules, actions and relationships to plain data and back, by their own field names.
+"""Convert rules, actions and relationships to plain data and back, field by field.
 
 The fields of an action are next to those of its rule, as in Python: ``action = "Retain"``,
 ``period = "P10Y"``. A relationship with fields of its own names its class: ``link = "MatchBy"``.
@@ -174,7 +174,7 @@ def _from_json(name: str, text: Any) -> Any:
 
 
 def _typed(value: Any, column: Column[Any] | None) -> Any:
-    """Return *value* in the column's type: TOML has no decimals, UUIDs, bytes and enum members."""
+    """Return *value* in the column's type, because TOML has no decimals or UUIDs."""
     kind = None if column is None else python_type(column)
     if not isinstance(value, str) or kind is None:
         return value
