@@ -111,6 +111,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import the module of *name* at its first use."""
     for module, names in _HOMES.items():
+        # Stored in the module, so that Python does not call this function for the name again.
         if name in names:
             value = globals()[name] = getattr(import_module(module), name)
             return value

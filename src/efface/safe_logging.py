@@ -25,6 +25,7 @@ def reporter(name: str) -> Callable[[str, BaseException], None]:
 
 def describe(error: BaseException) -> str:
     """Return the message of an `EffaceError`, and of any other error the type and the places."""
+    # Our own messages never contain values.
     if isinstance(error, EffaceError):
         return str(error)
     places = [

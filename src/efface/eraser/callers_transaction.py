@@ -45,6 +45,7 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
     try:
         yield cursor
     except BaseException as error:
+        # Our other errors are raised before anything changes, so the transaction can go on.
         if isinstance(error, StatementError) or not isinstance(error, EffaceError):
             with suppress(Exception):
                 (bind.get_nested_transaction() or bind.get_transaction()).rollback()

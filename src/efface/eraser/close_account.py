@@ -79,6 +79,7 @@ def close_one(
     if reasons := tuple(blockers()):
         raise BlockedError(reasons)
     now = closed_at or context.now
+    # Counted again under the lock, so that nothing changes between this check and the closing.
     known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
     outcome = closing_order.close(
         cursor,
@@ -131,6 +132,7 @@ def close_many(
     name = statements.key_names[0]
     rows = cursor.rows(statements.lock, {f"subject_{name}": [key[0] for key in keys]})
     by_key = {(row[0],): row for row in rows}
+    # All or none: otherwise a caller would have to find out which accounts are still open.
     if len(by_key) < len(keys):
         raise UnknownSubjectError(statements.table.fullname, len(keys) - len(by_key))
     closed = {key: at for key, at in closed_at_by_key(statements, rows).items() if at is not None}

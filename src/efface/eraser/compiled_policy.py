@@ -32,6 +32,7 @@ class CompiledPolicy:
         Raises:
             PolicyError: the policy cannot be carried out, or a column has no rule.
         """
+        # Warnings do not stop a closing; `efface check` and `assert_policy_complete` report them.
         raise_problems([problem for problem in check(policy) if problem.level == "error"])
         self._graph, problems = build(policy)
         raise_problems([problem for problem in problems if problem.level == "error"])

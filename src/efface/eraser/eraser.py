@@ -113,6 +113,7 @@ class Eraser:
         An empty tuple means that every column has a rule and every action is possible.
         """
         problems = check(self.policy)
+        # Relationships cannot be followed without a users' table to arrive at.
         if any(problem.code == "E102" for problem in problems):
             return problems
         return (*problems, *build(self.policy)[1])
@@ -234,6 +235,7 @@ class Eraser:
             receipt = close_one(
                 cursor, compiled, key, context, plan=plan, blockers=asked, on_progress=on_progress
             )
+        # The first receipt of a closed account lists changes of another transaction.
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt

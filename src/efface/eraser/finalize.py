@@ -52,7 +52,7 @@ def finalize_one(
     latest = _latest(receipt, compiled.closings.receipt(cursor, receipt.reference))
     if _is_complete(latest, receipt):
         return Finalized(latest)
-    # Search before locking anything: it takes long, and on SQLite nobody could write meanwhile.
+    # Search before locking anything: it takes long, and on SQLite it would block every writer.
     # If the post-commit pass changes a row, the search runs again.
     search = _search(cursor, compiled, receipt)
     steps: tuple[Step, ...] = ()
@@ -73,6 +73,7 @@ def finalize_one(
         search = latest.search
     finalized = replace(
         latest,
+        # The steps of a batch count the rows of all its accounts, and these of one.
         steps=latest.steps if latest.together > 1 else fill_in_reached(latest.steps, steps),
         late=latest.late + late,
         finalized_at=context.now,
@@ -154,6 +155,7 @@ def finalize_batch(
             search=search,
         )
         for receipt in batch.receipts
+        # An account that was closed before keeps its first receipt.
         if not receipt.already_closed
     ]
     written = steps_json(counted)

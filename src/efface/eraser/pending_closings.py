@@ -94,6 +94,7 @@ def run_pending_closings(
     failures: list[Failure] = []
     number = 0
     while len(finalized) < limit:
+        # After the last id, so that a failed closing is not claimed again in this run.
         claimed = compiled.closings.claim(cursor, before, number)
         if claimed is None:
             break

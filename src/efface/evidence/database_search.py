@@ -127,9 +127,13 @@ class DatabaseSearch:
             keys = self._keys[table.fullname]
             for *texts, is_kept in cursor.stream(statement, bound):
                 for name, text in zip(names, texts, strict=True):
+                    # As text and as JSON, because an escape such as \u00e9 hides a name in the
+                    # text.
                     if text is not None and (
                         search_terms.found_in(text) or search_terms.found_in(parsed(text))
                     ):
+                        # Text keys and retained rows keep identifiers on purpose, so they are no
+                        # findings.
                         found = kept if is_kept or name in keys else remaining
                         found[table.fullname, name] += 1
         return Search(
@@ -142,6 +146,7 @@ class DatabaseSearch:
 
     def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], CompiledStatement]]:
         """Return a query for each table, with so many patterns; None reads every text."""
+        # Without search terms there is nothing to find, so no table is read.
         if patterns == 0:
             return []
         if patterns not in self._statements:

@@ -30,17 +30,18 @@ class WithCapturedSubjects:
     def with_captured(self, captured: ClosingSubjects) -> Self:
         """Return a copy of this receipt with the subjects *captured*."""
         copied = copy(self)
-        object.__setattr__(copied, "_people", captured)
+        # A frozen dataclass refuses a normal assignment, and this is deliberately no field.
+        object.__setattr__(copied, "_captured", captured)
         return copied
 
     @property
     def captured(self) -> ClosingSubjects | None:
         """Return the captured subjects, or None if another process closed the account."""
-        return self.__dict__.get("_people")
+        return self.__dict__.get("_captured")
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the captured subjects out of pickles and copies."""
-        return {name: value for name, value in self.__dict__.items() if name != "_people"}
+        return {name: value for name, value in self.__dict__.items() if name != "_captured"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Receipt(WithCapturedSubjects):
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
+        # The steps are appended as text, because a batch encodes them once for all its receipts.
         return f'{_to_json(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 
     @classmethod

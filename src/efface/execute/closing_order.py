@@ -1,7 +1,7 @@
 """STAGE 4 · the order in which a closing runs, inside the caller's transaction.
 
 1. Lock the subject's row, so that two closings of the same account cannot both begin.
-2. Delete credentials, then set ``deleted_at``: from here on, nobody can log in.
+2. Delete credentials, then set ``deleted_at``: from here on, the user cannot log in.
 3. Write the other tables, deepest first.
 4. Write the subject's own row. Matches by value need it, so it is after them.
 5. Write owned rows (`OwnedBy`), when nothing references them any more.
@@ -98,6 +98,7 @@ def close(
         counts[table.name] = _carry_out(cursor, table, subjects)
         _report(on_progress, len(counts), total)
     own = counts[""] = _carry_out(cursor, statements.subject_row, subjects)
+    # Each subject has one row, whatever the UPDATE has changed in it.
     own.redacted = len(subjects.all)
     _report(on_progress, len(counts), total)
     if statements.owned_tables:
@@ -155,6 +156,7 @@ def _write(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) ->
     if found:
         # Write before the static columns: PostgreSQL's row address changes with each UPDATE.
         cursor.run_many(table.rewrite, [edit.parameters() for edit in found])
+        # The UPDATE below counts rows in which static columns change, too.
         done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:
         done.changed += cursor.run(table.update, subjects.values)
@@ -166,6 +168,7 @@ def _find_owned(
 ) -> dict[str, _OwnedRows]:
     found = {}
     for table in statements.owned_tables:
+        # Before anything changes, because these rows are found by the rows that reference them.
         rows = cursor.rows(table.keys, subjects.values)
         found[table.name] = _OwnedRows(
             [{f"key_{i}": part for i, part in enumerate(key)} for key in rows],

@@ -93,6 +93,7 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
                 found.append(Relationship(rule, Path(hops)))
         if found:
             relationships[name] = tuple(found)
+    # After all others, because an owned row is found by the paths of the rows that reference it.
     for name, owned in list(relationships.items()):
         if any(isinstance(relationship.rule.via, OwnedBy) for relationship in owned):
             relationships[name] = _with_incoming(policy, owned, relationships)
@@ -125,6 +126,7 @@ def _hops(
             f"{policy.subject_table.fullname}. Give {table_rules.name} a link of its own.",
         )
     links = [rule.via for rule in table_rules.close_rules]
+    # A rule may name the relationship of the table in between: via="order_id.user_id".
     if onward is not None:
         links = [link for link in links if link == onward]
     if len(links) != 1:
@@ -145,6 +147,7 @@ def _with_incoming(
     incoming = []
     for name, table_rules in policy.tables.items():
         for constraint in table_rules.table.foreign_key_constraints:
+            # Foreign keys without a rule count, too: they must not dangle either.
             if constraint.referred_table is table:
                 hop = reference_hop(policy, table_rules.table, constraint)
                 incoming.append(
@@ -163,6 +166,7 @@ def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
     """Return the path from the subject's own row to itself."""
     if not table_rules.subjects:
         return ()
+    # One hop from the table to itself lets conditions treat this row like any other.
     key = tuple(table_rules.table.primary_key.columns)
     return (Path((Hop(table_rules.table, key, table_rules.table, key, False),)),)
 
@@ -176,6 +180,7 @@ def _owned_problems(policy: Policy, owned: tuple[Relationship, ...]) -> Iterator
         table_rules = policy.tables[hop.target.fullname]
         actions = [rule.action for rule in table_rules.columns.get(hop.target_columns[0].name, ())]
         goes = all(isinstance(m.action, (Delete, Revoke)) for m in table_rules.close_rules)
+        # A deleted row releases the row that it references, and so does a foreign key set to NULL.
         lets_go = any(isinstance(action, (Unlink, Clear)) for action in actions)
         if isinstance(relationship.rule.action, Delete) and not (
             lets_go or (goes and table_rules.close_rules)
@@ -192,6 +197,7 @@ def _subject_must_stay(
     if not policy.removes_subject:
         return
     subject = policy.subject_table
+    # Deleted rows are no obstacle, because they are deleted before the subject's row.
     kept = {
         name: getattr(relationship.rule.action, "reason", "its rows stay")
         for name, found in relationships.items()
@@ -208,6 +214,8 @@ def _subject_must_stay(
         for constraint in table_rules.table.foreign_key_constraints:
             columns = tuple(element.parent for element in constraint.elements)
             if constraint.referred_table is subject and (name, columns) not in declared:
+                # The database would refuse to delete the user's row, whether a rule names the key
+                # or not.
                 kept.setdefault(name, f"{names_of(columns)} refers to it and no link says so")
     for name, reason in kept.items():
         text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
@@ -239,6 +247,7 @@ def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
         return False
     table_rules = policy.tables[hop.table.fullname]
     for key in hop.table.foreign_key_constraints:
+        # The database or the redaction sets the foreign key to NULL, so nothing dangles.
         lets_go = (key.ondelete or "").upper() == "SET NULL" or (
             not is_kept and table_rules.overwrites(tuple(key.column_keys))
         )
@@ -317,6 +326,7 @@ def _deepest_first(
         if name in entered:
             return
         entered.add(name)
+        # By depth and name, so that the order, and with it a plan's digest, is always the same.
         for child in sorted(predecessors[name], key=lambda n: (-depth[n], n)):
             visit(child)
         ordered.append(name)

@@ -102,6 +102,7 @@ def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     if target_column not in target.c:
         raise BrokenRelationship("E201", f"Match names {via.equals}, which is not a column.")
     column = target.c[target_column]
+    # A column with a foreign key has keys of that table, even if its values look like the others.
     elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
     if elsewhere:
         place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
@@ -139,6 +140,7 @@ def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
         if name not in table.c:
             raise BrokenRelationship("E201", f"Generic names {name}, which is not a column.")
     subject, column = policy.subject_table, table.c[via.id_column]
+    # One id column cannot store a key of several columns.
     key = tuple(subject.primary_key.columns)
     if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
         raise BrokenRelationship(
@@ -151,6 +153,7 @@ def _generic_type(column: Column[Any], via: Generic) -> GenericType:
     if is_text(column):
         return GenericType(column, (column,), tuple((name,) for name in via.names))
     names = tuple(tuple(name.split(".")) for name in via.names)
+    # Every type must have as many parts as the unique key of the table of types has columns.
     (parts, *others) = {len(name) for name in names} or {0}
     for reference in column.foreign_keys:
         kinds = reference.column.table

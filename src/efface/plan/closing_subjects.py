@@ -89,7 +89,7 @@ class ClosingSubjects:
 
         If a closing overwrites a referenced column, foreign keys follow the new value
         (``ON UPDATE CASCADE``). Matches by value and search terms keep the old values. A row with
-        another *closed_at* belongs to somebody else, because databases reuse keys.
+        another *closed_at* belongs to another user, because databases reuse keys.
         """
         current = {subject.key: subject.row for subject in self.all}
         for row in _by_name(statements, rows):

@@ -48,6 +48,7 @@ class CompiledStatement:
             if bind.required:
                 self._entries.append((bind.key.removeprefix(AS_TEXT), None, process))
             else:
+                # A constant is the same at every execution, so it is converted once, here.
                 value = bind.effective_value
                 self._entries.append((None, process(value) if process else value, None))
         self._types: tuple[TypeEngine[Any], ...] = tuple(column.type for column in results)
@@ -67,6 +68,7 @@ class CompiledStatement:
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         if not rows:
             return rows
+        # They depend on the cursor's description, so they cannot be prepared with the statement.
         processors = [
             type_.dialect_impl(self._dialect).result_processor(self._dialect, described[1])
             for type_, described in zip(self._types, cursor.description, strict=True)

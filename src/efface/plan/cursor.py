@@ -88,6 +88,7 @@ class Cursor:
         self._plain("SAVEPOINT efface", table)
         try:
             yield
+        # Without a connection there is no savepoint to return to.
         except ConnectionLostError:
             raise
         except undone_by:

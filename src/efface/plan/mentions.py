@@ -22,6 +22,7 @@ SHORTEST = 4
 _JSON_STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+")
+# A full stop may end a sentence after an address, but ".uk" makes it another address.
 _ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
 _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 
@@ -57,6 +58,7 @@ class SearchTerms:
     @cached_property
     def _words(self) -> tuple[str, ...]:
         usable = (text for text in self._named if len(text) >= SHORTEST)
+        # Longest first: "Ada Lovelace" must be replaced as a whole, before "Ada" matches inside it.
         return tuple(sorted(usable, key=lambda text: (-len(text), text)))
 
     @property
@@ -91,6 +93,7 @@ class SearchTerms:
 
     def has_address_in(self, text: str) -> bool:
         """Return whether *text* contains one of the identifiers that is an email address."""
+        # Only an address is certain to identify someone: a name may also be that of an operator.
         if "@" not in text:
             return False
         forms = (form for word in self._words if "@" in word for form in _forms(word))
@@ -98,6 +101,7 @@ class SearchTerms:
 
     def replaced_in(self, text: str, replacement: str) -> str:
         """Return *text* with every mention replaced."""
+        # A function, because a replacement may contain backslashes.
         return self._mention.sub(lambda _: replacement, text) if self else text
 
     def replaced_in_json(self, document: str, replacement: str) -> str:
@@ -111,6 +115,7 @@ class SearchTerms:
             json.loads(document)
         except (ValueError, RecursionError):
             return self.replaced_in(document, replacement)
+        # Edited as text: parsing and writing the document would change its numbers and spaces.
         strings = _JSON_STRING.finditer(document)
         keys = {json.loads(found["string"]) for found in strings if found["colon"]}
 
@@ -201,6 +206,7 @@ def _forms(word: str) -> tuple[str, ...]:
 
 
 def _texts(value: object) -> Iterator[str]:
+    # A stack instead of recursion, because documents may be nested deeper than Python's limit.
     waiting = [value]
     while waiting:
         each = waiting.pop()

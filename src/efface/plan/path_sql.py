@@ -112,6 +112,7 @@ class SubjectParameters:
         targets = [there.c[c.name] for c in hop.target_columns]
         keys = select(*targets).where(self._leads(onward, there))
         if hop.by_value:
+            # Without this, all rows with a blank value would match each other.
             keys = keys.where(targets[0].is_not(None), cast(targets[0], Text) != "")
         return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
 

@@ -25,8 +25,8 @@ class Step:
         levels: For each column with a rule, what is true of its value afterwards.
         rows: How many rows change.
         reached: How many rows the relationships find. A post that doesn't mention the user is
-            found and doesn't change. None until somebody counts, as in a receipt of redacted rows
-            before it is finalized.
+            found and doesn't change. None if it is not counted yet, as in a receipt of redacted
+            rows before it is finalized.
         until: The last day on which retained rows must be kept.
         reason: Why retained rows are kept.
     """

@@ -77,6 +77,7 @@ def make_plan(
         raise UnknownSubjectError(statements.table.fullname)
     subjects = capture(cursor, statements, rows)
     steps: tuple[Step, ...] = ()
+    # Closing a closed account changes nothing, so its plan has no steps.
     if subjects.only.closed_at is None:
         counts = {table.name: count_rows(cursor, table, subjects) for table in statements.tables}
         counts[""] = count_rows(cursor, statements.subject_row, subjects)
@@ -106,6 +107,7 @@ def preview(
         found = counts[table.name] = RowCounts(kept=count_retained(cursor, table, subjects))
         if any(not isinstance(target.action, Retain) for target in table.targets):
             found.removed, found.redacted, _ = cursor.rows(table.row_counts, subjects.values)[0]
+            # Every redacted row may change: only `make_plan` reads the texts.
             found.changed = found.redacted or 0
     return tuple(ordered_steps(statements, counts, today))
 
@@ -147,6 +149,7 @@ def kept_until(action: Retain, closed_on: date, latest: Any) -> date:
     start = closed_on
     if action.start == "calendar-year-end":
         start = date(closed_on.year, 12, 31)
+    # Without any date in the column, the period begins with the closing.
     elif action.start != "closing" and latest is not None:
         start = latest.date() if isinstance(latest, datetime) else latest
     return Period.parse(action.period).after(start)

@@ -108,6 +108,7 @@ class PolicyStatements:
     @cached_property
     def late_subject_row(self) -> TableStatements:
         """Return the statements of the post-commit pass: they change only old values."""
+        # With a cache of its own, because its statements differ.
         return replace(self.subject_row, is_subject_row=False, _candidates={})
 
     @cached_property
@@ -131,6 +132,7 @@ class PolicyStatements:
         for relationship in found:
             condition = self._parameters.reached(relationship.path, here)
             if isinstance(relationship.rule.via, OwnedBy):
+                # Rows that another user's row references, too, must not change.
                 alone = no_one_else_refers(self._parameters, relationship.path, here)
                 condition = and_(condition, alone)
             targets.append(
@@ -195,6 +197,7 @@ class PolicyStatements:
 
     def _columns_to_read(self, graph: Graph) -> dict[str, None]:
         """Return the subject's columns that relationships and searches need, the key first."""
+        # The key comes first: `close_many` takes it from the beginning of a row.
         names = dict.fromkeys(self.key_names)
         if self.deleted_at:
             names[self.deleted_at] = None
@@ -239,6 +242,7 @@ class PolicyStatements:
         """Return the UPDATE that sets ``deleted_at`` of an open account."""
         target = self._here.c[self.deleted_at or ""]
         now = bindparam("now", type_=target.type)
+        # Only if it is NULL: the moment of an account that is closed already must not change.
         clause = update(self._here).values({target: now})
         return self._compile(clause.where(self._is_subject, target.is_(None)), "close")
 

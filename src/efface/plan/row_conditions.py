@@ -50,6 +50,7 @@ class RowConditions:
 
     def _reached(self, targets: Sequence[ReachedRows], *unless: type) -> Condition:
         """Return the condition for rows of *targets* that no target of *unless* outranks."""
+        # Targets that the same ones outrank share one condition, which keeps the SQL short.
         by_rank: dict[tuple[int, ...], list[ReachedRows]] = {}
         for target in targets:
             rank = [id(other) for other in self._with(*unless) if other.outranks(target)]
@@ -68,6 +69,7 @@ class RowConditions:
             if other.outranks(targets[0])
         ]
         reached = or_(false(), *(target.condition for target in targets))
+        # NOT alone would exclude rows in which a foreign key is NULL.
         return and_(reached, *[is_not_true(or_(*outranking))] if outranking else [])
 
     def _same_person(self, one: ReachedRows, other: ReachedRows) -> Condition:

@@ -52,6 +52,7 @@ def find_edits(
             search_terms = subjects.search_terms_of(column, owner)
             if search_terms is not None:
                 new[rule.name] = _edited(table, rule, search_terms, new[rule.name])
+        # The LIKE patterns match too much, so most candidates do not change.
         if tuple(new.values()) != old:
             found.append(Edit(key, unfinished, tuple(new.values())))
     return found
@@ -63,6 +64,7 @@ def _patterns(table: TableStatements, subjects: ClosingSubjects) -> list[str] | 
         return []
     patterns = list(subjects.only.search_terms.patterns)
     if not patterns:
+        # Without search terms there are no mentions, but values to generalize may remain.
         only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
         return None if only_mentions else []
     # Padded to a power of two, so that few different statements are compiled.
@@ -82,6 +84,7 @@ def _edited(
     if isinstance(action, Generalize):
         return action.coarser(value)
     if isinstance(action, Placeholder) and table.random_source is not None:
+        # In the subject's own row, a user may have typed a value that looks like a placeholder.
         is_done = action.matches(value) and not table.is_subject_row
         return value if is_done else action.value(table.random_source())
     raise TypeError(f"{action.word} is written without reading the value")

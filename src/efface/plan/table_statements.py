@@ -160,6 +160,7 @@ class TableStatements(RowConditions):
         for name in dict.fromkeys(rule.name for rule in self.static):
             target = self.here.c[name]
             decided = [rule for rule in self.static if rule.name == name]
+            # With one relationship, the WHERE already selects its rows.
             if len({rule.via for rule in self.static}) == 1:
                 values[target] = new_value(decided[0].action, target)
             else:
@@ -170,6 +171,7 @@ class TableStatements(RowConditions):
         if not self.is_subject_row and not self.is_owned:
             # The subject's own row is always written: its value may look like a placeholder
             # because the user typed it.
+            # With a relationship for each rule, `_unfinished` has all conditions already.
             by_link = all(rule.via is not None for rule in self.static)
             where = self._unfinished if by_link else and_(where, self._unfinished)
         return self._compile(update(self.here).values(values).where(where), "redact")
@@ -177,11 +179,13 @@ class TableStatements(RowConditions):
     @cached_property
     def row_counts(self) -> CompiledStatement:
         """Return the query that counts rows to delete, to redact, and not yet redacted."""
+        # `update` always writes the subject's own row, so it always counts.
         unfinished = self.redacted if self.is_subject_row and self.static else self._unfinished
         wanted = [
             func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
             for condition in (self.removed, self.redacted, and_(self.redacted, unfinished))
         ]
+        # Without this condition the query would read the whole table.
         reached = or_(*(target.condition for target in self.targets))
         query = select(*wanted).select_from(self.here).where(reached)
         return self._compile(query, "count the rows of", wanted)
@@ -236,6 +240,7 @@ class TableStatements(RowConditions):
     @cached_property
     def keys(self) -> CompiledStatement:
         """Return the query that locks the rows of an owned table and returns their keys."""
+        # Locked, so that no new row can reference an owned row before it is written.
         where = self.removed if self.has(Delete, Revoke) else and_(self.redacted, self._unfinished)
         query = select(*self.key).select_from(self.here).where(where).with_for_update()
         return self._compile(query, "read", self.key)
@@ -273,6 +278,7 @@ class TableStatements(RowConditions):
     def _owner(self, rule: PersonalColumn) -> ColumnElement[Any]:
         if self.batch:
             owner = self.target_of(rule).owner
+            # A row that is deleted or retained for one subject must not get an owner for its edits.
             only_redacts = not self.has(Retain, Delete, Revoke)
             return owner if only_redacts else case((self._where(rule), owner))
         if rule.via is None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 DIGITS = 32
 """Length of a placeholder's random part: 128 bits as hexadecimal digits."""
+# Lower case, as both databases write it: an upper-case value is not one of our placeholders.
 HEXADECIMAL = frozenset("0123456789abcdef")
 FEWEST_DIGITS = 16
 """The shortest random part: 64 bits, 3 collisions in a million tables of ten million rows."""
@@ -58,7 +59,7 @@ class Redact:
 class Revoke:
     """Delete logins and other access, before anything else is changed.
 
-    Use it for sessions, tokens and API keys: from this statement on, nobody can log in with them.
+    Use it for sessions, tokens and API keys: from this statement on, they give no access.
 
     SQL: ``DELETE FROM table WHERE …``. Columns need no rule.
     """
@@ -130,7 +131,7 @@ class Placeholder:
     """Set the value to a unique one: a prefix, random hexadecimal digits and a suffix.
 
     Use it for text columns that are unique or not nullable. The digits don't depend on the user,
-    so nobody can trace them back. A short column gets fewer digits, at least 16, and a shorter
+    so they cannot be traced back. A short column gets fewer digits, at least 16, and a shorter
     prefix.
 
     SQL: ``column = 'anonymized-' || …`` with ``gen_random_uuid()`` on PostgreSQL and
@@ -181,6 +182,7 @@ class Placeholder:
         return min((m.length - m.digits + FEWEST_DIGITS for m in self._distinct()), default=None)
 
     def _distinct(self) -> tuple[Placeholder, ...]:
+        # From the longest form to the shortest: a whole prefix tells readers what the value is.
         forms = (replace(self, prefix=p) for p in (self.prefix, self.prefix[-1:], ""))
         return tuple(form for form in forms if not set(form.prefix + form.suffix) <= HEXADECIMAL)
 
@@ -255,6 +257,7 @@ class Generalize:
         if isinstance(self.to, int):
             return str(value)[: self.to]
         if isinstance(value, (date, datetime)):
+            # The first day of the period, because the column still stores whole dates.
             start = value.replace(day=1) if self.to == "month" else value.replace(month=1, day=1)
             if isinstance(start, datetime):
                 start = start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -268,6 +271,7 @@ def _network(text: str, bits: int) -> str:
     except ValueError:
         # The column has personal data, so keeping the unknown text is no option.
         return ""
+    # A site usually has a /48 in IPv6 and a /24 in IPv4, so twice the bits tell about as much.
     kept = bits if address.version == IPV4 else 2 * bits
     return str(ip_network((address, kept), strict=False).network_address)
 

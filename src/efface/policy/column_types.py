@@ -63,6 +63,7 @@ def is_unique(column: Column[Any]) -> bool:
             names = [each.name for each in constraint.columns]
             if names == [column.name]:
                 return True
+    # A partial unique index allows the same value in rows outside its condition.
     return bool(column.unique) or any(
         index.unique and [c.name for c in index.columns] == [column.name] and not is_partial(index)
         for index in table.indexes

@@ -71,6 +71,8 @@ class RuleItem(SchemaItem):
                 f"{type(self.rule).__name__} belongs to a {self.place.__name__.lower()}, "
                 f"not to a {type(parent).__name__.lower()}."
             )
+        # The item itself is the key, so that two on_close() of one table do not overwrite each
+        # other.
         parent.info[self] = self.rule
 
 

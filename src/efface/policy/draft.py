@@ -247,6 +247,7 @@ class _DraftBuilder:
                 via = next(
                     (v for word in AUTHORS for v in vias if isinstance(v, str) and word in v), None
                 )
+                # The action is clear but not whose value it is, so the column stays without a rule.
                 guess = guess if via else None
             if guess is None:
                 drafted.below.append(f"undecided: {column.name}, {column.type!r}")

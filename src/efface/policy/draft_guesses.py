@@ -170,6 +170,7 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
         return Guess(None, LIKELY, "yes or no") if _NOT_PERSONAL.search(name) else None
     clear, empty, unique = Clear(), Replace(""), Placeholder()
     is_name = bool(_NAME.search(name)) or (name == "name" and of_person)
+    # The first match decides, so names that identify a user come before vaguer ones.
     known: list[tuple[Any, str, str, list[ColumnAction]]] = [
         (_ADDRESS.search(name), SURE, "an address", [Placeholder.email(), clear, empty]),
         (_SECRET.search(name), SURE, "a secret", [clear, empty, Replace(b""), unique]),
@@ -182,6 +183,7 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
     ]
     for applies, confidence, reason, actions in known:
         if applies:
+            # Of several suitable actions, the first one that the column's type and NULL allow.
             possible = [action for action in actions if why_impossible(target, action) is None]
             return Guess(possible[0], confidence, reason) if possible else None
     if _NOT_PERSONAL.search(name) or _is_moment(target):
@@ -252,6 +254,7 @@ def guess_soft_reference(target: Column[Any], subject_table: Table) -> tuple[str
     if target.foreign_keys or target.primary_key:
         return None
     key = list(subject_table.primary_key.columns)
+    # A table "members" suggests columns named member_id and memberid.
     singular = re.escape(_snake_case(subject_table.name).removesuffix("s"))
     if _REFERENCE.search(name) or re.fullmatch(rf"{singular}_?(?:id|uuid)", name):
         if len(key) != 1:

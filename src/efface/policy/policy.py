@@ -68,6 +68,7 @@ class TableRules:
 
     def overwrites(self, via: Via) -> bool:
         """Return whether redacting a row also overwrites the columns of the relationship *via*."""
+        # Only redaction writes columns: other actions delete a row or retain it as a whole.
         return any(isinstance(rule.action, Redact) for rule in self.close_rules) and any(
             rule.action is not None and (rule.via is None or name in compared_columns(rule.via))
             for name in compared_columns(via)
@@ -141,6 +142,7 @@ class Policy:
             >>> [column.name for column in policy.tables["posts"].personal_columns()]
             ['body', 'details', 'ip']
         """
+        # A str is a sequence of str, too, so it must be told apart first.
         paths = [path] if isinstance(path, (str, Path)) else path
         declared: dict[str, reader.DeclaredRules] = {}
         for each in paths:
@@ -161,6 +163,7 @@ class Policy:
             ValueError: TOML has no form for a replacement's type.
         """
         declared = {name: _declared_rules(table_rules) for name, table_rules in self.tables.items()}
+        # A table without rules is left out, so that the file is as incomplete as the models are.
         written = {name: each for name, each in declared.items() if each.table or each.columns}
         Path(path).write_text(writer.policy_to_toml(written), encoding="utf-8")
 
@@ -280,6 +283,7 @@ def _canonical(value: Any) -> Any:
         return value.fullname
     if is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: _canonical(getattr(value, f.name)) for f in fields(value)}
+        # Clear() and Unlink() have the same fields, and must not have the same digest.
         return {"is": type(value).__name__, **parts}
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}

@@ -60,6 +60,7 @@ def _table_lines(table_rules: TableRules) -> Iterator[Line]:
 
 
 def _column_lines(table_rules: TableRules) -> Iterator[Line]:
+    # A foreign key that a rule names stays, and then references the tombstone.
     links = {name for rule in table_rules.close_rules for name in referring_columns(rule.via)}
     for column in table_rules.table.columns:
         rules = table_rules.columns[column.name]

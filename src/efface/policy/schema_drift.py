@@ -54,6 +54,8 @@ def reflect(
         # SQLAlchemy warns about types and indexes it does not know; no rule depends on them.
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
+            # Without resolve_fks=False, it would follow foreign keys into schemas that are not the
+            # application's.
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
     for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
         metadata.remove(metadata.tables[name])
@@ -80,6 +82,7 @@ def compare(
     }
     problems = [*_tables(policy, live, names - TOOL_TABLES - set(own)), *_columns(policy, live)]
     problems += _references(policy, live)
+    # If the users' table is missing, every further check would only repeat that.
     if policy.subject_table.fullname in live.tables:
         seen = {problem.place for problem in problems}
         problems += [p for p in _impossible(policy, live) if p.place not in seen]
@@ -156,6 +159,7 @@ def _any(targets: set[tuple[str, ...]]) -> str:
 
 
 def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
+    # `check` reports these about the models already.
     known = {(p.code, p.place) for p in check(policy)}
     for problem in check(policy.with_metadata(_merged(policy, live))):
         if (problem.code, problem.place) not in known:
@@ -212,6 +216,7 @@ def _constraints(there: Table, kept: set[str]) -> Iterator[Any]:
 def _indexes(there: Table, kept: set[str]) -> Iterator[Index]:
     for index in there.indexes:
         names = [column.name for column in index.columns]
+        # An index on an expression such as lower(email) does not help to find rows by the column.
         plain = len(names) == len(list(index.expressions))
         if names and plain and kept.issuperset(names):
             options = {

@@ -127,6 +127,7 @@ class Closings:
             pairs: Reference and subject of each closing, those of *record* first.
         """
         reference, subject = pairs[0]
+        # The receipts of a batch differ in these two values only, so the text is split there.
         before, rest = record["receipt"].split(reference, 1)
         between, after = rest.split(subject, 1)
         moment_bounds = {"before": before, "between": between, "after": after}

@@ -11,7 +11,7 @@ SHORTEST_KEY = 16
 
 
 class Fingerprints:
-    """Makes fingerprints of primary keys; without the secret, nobody can recompute them."""
+    """Makes fingerprints of primary keys; without the secret, they cannot be recomputed."""
 
     def __init__(self, secret: bytes | str) -> None:
         """Keep *secret*.

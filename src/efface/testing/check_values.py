@@ -53,6 +53,8 @@ class Checks:
 
             broken = [text for text in texts if not holds(text, values)]
             free = {c.name: c for text in broken for c in columns[text] if c.name not in fixed}
+            # Only columns of broken constraints vary, so that the others keep their personal
+            # values.
             choices = (list(_candidates(c, texts, values[c.name])) for c in free.values())
             for chosen in islice(product(*choices), MOST_COMBINATIONS) if broken else ():
                 changed = dict(zip(free, chosen, strict=True))
@@ -80,6 +82,7 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
         yield from literals
         # A literal may be a LIKE pattern, and a number a length.
         yield from (found.replace("%", "x").replace("_", "x") for found in literals)
+        # Around each number, because < and <= are not told apart here.
         for length in (int(n) + more for n in numbers for more in (0, 1, -1)):
             if 0 <= length <= len(str(value)):
                 yield str(value)[:length]

@@ -65,6 +65,7 @@ def assert_no_trace(
         raise ValueError(f"There is nothing to look for: give identifiers of {SHORTEST} characters")
     policy = policy_of(policy)
     if not isinstance(bind, Connection):
+        # Pending changes of the session must be in the database to be searched.
         bind.flush()
         bind = bind.connection()
     graph = _graph(policy)
@@ -73,6 +74,7 @@ def assert_no_trace(
     )
     existing = inspect(bind)
     tables = [table_rules.table for table_rules in policy.tables.values()]
+    # Efface's own table must not have identifiers either.
     tables += [t for t in ours.tables.values() if existing.has_table(t.name, t.schema)]
     found: Counter[str] = Counter()
     for table in tables:
@@ -176,6 +178,7 @@ def _mentions(
 def _read(column: Column[Any], here: ColumnElement[Any]) -> ColumnElement[Any]:
     type_ = unwrapped(column.type)
     if isinstance(type_, LargeBinary):
+        # As bytes, without a type of the application that may refuse to read them.
         return type_coerce(here, LargeBinary())
     return here if isinstance(type_, ARRAY) else as_text(here)
 

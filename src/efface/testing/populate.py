@@ -61,12 +61,14 @@ def populate(
     made = token()
     sides = (SyntheticNames("p", made), SyntheticNames("b", made))
     rows = SyntheticRows(bind, policy, sides, values or {})
+    # Before the first INSERT, so that a failure leaves nothing behind.
     rows.check()
     _insert(bind, policy, rows)
     people = []
     for side, words in enumerate(sides):
         known = rows.own(subject, side).values
         key = tuple(known[column.name] for column in subject.primary_key)
+        # Changes for a CHECK constraint may have removed a marker from its row.
         markers = {place: word for place, word in words.markers.items() if rows.holds(place, word)}
         people.append(SyntheticUser(key[0] if len(key) == 1 else key, rows.names(side), markers))
     return Populated(*people)
@@ -78,6 +80,7 @@ def _insert(connection: Connection, policy: Policy, rows: SyntheticRows) -> None
     *ordered, (_, circular) = _insertion_order(connection, tables)
     later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
     postponed: list[tuple[SyntheticRow, dict[str, Any]]] = []
+    # Foreign keys in a circle can only be checked when all rows are there.
     if later and connection.dialect.name == "sqlite":
         connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     elif any(key.deferrable for key in later):
@@ -94,6 +97,7 @@ def _insert(connection: Connection, policy: Policy, rows: SyntheticRows) -> None
                 for column in key.columns
                 if column.nullable and not column.primary_key
             }
+            # A nullable foreign key of a circle is NULL first and gets its value below.
             first = {name: None if name in names else value for name, value in found.items()}
             if any(found[name] is not None for name in names):
                 postponed.append((row, {name: found[name] for name in names}))

@@ -38,6 +38,7 @@ class SyntheticNames:
             is_address = "mail" in column.name or "address" in column.name or "sent" in column.name
             fits = room is None or len(address) <= room
             made = address if is_address and fits else self._fitted(word, room)
+            # A shorter one would match unrelated words, so it is no identifier to search for.
             if len(made) >= SHORTEST:
                 self.identifiers[place] = made
             return made

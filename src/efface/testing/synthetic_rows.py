@@ -64,6 +64,7 @@ class SyntheticRows:
         self._resolving: set[tuple[str, int, str]] = set()
         self._first = FIRST
         for table_rules in policy.tables.values():
+            # Above the keys of existing rows, so that a filled database works, too.
             self._first = max(self._first, self._highest(table_rules.table) + 1)
         for table_rules in policy.tables.values():
             self._rows[table_rules.name] = list(self._rows_for(table_rules.table))
@@ -117,6 +118,7 @@ class SyntheticRows:
         """Return the values of *row*, except for those that the database generates."""
         if row.is_begun:
             return dict(row.values)
+        # Before its values are made, because a row may reference itself through other rows.
         row.is_begun = True
         table_rules = self._policy.tables[row.table.fullname]
         for column in row.table.columns:
@@ -144,6 +146,7 @@ class SyntheticRows:
                     r: row.side if r is relationships[0] else 1 - row.side for r in relationships
                 }
             return rows
+        # A unique constraint on two foreign keys may not allow a shared row.
         used = {self._signature(row) for row in rows}
         for relationship in relationships:
             shared = {each: 0 if each is relationship else 1 for each in relationships}
@@ -217,6 +220,7 @@ class SyntheticRows:
         try:
             value_for(column, 1, "text")
         except NoValueError:
+            # NULL, or the default of the database, will do.
             return column.nullable or column.server_default is not None
         return True
 
@@ -331,12 +335,14 @@ class SyntheticRows:
         is_key = column.primary_key or column.unique
         if is_key or not isinstance(unwrapped(column.type), SmallInteger):
             return row.number
+        # A SmallInteger such as an age has to stay small; keys have to stay unique.
         return row.number % 100
 
     def _text(self, row: SyntheticRow, table_rules: TableRules, column: Column[Any]) -> str:
         rules = _personal_columns(table_rules).get(column.name, [])
         words = self._sides[self._whose(row, rules)]
         is_shared = bool(row.links)
+        # A shared row needs a value of its own: the two users' own rows have theirs already.
         if is_shared and (column.unique or _is_in_unique(column)):
             return words.neutral_text(column)
         if column.name in _identifiers(table_rules):

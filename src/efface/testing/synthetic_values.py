@@ -32,6 +32,7 @@ from efface.policy.column_types import unwrapped
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 ADDRESS = "192.0.2.{}"
 """An IP address that RFC 5737 reserves for examples."""
+# By name, so that no dialect has to be imported.
 _BY_NAME: dict[str, Callable[[int, str], Any]] = {
     # Types whose values a driver accepts as text.
     "INET": lambda number, _: ADDRESS.format(number % 250 + 1),

@@ -32,7 +32,9 @@ DIGITS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 INSTRUCTION_LIMIT = 100_000
 """The most SQLite instructions for one constraint, so that none blocks the check."""
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
+# PostgreSQL adds casts to the constraints that it stores: status = 'open'::character varying.
 _CAST = re.compile(r"::\s*[a-z_]+(?:\s+(?:varying|precision))?(?:\(\d+\))?(?:\[\])?", re.IGNORECASE)
+# PostgreSQL stores status IN ('a', 'b') as status = ANY (ARRAY['a', 'b']).
 _ANY = re.compile(r"=\s*ANY\s*\((\(?)ARRAY\[([^\]]*)\](\)?)\)", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _JSON_NULL = re.compile(r"=\s*'null'|'null'\s*=")
@@ -63,6 +65,7 @@ class ConstraintEvaluator:
                     yield from self._problems(table_rules, text)
 
     def _problems(self, table_rules: TableRules, text: str) -> Iterator[Problem]:
+        # A constraint of several columns counts only if the new values of all of them are known.
         named = columns_in(text, table_rules.table)
         written = {
             c.name: found for c in named if (found := _column_action(table_rules, c)) is not None
@@ -90,6 +93,7 @@ class ConstraintEvaluator:
 
     def passes(self, text: str, values: Mapping[str, Any]) -> bool:
         """Return whether *values* fulfill the constraint *text*, or SQLite cannot tell."""
+        # Column names may be reserved words or contain quotes.
         quoted = (f'? AS "{name.replace(chr(34), chr(34) * 2)}"' for name in values)
         # The text is the application's own constraint and the values are ours, not a visitor's.
         query = f"SELECT ({text}) FROM (SELECT {', '.join(quoted)})"  # noqa: S608

@@ -42,6 +42,7 @@ def _differing_values(
     Actions that edit the old value are compatible with each other and with a new value.
     """
     stays = {rule.via for rule in table_rules.close_rules if isinstance(rule.action, Redact)}
+    # Only rules whose rows are redacted write values.
     written = [m for m in rules if m.via in stays and isinstance(m.action, OVERWRITING)]
     if len({_written(rule.action) for rule in written}) > 1:
         first = written[0].action

@@ -25,12 +25,14 @@ def dangling_references(policy: Policy) -> Iterator[Problem]:
             table_rules.table.foreign_key_constraints, key=lambda k: tuple(k.column_keys)
         ):
             parent = policy.tables.get(key.referred_table.fullname)
+            # `efface.graph` checks the subject's own row, and SET NULL leaves nothing dangling.
             if parent is None or parent.subjects or (key.ondelete or "").upper() == "SET NULL":
                 continue
             reference = _Reference(table_rules, key, parent)
             going = [
                 rule
                 for rule in parent.close_rules
+                # Owned rows are deleted only if nothing references them.
                 if isinstance(rule.action, (Delete, Revoke)) and not isinstance(rule.via, OwnedBy)
             ]
             if lost := [rule for rule in going if reference.is_lost(rule)]:

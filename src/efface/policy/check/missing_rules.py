@@ -20,6 +20,7 @@ def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
         text = "This table is undecided: does it hold anything about a person?"
         paste = f"__table_args__ = ({suggest_table_rule(policy, table_rules)},)"
         yield Problem("E101", table_rules.name, None, text, paste)
+    # If no row is redacted, no column changes: rows are deleted or retained as a whole.
     if not table_rules.keeps_rows:
         return
     links = {name for rule in table_rules.close_rules for name in referring_columns(rule.via)}
@@ -43,4 +44,5 @@ def needs_no_rule(table_rules: TableRules, column: Column[Any]) -> bool:
         return True
     if column.foreign_keys:
         return True
+    # A number or UUID identifies a row. A key that is text, such as a login, may identify a user.
     return column.primary_key and isinstance(unwrapped(column.type), (Integer, Uuid))

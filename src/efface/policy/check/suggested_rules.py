@@ -14,6 +14,7 @@ from efface.policy.column_types import is_json, is_text, is_unique, python_type,
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import Via
 
+# In this order, because a bool is an int to Python, and a datetime a date.
 REPLACEMENTS: Sequence[tuple[type, str]] = (
     (bool, "Replace(False)"),
     (int, "Replace(0)"),
@@ -40,6 +41,7 @@ def suggest_action(column: Column[Any]) -> str | None:
     if isinstance(type_, Enum):
         return f'Replace("{type_.enums[0]}")' if type_.enums else None
     if is_text(column):
+        # A suggestion must pass the check itself, even on a column of one character.
         length = room(column)
         return 'Replace("...")' if length is None or length >= len("...") else 'Replace("")'
     kind = dict if is_json(column) else python_type(column)
@@ -89,6 +91,7 @@ def suggest_relationships(policy: Policy, table: Table) -> tuple[Via, ...]:
     onward = [rule.via for rule in parent.close_rules] or suggest_relationships(
         policy, parent.table
     )
+    # The second part of "a.b" is only necessary if the parent has several relationships.
     is_ambiguous = len(onward) > 1 and isinstance(first, str) and isinstance(onward[0], str)
     return (f"{first}.{onward[0]}" if is_ambiguous else first,)
 
@@ -107,6 +110,7 @@ def _distances_to_subject(policy: Policy) -> dict[Table, int]:
             table_rules.table
             for table_rules in every
             if table_rules.table not in near
+            # A table without personal data cannot be on a path: none of its rows is a user's.
             and not table_rules.no_personal_data
             and any(key.referred_table in near for key in table_rules.table.foreign_key_constraints)
         }

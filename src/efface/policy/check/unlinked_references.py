@@ -23,6 +23,7 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
             names = tuple(constraint.column_keys)
             if constraint.referred_table is not subject or tuple(sorted(names)) in links:
                 continue
+            # A rule for the column itself says that the reference is intended.
             if any(table_rules.columns.get(name) for name in names):
                 continue
             text, paste = (

@@ -127,6 +127,7 @@ class _FileReader:
                 words = [*TABLE_KEYS, *COLUMN_KEYS]
                 self._known(table.fullname, None, word, words, "a word for a table")
         for rule in declared.table:
+            # The reader of a rule does not know the table, so its columns are checked here.
             for where in ("identifiers", "not_personal"):
                 for name in getattr(rule, where, ()):
                     self._column(table, name)

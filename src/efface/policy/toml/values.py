@@ -96,6 +96,7 @@ class RecordReader:
         found = [each for each in own if each in self._data]
         values = {each: self._value(each, hints[each], self._data.pop(each)) for each in found}
         for each in own:
+            # `to_data` writes null, and lists or documents with it, as JSON text under this key.
             if (text := self._data.pop(f"{each}_json", None)) is not None:
                 values[each] = _from_json(f"{each}_json", text)
         return _make(cls, values, name), own
@@ -109,6 +110,7 @@ class RecordReader:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise Rejected(f'{name} is a list of names: {name} = ["…"]')
             return tuple(value)
+        # Only a replacement value has no type of its own: it has that of the column.
         if hint is Any:
             return _typed(value, self._column)
         if not _fits(value, hint):
@@ -153,6 +155,7 @@ def _is_list(hint: Any) -> bool:
 def _fits(value: Any, hint: Any) -> bool:
     options = get_args(hint) or (hint,)
     plain = [option for option in options if isinstance(option, type)]
+    # A bool is an int to Python, but no number in a policy.
     if not plain or isinstance(value, bool):
         return bool in plain or not plain
     return isinstance(value, tuple(plain))

@@ -64,6 +64,7 @@ def _tomlkit() -> Any:
 
 def _table(kit: Any, declared: DeclaredRules, table_comments: Comments) -> Any:
     table = kit.table()
+    # In one list at the top, because columns without personal data are usually the most.
     plain = sorted(
         name
         for name, rules in declared.columns.items()
