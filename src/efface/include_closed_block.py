@@ -16,6 +16,7 @@ class _Block:
         self.is_open = True
 
 
+# A context variable, because one thread may serve several requests at the same time.
 _block: ContextVar[_Block | None] = ContextVar("efface_include_closed", default=None)
 
 

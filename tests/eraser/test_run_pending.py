@@ -471,4 +471,4 @@ def test_the_queue_is_read_by_its_own_index(server):
             )
         )
 
-    assert "ix_efface_closings_unsettled" in plan
+    assert "ix_efface_closings_pending" in plan

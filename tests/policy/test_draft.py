@@ -30,7 +30,7 @@ from efface import (
 )
 from efface.policy.check import check
 from efface.policy.draft import draft
-from efface.policy.schema_drift import reflected
+from efface.policy.schema_drift import reflect
 from tests.support.schemas import forum
 from tests.support.schemas.lobsters.schema import lobsters
 
@@ -67,7 +67,7 @@ def test_a_draft_is_a_policy_without_impossible_actions(drafted, schema):
     if schema == "database":
         engine = create_engine("sqlite://")
         metadata.create_all(engine)
-        metadata = reflected(engine)
+        metadata = reflect(engine)
         engine.dispose()
 
     text, policy = drafted(metadata)
@@ -225,7 +225,7 @@ def test_lists_of_the_application_are_unrelated_unless_a_person_is_in_them(draft
     _, policy = drafted(metadata)
 
     assert policy.tables["countries"].no_personal_data
-    assert not policy.tables["user_roles"].is_decided
+    assert not policy.tables["user_roles"].has_rules
 
 
 def test_of_several_links_the_authors_is_taken_for_what_was_written(drafted):
@@ -249,7 +249,7 @@ def test_without_people_nothing_is_decided_in_their_name(drafted):
     text, policy = drafted(people(Column("colour", String), name="cars"))
 
     assert "No table looks like the one whose rows are people" in text
-    assert [name for name, rule in policy.tables.items() if rule.is_decided] == []
+    assert [name for name, rule in policy.tables.items() if rule.has_rules] == []
 
 
 def test_the_likelier_of_two_tables_of_people_is_taken(drafted):

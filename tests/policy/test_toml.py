@@ -81,10 +81,10 @@ def without_markers(metadata):
     """The same schema as a database tells it."""
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    reflected = MetaData()
-    reflected.reflect(engine)
+    reflect = MetaData()
+    reflect.reflect(engine)
     engine.dispose()
-    return reflected
+    return reflect
 
 
 def people(*columns, marker=None):

@@ -24,8 +24,8 @@ from efface.errors import Problem, describe
 from efface.graph.graph import build
 from efface.policy.check import check as check_policy
 from efface.policy.policy import Policy
-from efface.policy.rules_table import overview
-from efface.policy.schema_drift import compare, reflected
+from efface.policy.rules_table import format_rules
+from efface.policy.schema_drift import compare, reflect
 from efface.store.efface_tables import metadata as efface_tables
 
 
@@ -55,7 +55,7 @@ def check(
     with settings.engine(database) if database else nullcontext() as engine:
         loaded_policy = _policy(settings, eraser, models, policy, engine)
         if table:
-            print_result(overview(loaded_policy))
+            print_result(format_rules(loaded_policy))
             return
         problems = _problems(loaded_policy, engine)
     errors = [each for each in problems if strict or each.level == "error"]
@@ -82,7 +82,7 @@ def _policy(
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
     if metadata is None and file is not None and engine is not None:
-        metadata = reflected(engine, leave_out=efface_tables.tables)
+        metadata = reflect(engine, exclude=efface_tables.tables)
     if metadata is None:
         # This raises the error that explains how to name an eraser.
         return settings.eraser(None).policy

@@ -7,7 +7,7 @@ from efface.cli.error_reporting import report_errors
 from efface.cli.terminal_output import print_result, show_progress
 from efface.errors import SettingsError
 from efface.policy.draft import draft as make_draft
-from efface.policy.schema_drift import reflected
+from efface.policy.schema_drift import reflect
 from efface.store.efface_tables import metadata as efface_tables
 
 
@@ -23,5 +23,5 @@ def draft(models: ModelsOption = None, database: DatabaseOption = None) -> None:
         if not database and "database" not in settings.values:
             raise SettingsError("Name what to draft from: --models module:Base or --database URL.")
         with settings.engine(database) as engine, show_progress("Reading the schema"):
-            metadata = reflected(engine, leave_out=efface_tables.tables)
+            metadata = reflect(engine, exclude=efface_tables.tables)
     print_result(make_draft(metadata).rstrip("\n"))

@@ -13,7 +13,7 @@ from efface.cli.terminal_output import print_result, show_progress
 from efface.console.command_arguments import require_once
 from efface.console.command_texts import format_pending_run
 from efface.console.exit_status import find_status
-from efface.eraser.pending_closings import PendingRun, one_by_one
+from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 
 
 @report_errors
@@ -44,7 +44,7 @@ def work(
             with engine.begin() as connection:
                 return loaded_eraser.run_pending(connection, limit=1, exclude=failed)
 
-        for pending_run in one_by_one(finalize_one, limit):
+        for pending_run in finalize_one_by_one(finalize_one, limit):
             done = len(pending_run.receipts)
             show(f"Finalized {done}, still pending: {pending_run.remaining}")
     print_result(pending_run.to_json() if json else format_pending_run(pending_run))

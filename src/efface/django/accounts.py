@@ -27,7 +27,7 @@ from efface.django.policy.erasers import (
 from efface.django.schema.models_to_metadata import models_in
 from efface.django.signals import account_closed, account_erased, account_finalized
 from efface.eraser.eraser import Eraser
-from efface.eraser.pending_closings import PendingRun, one_by_one
+from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import Receipt
 from efface.plan.plan import Plan
@@ -176,7 +176,7 @@ def run_pending(*, limit: int = 100, using: str | None = None) -> PendingRun:
                 _announce(database_eraser, receipt, alias)
         return done
 
-    *_, pending_run = one_by_one(finalize_one, limit)
+    *_, pending_run = finalize_one_by_one(finalize_one, limit)
     # The engine returns each primary key as a tuple. Django needs a plain value for one column.
     user_keys = [
         read_primary_key(database_eraser, key if len(key) > 1 else key[0])

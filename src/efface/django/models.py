@@ -40,7 +40,7 @@ class Closing(models.Model):
             models.Index(fields=["subject", "closed_at"], name="ix_efface_closings_subject"),
             models.Index(
                 fields=["id"],
-                name="ix_efface_closings_unsettled",
+                name="ix_efface_closings_pending",
                 condition=models.Q(finalized_at__isnull=True),
             ),
         ]

@@ -173,7 +173,7 @@ class PolicyTexts:
 
     def _names(self) -> list[str]:
         """Return for each unique name of the person whether it becomes free."""
-        table_rules, lines = self.policy.subject_rule, []
+        table_rules, lines = self.policy.subject_table_rules, []
         actions = {column.name: column.action for column in table_rules.personal_columns()}
         for name in dict.fromkeys((*self.policy.subject.identifiers, *actions)):
             action = actions.get(name)

@@ -1,4 +1,4 @@
-"""The driver's cursor behind a connection: runs compiled statements, drops the driver's text."""
+"""Run compiled statements on the driver's cursor, with errors that quote no values."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from efface.plan.compiled_statement import CompiledStatement
 
 
 class Cursor:
-    """One cursor in the caller's transaction; counts the statements it has run."""
+    """A cursor in the caller's transaction that counts its statements."""
 
     def __init__(self, connection: Connection) -> None:
-        """Join the transaction of *connection*, beginning it where nothing has run yet.
+        """Join the transaction of *connection*, and begin it if there is none.
 
         Raises:
-            AutocommitError: each statement would be committed by itself.
+            AutocommitError: the connection commits each statement by itself.
         """
         if not connection.in_transaction():
-            # As SQLAlchemy itself does at the first statement: the caller commits.
+            # SQLAlchemy does the same at the first statement; the caller commits.
             connection.begin()
         if _commits_each_statement(connection):
             raise AutocommitError
@@ -41,7 +41,7 @@ class Cursor:
     def rows(
         self, statement: CompiledStatement, values: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """Run *statement* and return its rows."""
+        """Run *statement* and return its rows with converted values."""
         self._execute(statement, statement.bind(values))
         try:
             return statement.rows(self._cursor)
@@ -51,16 +51,16 @@ class Cursor:
     def stream(
         self, statement: CompiledStatement, values: Mapping[str, Any]
     ) -> Iterator[tuple[Any, ...]]:
-        """Run *statement* and yield its rows as the driver has them, some at a time."""
+        """Run *statement* and yield its rows as the driver returns them, 1,000 at a time."""
         self._execute(statement, statement.bind(values))
         while rows := self._next(statement):
             yield from rows
 
     def run_many(self, statement: CompiledStatement, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run *statement* once for each of *values*, as one call of the driver."""
+        """Run *statement* once for each of *values*, in one call of the driver."""
         bound = [statement.bind(each) for each in values]
         if len(bound) == 1:
-            # Drivers set up a pipeline for many, which costs more than one statement.
+            # executemany() sets up a pipeline, which takes longer than one statement.
             self._execute(statement, bound[0])
             return
         self.statement_count += 1
@@ -70,10 +70,10 @@ class Cursor:
             raise self._refused(statement.table, statement.act, error) from None
 
     def check(self, statement: CompiledStatement) -> None:
-        """Run a check of constraints: it raises, or its rows are what is broken.
+        """Run a check of foreign keys: the database raises, or returns the broken rows.
 
         Raises:
-            ConstraintError: a foreign key would not hold at the commit.
+            ConstraintError: a foreign key would be broken at the commit.
         """
         self._execute(statement, statement.bind({}))
         if self._cursor.description is not None and self._cursor.fetchone() is not None:
@@ -81,13 +81,14 @@ class Cursor:
 
     @contextmanager
     def savepoint(self, table: str, undone_by: type[Exception] = ConstraintError) -> Iterator[None]:
-        """Undo what the block did to *table* when it meets such an error, and only that.
+        """Roll back the block's changes to *table* if it raises *undone_by*.
 
-        Blocks may stand in one another: the name means the innermost.
+        Blocks may be nested: the database's savepoint name means the innermost.
         """
         self._plain("SAVEPOINT efface", table)
         try:
             yield
+        # Without a connection there is no savepoint to return to.
         except ConnectionLostError:
             raise
         except undone_by:
@@ -97,7 +98,7 @@ class Cursor:
         self._plain("RELEASE SAVEPOINT efface", table)
 
     def close(self) -> None:
-        """Give the cursor back."""
+        """Close the cursor."""
         self._cursor.close()
 
     def _plain(self, sql: str, table: str) -> None:
@@ -122,12 +123,12 @@ class Cursor:
             raise self._refused(statement.table, statement.act, error) from None
 
     def _refused(self, table: str, act: str, error: Exception) -> StatementError:
-        # `from None` and no text: drivers quote rows in what they say.
+        # No cause and no text of the driver: both may quote rows.
         connection = self.connection.connection.dbapi_connection
         is_lost = self.connection.dialect.is_disconnect(error, connection, self._cursor)  # type: ignore[arg-type]  # the driver's own types
         is_conflict = isinstance(error, self._dbapi.IntegrityError)
         if is_lost:
-            # The pool must not hand this connection to anybody again.
+            # The pool must not reuse this connection.
             self.connection.invalidate()
         return refused(table, act, error, is_lost=is_lost, is_conflict=is_conflict)
 
@@ -139,7 +140,7 @@ def _commits_each_statement(connection: Connection) -> bool:
     except NotImplementedError:
         return False
     if is_set and connection.dialect.name == "sqlite":
-        # Applications that begin by themselves set the driver so; then it has begun by now.
+        # An application that begins transactions itself sets the driver to autocommit.
         cursor: Any = connection.connection.driver_connection
         return not cursor.in_transaction
     return is_set

@@ -1,7 +1,7 @@
-"""The policy against the live schema: what the database has that the models do not say.
+"""Compare the models with the live database, as far as the policy depends on it.
 
-The live tables are put under the same decisions and checked like the models: whatever is possible
-on a model and impossible in the database comes out as a problem of its own.
+The live tables get the same rules and the same checks as the models. An action that is possible
+on the model and impossible in the database is reported as a problem of its own.
 """
 
 from __future__ import annotations
@@ -29,33 +29,35 @@ from sqlalchemy.types import TypeEngine
 
 from efface.errors import Problem
 from efface.policy.check import check
-from efface.policy.check.missing_rules import needs_no_mark
+from efface.policy.check.missing_rules import needs_no_rule
 from efface.policy.policy import Policy
 
-OTHERS = frozenset({"alembic_version"})
-"""Tables of tools, which hold nothing about anybody."""
+TOOL_TABLES = frozenset({"alembic_version"})
+"""Tables of migration tools; they have no personal data."""
 
 
-def reflected(
+def reflect(
     bind: Engine | Connection,
     schemas: Collection[str | None] = (None,),
     *,
-    leave_out: Collection[str] = (),
+    exclude: Collection[str] = (),
 ) -> MetaData:
-    """Return the schema that the database tells, with what SQLAlchemy can read of it.
+    """Return the schema of the live database, as far as SQLAlchemy can reflect it.
 
     Args:
         bind: The database.
-        schemas: Where to look; None is the schema that the connection begins with.
-        leave_out: Tables that are not the application's.
+        schemas: The schemas to reflect; None is the connection's default schema.
+        exclude: Tables that are not the application's.
     """
     metadata = MetaData()
     with warnings.catch_warnings():
-        # Types and indexes that SQLAlchemy does not know are left out; nothing is decided by them.
+        # SQLAlchemy warns about types and indexes it does not know; no rule depends on them.
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
+            # Without resolve_fks=False, it would follow foreign keys into schemas that are not the
+            # application's.
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
-    for name in OTHERS.union(leave_out) & metadata.tables.keys():
+    for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
         metadata.remove(metadata.tables[name])
     return metadata
 
@@ -63,23 +65,24 @@ def reflected(
 def compare(
     policy: Policy, bind: Engine | Connection, *, own: Collection[str] = ()
 ) -> tuple[Problem, ...]:
-    """Return where the live schema and the models of *policy* differ in what matters to it.
+    """Return the differences between the live schema and the models that matter to *policy*.
 
     Args:
-        policy: The decisions, over the models.
+        policy: The rules and the models.
         bind: The database.
-        own: Tables that are neither the application's nor undecided.
+        own: Tables that Efface owns: they need no rule.
     """
     schemas = {table.schema for table in policy.metadata.tables.values()}
-    live = reflected(bind, schemas, leave_out=own)
+    live = reflect(bind, schemas, exclude=own)
     inspector = inspect(bind)
     names = {
         name if schema is None else f"{schema}.{name}"
         for schema in schemas
         for name in inspector.get_table_names(schema=schema)
     }
-    problems = [*_tables(policy, live, names - OTHERS - set(own)), *_columns(policy, live)]
+    problems = [*_tables(policy, live, names - TOOL_TABLES - set(own)), *_columns(policy, live)]
     problems += _references(policy, live)
+    # If the users' table is missing, every further check would only repeat that.
     if policy.subject_table.fullname in live.tables:
         seen = {problem.place for problem in problems}
         problems += [p for p in _impossible(policy, live) if p.place not in seen]
@@ -111,34 +114,34 @@ def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
             yield Problem("E108", name, missing, text, paste)
         for extra in sorted(set(there.keys()) - here):
             text = f"{extra} is in the database, and the model does not have it. Nobody decided it."
-            # A row that goes takes every column along, also one that nobody knows.
-            harmless = not table_rules.keeps_rows or needs_no_mark(table_rules, there[extra])
+            # Deleting a row deletes a column that the model does not have, too.
+            harmless = not table_rules.keeps_rows or needs_no_rule(table_rules, there[extra])
             level: Any = "warning" if harmless else "error"
             yield Problem("E108", name, extra, text, level=level)
 
 
 def _references(policy: Policy, live: MetaData) -> Iterator[Problem]:
-    """Yield each foreign key that leads elsewhere in the database, or is on one side only."""
+    """Yield each foreign key that differs between database and model, or is missing in one."""
     for name, table_rules in policy.tables.items():
         if name not in live.tables:
             continue
-        said, known = _targets(table_rules.table), _targets(live.tables[name])
-        for columns in sorted({**said, **known}):
-            here, there = said.get(columns, set()), known.get(columns, set())
+        in_model, in_database = _targets(table_rules.table), _targets(live.tables[name])
+        for columns in sorted({**in_model, **in_database}):
+            here, there = in_model.get(columns, set()), in_database.get(columns, set())
             if here & there or any(column not in table_rules.table.c for column in columns):
-                # The same, or a column that is reported already.
+                # They agree, or `_columns` has reported the column.
                 continue
             text = f"In the database, {', '.join(columns)} refers to {_any(there)}"
             text += f"; in the model, to {_any(here)}."
-            # Where both lead somewhere, rows of the wrong table would be taken for the person's.
+            # If both have a target, Efface would change rows of the wrong table.
             level: Any = "error" if here and there else "warning"
             yield Problem("E108", name, columns[0], text, level=level)
 
 
 def _targets(table: Table) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-    """Return where the foreign keys of *table* lead, by their columns.
+    """Return the targets of the foreign keys of *table*, by their columns.
 
-    Without schemas: a database leaves out the one that a connection begins with.
+    Targets have no schema, because a database leaves out the connection's default schema.
     """
     found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for constraint in table.foreign_key_constraints:
@@ -156,6 +159,7 @@ def _any(targets: set[tuple[str, ...]]) -> str:
 
 
 def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
+    # `check` reports these about the models already.
     known = {(p.code, p.place) for p in check(policy)}
     for problem in check(policy.with_metadata(_merged(policy, live))):
         if (problem.code, problem.place) not in known:
@@ -163,7 +167,7 @@ def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
 
 
 def _merged(policy: Policy, live: MetaData) -> MetaData:
-    """Return the models' tables and types with the database's rules: NULL, lengths, constraints."""
+    """Return the models with the database's NULL, lengths, constraints and indexes."""
     merged = MetaData()
     for name, table_rules in policy.tables.items():
         there = live.tables.get(name)
@@ -186,7 +190,7 @@ def _merged(policy: Policy, live: MetaData) -> MetaData:
 
 
 def _narrowed(model: TypeEngine[Any], live: TypeEngine[Any]) -> TypeEngine[Any]:
-    # A database tells less than the model about what a value is, and better how long it may be.
+    # The model knows better what a value is, the database how long it may be.
     if type(model).__name__ in ("String", "Text", "VARCHAR") and isinstance(live, String):
         return String(live.length)
     return model
@@ -212,6 +216,7 @@ def _constraints(there: Table, kept: set[str]) -> Iterator[Any]:
 def _indexes(there: Table, kept: set[str]) -> Iterator[Index]:
     for index in there.indexes:
         names = [column.name for column in index.columns]
+        # An index on an expression such as lower(email) does not help to find rows by the column.
         plain = len(names) == len(list(index.expressions))
         if names and plain and kept.issuperset(names):
             options = {

@@ -73,7 +73,7 @@ def _find_closed_keys(
             is_in_batch,
             columns=columns,
             key=[*key],
-            untouched=deleted_at,
+            no_op_column=deleted_at,
         )
         for *row, closed_at in connection.execute(query):
             if closed_at is not None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmake
 
 from efface.errors import UnfilteredStatementError, raise_problems
 from efface.include_closed_block import include_closed
-from efface.policy.check.missing_rules import deleted_at
+from efface.policy.check.deleted_at_column import deleted_at_problems
 from efface.policy.policy import Policy
 from efface.sqlalchemy.bulk_update import is_update_by_keys, remove_closed_parameters
 from efface.sqlalchemy.criteria_gaps import add_conditions, add_open_condition
@@ -54,7 +54,7 @@ def hide_closed(target: Any, policy: Policy) -> None:
     """
     cls = _session_class(target)
     if policy.subject.deleted_at not in policy.subject_table.c:
-        raise_problems(list(deleted_at(policy)))
+        raise_problems(list(deleted_at_problems(policy)))
         return
     session_filter = _SessionFilter(policy)
     event.listen(cls, "do_orm_execute", session_filter.filter)

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                             ),
                             models.Index(
                                 fields=["id"],
-                                name="ix_efface_closings_unsettled",
+                                name="ix_efface_closings_pending",
                                 condition=models.Q(finalized_at__isnull=True),
                             ),
                         ],

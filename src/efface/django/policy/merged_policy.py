@@ -23,7 +23,7 @@ from efface.policy.did_you_mean import did_you_mean
 from efface.policy.policy import Policy
 from efface.policy.relationships import Generic, compared_columns
 from efface.policy.toml import reader
-from efface.policy.toml.reader import Decisions
+from efface.policy.toml.reader import DeclaredRules
 
 
 def merge_policy(
@@ -150,7 +150,7 @@ def _find_missed_references(policy: Policy, schema: Schema) -> Iterator[Problem]
 
 def _read_file_rules(
     alias: str, get_rules: RulesFinder, settings: EffaceSettings
-) -> Mapping[str, Decisions]:
+) -> Mapping[str, DeclaredRules]:
     """Return the rules of the policy file by table."""
     if settings.policy is None:
         return {}
@@ -163,7 +163,7 @@ def _read_file_rules(
 
 
 def _find_subject(
-    alias: str, get_rules: RulesFinder, file_rules: Mapping[str, Decisions]
+    alias: str, get_rules: RulesFinder, file_rules: Mapping[str, DeclaredRules]
 ) -> tuple[type[Model], SubjectRule] | None:
     """Return the user model and its rule, from the file, the models or the settings."""
     models = {table_name(model): model for model in models_in(alias)}

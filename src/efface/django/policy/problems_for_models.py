@@ -12,7 +12,7 @@ from django.db.models import Model
 from efface.django.rules import ATTRIBUTE, Rules
 from efface.django.schema.models_to_metadata import Schema
 from efface.errors import Problem
-from efface.policy.check.missing_rules import leading
+from efface.policy.check.suggested_rules import suggest_relationships
 from efface.policy.policy import Policy
 
 TABLE = "__table_args__ = ("
@@ -78,7 +78,9 @@ class _Translator:
     def _suggest_rules(self, model: type[Model]) -> list[str]:
         """Return possible rules for the rows of *model*, as Python code."""
         table = self.policy.tables[_table_name(self.schema, model)].table
-        links = [link for link in leading(self.policy, table) if isinstance(link, str)]
+        links = [
+            link for link in suggest_relationships(self.policy, table) if isinstance(link, str)
+        ]
         people = [self.schema.models[n] for n, r in self.policy.tables.items() if r.subjects]
         pair = next((f for f in model._meta.private_fields if hasattr(f, "ct_field")), None)
         if links:

@@ -1,4 +1,4 @@
-"""Whether the database could take what an action writes: null, type, length, uniqueness."""
+"""Find actions that a column cannot take: because of NULL, type, length or uniqueness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from efface.policy.actions import (
     Replace,
     Retain,
 )
-from efface.policy.check.missing_rules import decision
+from efface.policy.check.suggested_rules import suggest_column_rule
 from efface.policy.column_types import is_json, is_text, is_unique, python_type, room
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
@@ -39,7 +39,7 @@ def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
                 continue
             is_key = bool(table_rules.subjects) and column.primary_key
             text, paste = (
-                impossible(column, rule.action),
+                why_impossible(column, rule.action),
                 _paste(table_rules, column, rule, is_key=is_key),
             )
             if not text:
@@ -51,8 +51,8 @@ def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
                 yield Problem("E103", table_rules.name, name, text, paste)
 
 
-def impossible(column: Column[Any], action: ColumnAction) -> str | None:
-    """Return why *action* cannot be carried out on *column*, or None when it can."""
+def why_impossible(column: Column[Any], action: ColumnAction) -> str | None:
+    """Return why *action* cannot be carried out on *column*, or None if it can."""
     says = _RULES.get(action.word)
     if column.computed is not None:
         return (
@@ -67,11 +67,11 @@ def _paste(table_rules: TableRules, column: Column[Any], rule: ColumnRule, *, is
         return "not_personal()    # the plan says that it stays"
     if column.computed is not None:
         return "not_personal()    # the database computes it anew"
-    return "" if column.nullable else decision(table_rules, column, rule.via) or ""
+    return "" if column.nullable else suggest_column_rule(table_rules, column, rule.via) or ""
 
 
-def retentions(table_rules: TableRules) -> Iterator[Problem]:
-    """Yield each `Retain` without period, basis, reason or a start that exists."""
+def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
+    """Yield each `Retain` whose period, basis, reason or start is missing or not valid."""
     for rule in table_rules.close_rules:
         action = rule.action
         if not isinstance(action, Retain):
@@ -91,7 +91,7 @@ def retentions(table_rules: TableRules) -> Iterator[Problem]:
 
 
 def _whose(table_rules: TableRules, name: str, rule: ColumnRule) -> tuple[str | None, str]:
-    """Return that nobody knows whose value it is, and the decision for one of the links."""
+    """Return why it is unclear whose value *name* is, and a rule that names a relationship."""
     links = [leaving.via for leaving in table_rules.close_rules]
     if table_rules.subjects:
         return None, ""
@@ -148,7 +148,7 @@ def _mentions(column: Column[Any], _: Any) -> str | None:
 def _replace(column: Column[Any], action: Replace) -> str | None:
     value = action.value
     if isinstance(column.type, TypeDecorator) or is_json(column):
-        # What the application's type makes of a value, or what JSON holds, is not ours to judge.
+        # Only the application knows which values its own type, or its JSON, accepts.
         return _collides(column)
     if value is None:
         return _clear(column, action)

@@ -40,7 +40,7 @@ from efface.errors import (
 from efface.errors.database_refusals import refused
 from efface.evidence.receipt import Receipt
 from efface.plan.plan import Plan
-from efface.policy.rules_table import overview
+from efface.policy.rules_table import format_rules
 
 
 class Command(BaseCommand):
@@ -79,7 +79,7 @@ class Command(BaseCommand):
     def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
         policy = erasers.load_eraser(alias).eraser.policy
         if options["table"]:
-            self.stdout.write(overview(policy))
+            self.stdout.write(format_rules(policy))
             return
         problems = erasers.find_problems(alias)
         errors = sum(strict or each.level == "error" for each in problems)
