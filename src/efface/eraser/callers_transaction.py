@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, inspect, select, tuple_
+from sqlalchemy import Connection, Table, inspect, select, tuple_, update
 
 from efface.errors import EffaceError, StatementError
 from efface.plan.cursor import Cursor
@@ -36,7 +36,8 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
     else:
         # What the session still holds back must be in the database before rows are counted.
         bind.flush()
-        connection = bind.connection(bind_arguments={"clause": table})
+        # Asked with a write: a session that routes reads to a replica answers with the leader.
+        connection = bind.connection(bind_arguments={"clause": update(table)})
     cursor = Cursor(connection)
     try:
         yield cursor
@@ -80,8 +81,12 @@ def _read_anew(session: Session, mapper: Any, objects: list[Any]) -> None:
     )
     query = select(mapper.class_).where(wanted)
     options = {"populate_existing": True, "include_closed": True}
-    found = set(session.scalars(query.execution_options(**options)).unique())
+    # By identity: a class with an `__eq__` of its own, such as SQLModel's, has no hash.
+    found = {
+        inspect(each).identity_key
+        for each in session.scalars(query.execution_options(**options)).unique(id)
+    }
     for each in objects:
-        if each not in found:
+        if inspect(each).identity_key not in found:
             # The row is gone; an object without one would fail at every attribute.
             session.expunge(each)

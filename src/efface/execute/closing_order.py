@@ -81,11 +81,13 @@ def close(
         counts[table.name] = _carry_out(cursor, table, people)
         _tell(on_progress, len(counts), total)
     if statements.deleted_at and not marked:
-        cursor.run(statements.rule, {**people.values, "now": now})
+        written = cursor.run(statements.rule, {**people.values, "now": now})
+        cursor.expect(statements.rule, written, len(people.persons))
     for table in statements.others:
         counts[table.name] = _carry_out(cursor, table, people)
         _tell(on_progress, len(counts), total)
     own = counts[""] = _carry_out(cursor, statements.own, people)
+    _expect_own_rows(cursor, statements.own, own, len(people.persons))
     own.redacted = len(people.persons)
     _tell(on_progress, len(counts), total)
     if statements.owned:
@@ -94,6 +96,14 @@ def close(
     if statements.early_check is not None:
         cursor.check(statements.early_check)
     return Outcome(tuple(in_order(statements, counts, now.date())))
+
+
+def _expect_own_rows(cursor: Cursor, own: TableStatements, done: Count, persons: int) -> None:
+    """Make sure that each user's own row was written: another step may have taken it along."""
+    if own.delete is not None:
+        cursor.expect(own.delete, done.removed, persons)
+    elif own.update is not None:
+        cursor.expect(own.update, done.changed, persons)
 
 
 def _tell(on_progress: OnProgress | None, done: int, total: int) -> None:
@@ -142,7 +152,7 @@ def _write(cursor: Cursor, table: TableStatements, people: ClosingSubjects) -> C
         done.removed = cursor.run(table.delete, people.values)
     if found:
         # Before the static columns: PostgreSQL's address of a row changes with every write.
-        cursor.run_many(table.rewrite, [edit.parameters() for edit in found])
+        cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found])
         done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:
         done.changed += cursor.run(table.update, people.values)
@@ -168,11 +178,11 @@ def _carry_out_owned(
     for table in statements.owned:
         found, done = owned[table.name], Count()
         if found.edits:
-            cursor.run_many(table.rewrite, [edit.parameters() for edit in found.edits])
+            cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found.edits])
             done.changed = sum(1 for edit in found.edits if not edit.unfinished)
         statement = table.delete or table.update
         if found.keys and statement is not None:
-            cursor.run_many(statement, found.keys)
+            cursor.run_by_key(statement, found.keys)
             if table.delete is not None:
                 done.removed = len(found.keys)
             else:

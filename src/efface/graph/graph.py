@@ -15,6 +15,7 @@ from efface.errors import Problem
 from efface.graph.hops import Hop, NoRelationship, first_hop, names_of, reference_hop
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
 from efface.policy.check.missing_rules import is_cut
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via
@@ -239,7 +240,7 @@ def _stays_by_value(policy: Policy, relationship: Relationship) -> bool:
     table_rules = policy.tables[hop.table.fullname]
     for key in hop.table.foreign_key_constraints:
         lets_go = (key.ondelete or "").upper() == "SET NULL" or (
-            not is_kept and is_cut(table_rules, tuple(key.column_keys))
+            not is_kept and is_cut(table_rules, column_names(key))
         )
         if key.referred_table is policy.subject_table and not lets_go:
             return True

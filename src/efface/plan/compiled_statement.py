@@ -39,7 +39,9 @@ class CompiledStatement:
         self.table, self.act = table, act
         self._dialect = dialect
         names = compiled.positiontup if compiled.positional else compiled.binds
-        self._names = None if compiled.positional else tuple(names)
+        # SQLAlchemy spells a parameter of a column such as "Kunden Nr" otherwise in the text.
+        spelled = compiled.escaped_bind_names or {}
+        self._names = None if compiled.positional else tuple(spelled.get(n, n) for n in names)
         # In the driver's order: the key of a value to bind, or a constant, and its conversion.
         self._entries: list[tuple[str | None, Any, Processor | None]] = []
         for name in names:

@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, Table
 from efface.policy import draft_guesses as guesses
 from efface.policy.actions import Delete, Revoke, RowAction
 from efface.policy.check.missing_rules import needs_no_mark
+from efface.policy.column_types import by_name, column_names
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import link_columns
@@ -106,7 +107,7 @@ class _Drafting:
         each.above.append(f"whose rows are people · {guess}")
         rule = SubjectRule(identifiers=guesses.identifiers(table))
         each.made.table.append(rule)
-        if rule.deleted_at not in table.c:
+        if rule.deleted_at not in by_name(table):
             each.below.append(
                 f"missing: the column {rule.deleted_at}. In a migration, after `import "
                 f'efface.alembic`: op.add_deleted_at("{table.name}")'
@@ -116,7 +117,7 @@ class _Drafting:
     def _links(self, table_rules: TableRules) -> list[tuple[str, ...]]:
         """Return the references of a table that lead, or are guessed to lead, to the people."""
         return sorted(
-            tuple(constraint.column_keys)
+            column_names(constraint)
             for constraint in table_rules.table.foreign_key_constraints
             if constraint.referred_table is not table_rules.table
             and (
@@ -165,7 +166,7 @@ class _Drafting:
         return any(
             constraint.referred_table is self._people
             for constraint in table_rules.table.foreign_key_constraints
-            if tuple(constraint.column_keys) == names
+            if column_names(constraint) == names
         )
 
     def _not_outliving(
@@ -173,7 +174,7 @@ class _Drafting:
     ) -> guesses.Guess:
         for constraint in table_rules.table.foreign_key_constraints:
             parent = self._actions.get(constraint.referred_table.fullname)
-            if tuple(constraint.column_keys) == names and isinstance(parent, (Delete, Revoke)):
+            if column_names(constraint) == names and isinstance(parent, (Delete, Revoke)):
                 return guesses.Guess(Delete(), guesses.GUESS, "goes with the row it refers to")
         return guess
 

@@ -17,6 +17,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.lambdas import StatementLambdaElement
 from sqlalchemy.sql.selectable import SelectBase
 
+from efface.policy.column_types import by_name
 from efface.policy.policy import Policy
 from efface.sqlalchemy.criteria_gaps import examine, unreached
 from efface.sqlalchemy.user_mappers import People, mentions, people_of
@@ -45,7 +46,7 @@ class Statements:
 
     def __init__(self, policy: Policy) -> None:
         """Start without knowing any class: applications map them when they like."""
-        self._deleted_at = policy.subject_table.c[policy.subject.deleted_at]
+        self._deleted_at = by_name(policy.subject_table)[policy.subject.deleted_at]
         self._shapes: dict[Any, Treatment] = {}
         self._people: dict[registry, tuple[People, ...]] = {}
         self._by_mapper: dict[Mapper[Any], People | None] = {}

@@ -164,7 +164,7 @@ class Closings:
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
         """Keep settled receipts in place of those of their closings."""
-        cursor.run_many(self._settle, records)
+        cursor.run_by_key(self._settle, records)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

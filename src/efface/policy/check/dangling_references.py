@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKeyConstraint
 from efface.errors import Problem
 from efface.policy.actions import Clear, Delete, Redact, Retain, Revoke, Unlink
 from efface.policy.check.missing_rules import is_cut
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via, link_columns
@@ -22,9 +23,7 @@ def lost_paths(policy: Policy) -> Iterator[Problem]:
     such a row, the application alone knows.
     """
     for table_rules in policy.tables.values():
-        for key in sorted(
-            table_rules.table.foreign_key_constraints, key=lambda k: tuple(k.column_keys)
-        ):
+        for key in sorted(table_rules.table.foreign_key_constraints, key=column_names):
             parent = policy.tables.get(key.referred_table.fullname)
             if parent is None or parent.subjects or (key.ondelete or "").upper() == "SET NULL":
                 continue
@@ -50,7 +49,7 @@ class _Reference:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.key.column_keys)
+        return column_names(self.key)
 
     def is_lost(self, going: CloseRule) -> bool:
         """Return whether rows stay although their parent's go by the link *going*."""

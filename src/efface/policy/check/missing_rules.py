@@ -12,7 +12,16 @@ from sqlalchemy import Column, Enum, ForeignKeyConstraint, Integer, Table, Uuid
 
 from efface.errors import Problem
 from efface.policy.actions import Clear, ColumnAction, Placeholder, Redact, Replace, Unlink
-from efface.policy.column_types import is_json, is_text, is_unique, python_type, room, unwrapped
+from efface.policy.column_types import (
+    by_name,
+    column_names,
+    is_json,
+    is_text,
+    is_unique,
+    python_type,
+    room,
+    unwrapped,
+)
 from efface.policy.declarations import ColumnRule
 from efface.policy.did_you_mean import did_you_mean
 from efface.policy.policy import Policy, TableRules
@@ -39,13 +48,13 @@ POSSIBLE: Sequence[tuple[type, str]] = (
 def deleted_at(policy: Policy) -> Iterator[Problem]:
     """Yield what is wrong with the column that marks a closed account."""
     table, name = policy.subject_table, policy.subject.deleted_at
-    if policy.removes_subject and name not in table.c:
+    if policy.removes_subject and name not in by_name(table):
         return
-    if name not in table.c:
+    if name not in by_name(table):
         text = f"The column {name}, which marks a closed account, is not in the table."
         paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
         yield Problem("E105", table.fullname, name, text, paste)
-    elif not table.c[name].nullable:
+    elif not by_name(table)[name].nullable:
         text = f"The column {name} must accept NULL: NULL means that the account is open."
         yield Problem("E105", table.fullname, name, text)
 
@@ -176,7 +185,7 @@ def decision(table_rules: TableRules, column: Column[Any], via: Via | None = Non
 
 def leading(policy: Policy, table: Table) -> tuple[Via, ...]:
     """Return links from *table* to people: all that refer to them, or else the shortest way."""
-    keys = sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
+    keys = sorted(table.foreign_key_constraints, key=column_names)
     near = _distances(policy)
     if not near:
         # Nobody has said yet who the people are: any reference may lead to them.
@@ -194,7 +203,7 @@ def leading(policy: Policy, table: Table) -> tuple[Via, ...]:
 
 
 def _named(key: ForeignKeyConstraint) -> Via:
-    names = tuple(key.column_keys)
+    names = column_names(key)
     return names[0] if len(names) == 1 else names
 
 
