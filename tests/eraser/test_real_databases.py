@@ -1,17 +1,22 @@
 """Databases that are not what the models say: each write is counted, a wrong one refused."""
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
+    CHAR,
     Column,
     Date,
     DateTime,
     ForeignKey,
     Integer,
     MetaData,
+    String,
     Table,
     Text,
+    TypeDecorator,
     Update,
     create_engine,
     select,
@@ -460,3 +465,52 @@ def test_a_model_may_call_its_columns_otherwise_than_the_database(database):
     assert column(database, notes, "what") == ["by a former member"]
     assert column(database, logins, "id") == [2]
     assert [at is None for at in column(database, people, "gone_at")] == [False, True]
+
+
+class UuidAsText(TypeDecorator):
+    """A UUID in CHAR, as many applications keep it."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value, _dialect):
+        return None if value is None else UUID(str(value)).hex
+
+    def process_result_value(self, value, _dialect):
+        return None if value is None else str(UUID(value))
+
+
+@pytest.mark.parametrize(
+    ("database", "type_", "kept", "typed"),
+    [
+        ("postgresql", CHAR(9), "ada", "ada  "),
+        ("sqlite", Text(collation="NOCASE"), "Ada.L", "ADA.l"),
+        *((kind, UuidAsText(), str(UUID(int=7)), UUID(int=7).hex) for kind in KINDS),
+    ],
+    indirect=["database"],
+)
+def test_a_key_may_be_spelled_otherwise_than_the_database_does(database, type_, kept, typed):
+    metadata = MetaData()
+    people = Table(
+        "users",
+        metadata,
+        Column("id", type_, not_personal(), primary_key=True),
+        Column("email", Text, personal(Placeholder.email()), unique=True),
+        Column("deleted_at", DateTime(timezone=True)),
+        data_subject(identifiers=["email"]),
+    )
+    eraser = created(metadata, database)
+    add(database, people, {"id": kept, "email": ADA})
+    with database.connect() as connection:
+        plan = eraser.plan(connection, kept)
+
+    with database.begin() as connection:
+        receipt = eraser.close_account(connection, typed, actor="test", plan=plan)
+    again = close(database, eraser, kept)
+    with database.begin() as connection:
+        together = eraser.close_accounts(connection, [typed, kept], actor="test")
+        pending = eraser.run_pending(connection, min_age=timedelta(0))
+
+    assert (again.reference, again.already_closed) == (receipt.reference, True)
+    assert [each.reference for each in together.receipts] == [receipt.reference]
+    assert [each.reference for each in pending.receipts] == [receipt.reference]

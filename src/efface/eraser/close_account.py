@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -63,7 +63,9 @@ def close_one(
     """Close one account and return its receipt; a closed one answers its first receipt."""
     statements = compiled.single
     people = closing_order.lock(cursor, statements, key)
-    fingerprint, closed_at = request.fingerprint(key), people.only.closed_at
+    # As the database has it: a key may be spelled in several ways, and the record has one.
+    key, closed_at = people.only.key, people.only.closed_at
+    fingerprint = request.fingerprint(key)
     if closed_at is not None:
         first = compiled.closings.receipt_of(cursor, fingerprint, closed_at)
         if first is not None:
@@ -93,17 +95,17 @@ def close_one(
 
 
 def find_receipt(
-    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: str
+    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: Callable[[Key], str]
 ) -> Receipt | None:
     """Return the receipt of a closed account, or None where no closing of ours belongs to it."""
     statements = compiled.single
     rows = cursor.rows(statements.find, key_values(statements, key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
-    (closed_at,) = states(statements, rows).values()
+    ((found, closed_at),) = states(statements, rows).items()
     if closed_at is None:
         return None
-    first = compiled.closings.receipt_of(cursor, fingerprint, closed_at)
+    first = compiled.closings.receipt_of(cursor, fingerprint(found), closed_at)
     return Receipt.from_json(first) if first is not None else None
 
 
@@ -115,8 +117,7 @@ def close_many(
     name = statements.key_names[0]
     rows = cursor.rows(statements.lock, {f"subject_{name}": [key[0] for key in keys]})
     by_key = {(row[0],): row for row in rows}
-    if len(by_key) < len(keys):
-        raise UnknownSubjectError(statements.table.fullname, len(keys) - len(by_key))
+    keys = _as_the_database_has_them(cursor, compiled.single, keys, by_key)
     closed = {key: at for key, at in states(statements, rows).items() if at is not None}
     earlier = _earlier(cursor, compiled, closed, request)
     opened = [by_key[key] for key in keys if key not in closed]
@@ -147,6 +148,24 @@ def close_many(
     return batch.remembering(people) if people is not None else batch
 
 
+def _as_the_database_has_them(
+    cursor: Cursor, statements: PolicyStatements, keys: Sequence[Key], found: Collection[Key]
+) -> list[Key]:
+    """Return the keys of the rows that *keys* mean, each once.
+
+    Raises:
+        UnknownSubjectError: some mean no row that was *found*.
+    """
+    names: dict[Key, None] = {}
+    for key in keys:
+        rows = [] if key in found else cursor.rows(statements.find, key_values(statements, key))
+        for each in states(statements, rows) or (key,):
+            names[each] = None
+    if missing := len([key for key in names if key not in found]):
+        raise UnknownSubjectError(statements.table.fullname, missing)
+    return list(names)
+
+
 def _unnamed(actor: str, people: ClosingSubjects) -> None:
     """Refuse an *actor* by which one of the *people* would be named in our own table."""
     if any(person.search_terms.has_address_in(actor) for person in people.persons):
@@ -170,10 +189,9 @@ def _still_fits(
     cursor: Cursor, statements: PolicyStatements, key: Key, plan: Plan, request: Request
 ) -> tuple[Step, ...]:
     """Return the steps as they are now, or raise where *plan* shows others."""
-    fingerprint = request.fingerprint(key)
-    if plan.fingerprint != fingerprint or plan.policy != statements.digest:
+    if plan.fingerprint != request.fingerprint(key) or plan.policy != statements.digest:
         raise ForeignPlanError
-    fresh = make_plan(cursor, statements, key, fingerprint, request.now.date())
+    fresh = make_plan(cursor, statements, key, request.fingerprint, request.now.date())
     for planned, found in zip(plan.steps, fresh.steps, strict=True):
         if planned.rows != found.rows:
             raise StalePlanError(found.table, planned.rows, found.rows)

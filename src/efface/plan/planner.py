@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -64,12 +64,13 @@ def make_plan(
     cursor: Cursor,
     statements: PolicyStatements,
     key: tuple[Any, ...],
-    fingerprint: str,
+    fingerprint: Callable[[tuple[Any, ...]], str],
     today: date,
 ) -> Plan:
     """Return what closing this subject would do now.
 
-    A closed account has an empty plan: closing it again changes nothing.
+    A closed account has an empty plan: closing it again changes nothing. *fingerprint* takes the
+    primary key as the database has it.
 
     Raises:
         UnknownSubjectError: no row has this key.
@@ -83,8 +84,9 @@ def make_plan(
         counts = {table.name: count(cursor, table, people) for table in statements.tables}
         counts[""] = count(cursor, statements.own, people)
         steps = tuple(in_order(statements, counts, today))
+    key = people.only.key
     shown = str(key[0]) if len(key) == 1 else str(key)
-    return Plan(statements.table.fullname, shown, fingerprint, statements.digest, steps)
+    return Plan(statements.table.fullname, shown, fingerprint(key), statements.digest, steps)
 
 
 def preview(
