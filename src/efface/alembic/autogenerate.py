@@ -29,7 +29,7 @@ from efface.alembic.operations import (
 from efface.errors import Problem, raise_problems
 from efface.graph.graph import build
 from efface.policy.check import check
-from efface.policy.column_types import unwrapped
+from efface.policy.column_types import by_name, unwrapped
 from efface.policy.policy import Policy
 from efface.store.efface_tables import metadata
 
@@ -136,7 +136,7 @@ def _is_index(
 
 
 def _is_moment(table: Table, name: str) -> bool:
-    type_ = unwrapped(table.c[name].type)
+    type_ = unwrapped(by_name(table)[name].type)
     return isinstance(type_, DateTime) and bool(type_.timezone)
 
 

@@ -9,6 +9,7 @@ from efface.errors import (
     EffaceError,
     MissingExtraError,
     MissingTablesError,
+    SchemaTranslateMapError,
     SettingsError,
     StatementError,
     SubjectKeyError,
@@ -36,7 +37,12 @@ USAGE: tuple[type[EffaceError], ...] = (
     UnreadableFileError,
     WeakSecretError,
 )
-DATABASE: tuple[type[EffaceError], ...] = (AutocommitError, MissingTablesError, StatementError)
+DATABASE: tuple[type[EffaceError], ...] = (
+    AutocommitError,
+    MissingTablesError,
+    SchemaTranslateMapError,
+    StatementError,
+)
 
 
 def find_status(error: EffaceError) -> Status:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, inspect, select, tuple_
+from sqlalchemy import Connection, Table, inspect, select, tuple_, update
 
 from efface.errors import EffaceError, StatementError
 from efface.plan.cursor import Cursor
@@ -40,7 +40,8 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
     else:
         # Pending changes of the session must be in the database before rows are counted.
         bind.flush()
-        connection = bind.connection(bind_arguments={"clause": table})
+        # Asked with a write: a session that routes reads to a replica answers with the leader.
+        connection = bind.connection(bind_arguments={"clause": update(table)})
     cursor = Cursor(connection)
     try:
         yield cursor
@@ -85,8 +86,12 @@ def _reload(session: Session, mapper: Any, objects: list[Any]) -> None:
     )
     query = select(mapper.class_).where(wanted)
     options = {"populate_existing": True, "include_closed": True}
-    found = set(session.scalars(query.execution_options(**options)).unique())
+    # By identity: a class with an `__eq__` of its own, such as SQLModel's, has no hash.
+    found = {
+        inspect(each).identity_key
+        for each in session.scalars(query.execution_options(**options)).unique(id)
+    }
     for each in objects:
-        if each not in found:
+        if inspect(each).identity_key not in found:
             # The row is deleted, so reading any attribute of the object would fail.
             session.expunge(each)

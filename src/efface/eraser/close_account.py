@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -67,7 +67,9 @@ def close_one(
     """
     statements = compiled.single
     subjects = closing_order.lock(cursor, statements, key)
-    fingerprint, closed_at = context.fingerprint(key), subjects.only.closed_at
+    # The key as the database has it: it may be spelled in several ways, and records have one.
+    key, closed_at = subjects.only.key, subjects.only.closed_at
+    fingerprint = context.fingerprint(key)
     if closed_at is not None:
         first = compiled.closings.receipt_for(cursor, fingerprint, closed_at)
         if first is not None:
@@ -103,7 +105,7 @@ def close_one(
 
 
 def find_receipt(
-    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: str
+    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: Callable[[Key], str]
 ) -> Receipt | None:
     """Return the receipt of a closed account, or None if the account is open or has none.
 
@@ -114,10 +116,10 @@ def find_receipt(
     rows = cursor.rows(statements.find, key_values(statements, key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
-    (closed_at,) = closed_at_by_key(statements, rows).values()
+    ((found, closed_at),) = closed_at_by_key(statements, rows).items()
     if closed_at is None:
         return None
-    first = compiled.closings.receipt_for(cursor, fingerprint, closed_at)
+    first = compiled.closings.receipt_for(cursor, fingerprint(found), closed_at)
     return Receipt.from_json(first) if first is not None else None
 
 
@@ -132,9 +134,7 @@ def close_many(
     name = statements.key_names[0]
     rows = cursor.rows(statements.lock, {f"subject_{name}": [key[0] for key in keys]})
     by_key = {(row[0],): row for row in rows}
-    # All or none: otherwise a caller would have to find out which accounts are still open.
-    if len(by_key) < len(keys):
-        raise UnknownSubjectError(statements.table.fullname, len(keys) - len(by_key))
+    keys = _find_stored_keys(cursor, compiled.single, keys, by_key)
     closed = {key: at for key, at in closed_at_by_key(statements, rows).items() if at is not None}
     first_receipts = _first_receipts(cursor, compiled, closed, context)
     opened = [by_key[key] for key in keys if key not in closed]
@@ -165,6 +165,24 @@ def close_many(
     return batch.with_captured(subjects) if subjects is not None else batch
 
 
+def _find_stored_keys(
+    cursor: Cursor, statements: PolicyStatements, keys: Sequence[Key], locked: Collection[Key]
+) -> list[Key]:
+    """Return *keys* as the database has them, each once; all of them are *locked*.
+
+    Raises:
+        UnknownSubjectError: no row has some of these keys. All or none are closed: otherwise a
+            caller would have to find out which accounts are still open.
+    """
+    stored: dict[Key, None] = {}
+    for key in keys:
+        rows = [] if key in locked else cursor.rows(statements.find, key_values(statements, key))
+        stored |= dict.fromkeys(closed_at_by_key(statements, rows) or (key,))
+    if missing := len([key for key in stored if key not in locked]):
+        raise UnknownSubjectError(statements.table.fullname, missing)
+    return list(stored)
+
+
 def _reject_identifying_actor(actor: str, subjects: ClosingSubjects) -> None:
     """Refuse an *actor* that contains an email address of one of the *subjects*."""
     if any(subject.search_terms.has_address_in(actor) for subject in subjects.all):
@@ -193,10 +211,9 @@ def _recheck(
         ForeignPlanError: the plan is for another account or another policy.
         StalePlanError: the numbers of rows have changed.
     """
-    fingerprint = context.fingerprint(key)
-    if plan.fingerprint != fingerprint or plan.policy != statements.digest:
+    if plan.fingerprint != context.fingerprint(key) or plan.policy != statements.digest:
         raise ForeignPlanError
-    fresh = make_plan(cursor, statements, key, fingerprint, context.now.date())
+    fresh = make_plan(cursor, statements, key, context.fingerprint, context.now.date())
     for planned, found in zip(plan.steps, fresh.steps, strict=True):
         if planned.rows != found.rows:
             raise StalePlanError(found.table, planned.rows, found.rows)

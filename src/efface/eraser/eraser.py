@@ -137,9 +137,7 @@ class Eraser:
         """
         key = self._key_of(pk)
         with self._joined(bind) as (cursor, compiled):
-            return make_plan(
-                cursor, compiled.single, key, self._fingerprint(key), self._now().date()
-            )
+            return make_plan(cursor, compiled.single, key, self._fingerprint, self._now().date())
 
     def preview(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
         """Return the steps of a closing without reading any text; only reads.
@@ -170,7 +168,7 @@ class Eraser:
         """
         key = self._key_of(pk)
         with self._joined(bind) as (cursor, compiled):
-            return find_receipt(cursor, compiled, key, self._fingerprint(key))
+            return find_receipt(cursor, compiled, key, self._fingerprint)
 
     def receipts(self, bind: Bind, since: datetime | None = None) -> list[Receipt]:
         """Return the recorded receipts, oldest first; only reads.

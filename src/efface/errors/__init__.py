@@ -25,7 +25,9 @@ from efface.errors.database_refusals import (
     ConstraintError,
     ReadOnlyError,
     RetryError,
+    RowCountError,
     SchemaMismatchError,
+    SchemaTranslateMapError,
     StatementError,
 )
 from efface.errors.integration_refusals import (
@@ -91,8 +93,10 @@ __all__ = [
     "Problem",
     "ReadOnlyError",
     "RetryError",
+    "RowCountError",
     "RulesError",
     "SchemaMismatchError",
+    "SchemaTranslateMapError",
     "SettingsError",
     "StalePlanError",
     "StatementError",

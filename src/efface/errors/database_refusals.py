@@ -75,6 +75,47 @@ class ConnectionLostError(StatementError):
     advice = "The connection was lost. Connect again and close the account once more."
 
 
+class RowCountError(StatementError):
+    """A statement wrote fewer or more rows than it was meant to."""
+
+    code = "E421"
+    advice = (
+        "A trigger, a view, row level security or a key that is not unique is in the way. Compare "
+        "the models with the database: efface check --database URL"
+    )
+
+    def __init__(self, table: str, act: str, written: int, meant: int) -> None:
+        """Keep both numbers."""
+        super().__init__(table, act, f"{written} rows instead of {meant}", None)
+        self.written, self.meant = written, meant
+
+    def message(self) -> str:
+        """Return which table it was, the numbers, and what to look for."""
+        return (
+            f"The database was to {self.act} {self.table} in {_rows(self.meant)} and wrote "
+            f"{_rows(self.written)}. {ROLLED_BACK} {self.advice}"
+        )
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+class SchemaTranslateMapError(EffaceError):
+    """The connection translates schema names, which Efface's statements do not see."""
+
+    code = "E422"
+
+    def message(self) -> str:
+        """Return why Efface stops, and how to reach the schema."""
+        return (
+            "The connection has a schema_translate_map, and Efface's statements would run in the "
+            f"schema without it: on the rows of another tenant. {NOTHING_CHANGED} Select the "
+            "schema for the transaction, before anything else, on a connection without the map:\n\n"
+            '      connection.execute(text("SET LOCAL search_path TO acme"))'
+        )
+
+
 class AutocommitError(EffaceError):
     """The connection commits every statement by itself, so half a closing could stay."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import Table
 from efface.errors import Problem
 from efface.graph.hops import BrokenRelationship, Hop, first_hop, names_of, reference_hop
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via
@@ -249,7 +250,7 @@ def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
     for key in hop.table.foreign_key_constraints:
         # The database or the redaction sets the foreign key to NULL, so nothing dangles.
         lets_go = (key.ondelete or "").upper() == "SET NULL" or (
-            not is_kept and table_rules.overwrites(tuple(key.column_keys))
+            not is_kept and table_rules.overwrites(column_names(key))
         )
         if key.referred_table is policy.subject_table and not lets_go:
             return True

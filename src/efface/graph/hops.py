@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from efface.policy.column_types import is_text, same_kind
+from efface.policy.column_types import by_name, column_names, is_text, same_kind
 from efface.policy.policy import Policy
 from efface.policy.relationships import Generic, MatchBy, OwnedBy, Via
 
@@ -65,12 +65,12 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
         first, onward = via.split(".", 1)
         names = (first,)
     for name in names:
-        if name not in table.c:
+        if name not in by_name(table):
             raise BrokenRelationship("E201", f"The link {via} names {name}, which is not a column.")
     targets = [
         constraint
         for constraint in table.foreign_key_constraints
-        if tuple(constraint.column_keys) == names
+        if column_names(constraint) == names
     ]
     if not targets:
         raise BrokenRelationship(
@@ -92,18 +92,18 @@ def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint
 
 def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     target_name, _, target_column = via.equals.rpartition(".")
-    if via.column not in table.c:
+    if via.column not in by_name(table):
         raise BrokenRelationship("E201", f"Match names {via.column}, which is not a column.")
     if target_name not in policy.tables:
         raise BrokenRelationship(
             "E201", f"Match names {via.equals}, which is not a column of a table here."
         )
     target = policy.tables[target_name].table
-    if target_column not in target.c:
+    if target_column not in by_name(target):
         raise BrokenRelationship("E201", f"Match names {via.equals}, which is not a column.")
-    column = target.c[target_column]
+    mine, column = by_name(table)[via.column], by_name(target)[target_column]
     # A column with a foreign key has keys of that table, even if its values look like the others.
-    elsewhere = [key for key in table.c[via.column].foreign_keys if key.column.table is not target]
+    elsewhere = [key for key in mine.foreign_keys if key.column.table is not target]
     if elsewhere:
         place = f"{elsewhere[0].column.table.fullname}.{elsewhere[0].column.name}"
         raise BrokenRelationship(
@@ -118,18 +118,18 @@ def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
             f'rows of others. Make it unique, or say so: MatchBy("{via.column}", '
             f'equals="{via.equals}", shared=True).',
         )
-    return Hop(table, (table.c[via.column],), target, (column,), True)
+    return Hop(table, (mine,), target, (column,), True)
 
 
 def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
     name, _, column = via.by.rpartition(".")
-    if name not in policy.tables or column not in policy.tables[name].table.c:
+    if name not in policy.tables or column not in by_name(policy.tables[name].table):
         raise BrokenRelationship(
             "E201", f"Owned names {via.by}, which is not a column of a table here."
         )
     by = policy.tables[name].table
     for constraint in by.foreign_key_constraints:
-        if tuple(constraint.column_keys) == (column,) and constraint.referred_table is table:
+        if column_names(constraint) == (column,) and constraint.referred_table is table:
             referring = reference_hop(policy, by, constraint)
             return Hop(table, referring.target_columns, by, referring.columns, False)
     raise BrokenRelationship("E201", f"{via.by} does not refer to {table.fullname}.")
@@ -137,16 +137,18 @@ def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
 
 def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
     for name in (via.type_column, via.id_column):
-        if name not in table.c:
+        if name not in by_name(table):
             raise BrokenRelationship("E201", f"Generic names {name}, which is not a column.")
-    subject, column = policy.subject_table, table.c[via.id_column]
+    subject, column = policy.subject_table, by_name(table)[via.id_column]
     # One id column cannot store a key of several columns.
     key = tuple(subject.primary_key.columns)
     if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
         raise BrokenRelationship(
             "E201", f"{via.id_column} cannot hold the primary key of {subject.fullname}."
         )
-    return Hop(table, (column,), subject, key, False, _generic_type(table.c[via.type_column], via))
+    return Hop(
+        table, (column,), subject, key, False, _generic_type(by_name(table)[via.type_column], via)
+    )
 
 
 def _generic_type(column: Column[Any], via: Generic) -> GenericType:

@@ -39,7 +39,9 @@ class CompiledStatement:
         self.table, self.act = table, act
         self._dialect = dialect
         names = compiled.positiontup if compiled.positional else compiled.binds
-        self._names = None if compiled.positional else tuple(names)
+        # SQLAlchemy escapes the parameter of a column such as "Kunden Nr" in the text.
+        escaped = compiled.escaped_bind_names or {}
+        self._names = None if compiled.positional else tuple(escaped.get(n, n) for n in names)
         # In the driver's order: a parameter's name or None, a constant, and the conversion.
         self._entries: list[tuple[str | None, Any, Processor | None]] = []
         for name in names:

@@ -8,7 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from efface.errors import AutocommitError, ConnectionLostError, ConstraintError, StatementError
+from efface.errors import (
+    AutocommitError,
+    ConnectionLostError,
+    ConstraintError,
+    RowCountError,
+    SchemaTranslateMapError,
+    StatementError,
+)
 from efface.errors.database_refusals import refused
 from efface.plan.compiled_statement import CompiledStatement
 
@@ -20,8 +27,11 @@ class Cursor:
         """Join the transaction of *connection*, and begin it if there is none.
 
         Raises:
+            SchemaTranslateMapError: the statements would run in another schema.
             AutocommitError: the connection commits each statement by itself.
         """
+        if connection.get_execution_options().get("schema_translate_map"):
+            raise SchemaTranslateMapError
         if not connection.in_transaction():
             # SQLAlchemy does the same at the first statement; the caller commits.
             connection.begin()
@@ -30,6 +40,7 @@ class Cursor:
         self.connection = connection
         self.statement_count = 0
         self._dbapi: Any = connection.dialect.loaded_dbapi
+        self._is_async = connection.dialect.is_async
         self._cursor: Any = connection.connection.cursor()
 
     def run(self, statement: CompiledStatement, values: Mapping[str, Any]) -> int:
@@ -56,18 +67,45 @@ class Cursor:
         while rows := self._next(statement):
             yield from rows
 
-    def run_many(self, statement: CompiledStatement, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run *statement* once for each of *values*, in one call of the driver."""
-        bound = [statement.bind(each) for each in values]
-        if len(bound) == 1:
-            # executemany() sets up a pipeline, which takes longer than one statement.
-            self._execute(statement, bound[0])
-            return
+    def run_by_key(self, statement: CompiledStatement, keys: Sequence[Mapping[str, Any]]) -> None:
+        """Run *statement* for each of *keys*, and check that each key writes one row.
+
+        Raises:
+            RowCountError: a key wrote no row, or several. A sum would not show it: none and two
+                make the two that were meant.
+        """
+        bound = [statement.bind(each) for each in keys]
+        for count in self._counts(statement, bound):
+            self.expect(statement, count, 1)
+
+    def expect(self, statement: CompiledStatement, written: int, meant: int) -> None:
+        """Check that *statement* has written as many rows as were meant.
+
+        Raises:
+            RowCountError: it has written fewer or more.
+        """
+        if written != meant:
+            raise RowCountError(statement.table, statement.act, written, meant)
+
+    def _counts(self, statement: CompiledStatement, bound: Sequence[Any]) -> list[int]:
+        # Only psycopg reports a count for each set of values; other drivers report a sum, or
+        # nothing. On SQLite, one by one is as fast. For one set, executemany() takes longer.
+        together = self.connection.dialect.driver == "psycopg" and not self._is_async
+        counts = []
         self.statement_count += 1
         try:
-            self._cursor.executemany(statement.sql, bound)
+            if len(bound) > 1 and together:
+                self._cursor.executemany(statement.sql, bound, returning=True)
+                counts.append(self._cursor.rowcount)
+                while self._cursor.nextset():
+                    counts.append(self._cursor.rowcount)
+            else:
+                for each in bound:
+                    self._cursor.execute(statement.sql, each)
+                    counts.append(self._cursor.rowcount)
         except Exception as error:  # noqa: BLE001  # as in _execute
             raise self._refused(statement.table, statement.act, error) from None
+        return counts
 
     def check(self, statement: CompiledStatement) -> None:
         """Run a check of foreign keys: the database raises, or returns the broken rows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    and_,
     any_,
     bindparam,
     cast,
@@ -130,6 +131,16 @@ class TID(UserDefinedType[str]):
         return "tid"
 
 
+class OID(UserDefinedType[str]):
+    """PostgreSQL's number of a table."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return "oid"
+
+
 class JSONList(TypeDecorator[list[Any]]):
     """A list of values as one JSON text, each in the form that the database stores."""
 
@@ -147,16 +158,29 @@ class JSONList(TypeDecorator[list[Any]]):
         return json.dumps([process(v) if process else v for v in value or ()])
 
 
-def row_address(dialect: Dialect) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """Return the address of a row without a primary key, and the condition for ``key_0``.
+ROWIDS = ("rowid", "_rowid_", "oid")
+"""SQLite's names of the number of a row; a column with the same name hides each of them."""
 
-    It is valid inside one transaction, and on PostgreSQL only until the row is updated.
+
+def row_address(
+    dialect: Dialect, columns: Iterable[str]
+) -> tuple[list[ColumnElement[Any]], ColumnElement[bool]]:
+    """Return the address of a row without a primary key, and the condition for it.
+
+    *columns* are the table's. The condition has the parameters ``key_0`` and, on PostgreSQL,
+    ``key_1``: a ``ctid`` is unique in one partition, so the address contains the partition. It is
+    valid inside one transaction, and on PostgreSQL only until the row is updated.
     """
     if dialect.name == "postgresql":
         ctid: ColumnElement[Any] = literal_column("ctid")
-        return cast(ctid, Text), ctid == cast(bindparam("key_0", type_=Text()), TID())
-    rowid: ColumnElement[Any] = literal_column("rowid", type_=Integer())
-    return rowid, rowid == bindparam("key_0", type_=Integer())
+        tableoid: ColumnElement[Any] = literal_column("tableoid")
+        here = ctid == cast(bindparam("key_0", type_=Text()), TID())
+        there = tableoid == cast(bindparam("key_1", type_=Text()), OID())
+        return [cast(ctid, Text), cast(tableoid, Text)], and_(here, there)
+    taken = {name.lower() for name in columns}
+    name = next(name for name in ROWIDS if name not in taken)
+    rowid: ColumnElement[Any] = literal_column(name, type_=Integer())
+    return [rowid], rowid == bindparam("key_0", type_=Integer())
 
 
 def from_text(dialect: Dialect, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -64,7 +64,7 @@ def make_plan(
     cursor: Cursor,
     statements: PolicyStatements,
     key: tuple[Any, ...],
-    fingerprint: str,
+    fingerprint: Callable[[tuple[Any, ...]], str],
     today: date,
 ) -> Plan:
     """Return what closing this account would do now. A closed account has an empty plan.
@@ -82,8 +82,9 @@ def make_plan(
         counts = {table.name: count_rows(cursor, table, subjects) for table in statements.tables}
         counts[""] = count_rows(cursor, statements.subject_row, subjects)
         steps = tuple(ordered_steps(statements, counts, today))
+    key = subjects.only.key
     shown = str(key[0]) if len(key) == 1 else str(key)
-    return Plan(statements.table.fullname, shown, fingerprint, statements.digest, steps)
+    return Plan(statements.table.fullname, shown, fingerprint(key), statements.digest, steps)
 
 
 def preview(

@@ -41,7 +41,7 @@ from efface.policy.actions import (
     RowAction,
     Unlink,
 )
-from efface.policy.column_types import is_text, room
+from efface.policy.column_types import by_name, column_names, is_text, room
 from efface.policy.declarations import CloseRule, SubjectRule
 from efface.policy.policy import PersonalColumn, TableRules
 from efface.policy.relationships import OwnedBy
@@ -59,7 +59,7 @@ class PolicyStatements:
         self.random_source = random_source
         self.digest = policy.digest
         self.table = policy.subject_table
-        has_deleted_at = policy.subject.deleted_at in self.table.c
+        has_deleted_at = policy.subject.deleted_at in by_name(self.table)
         self.deleted_at = policy.subject.deleted_at if has_deleted_at else None
         self._parameters = SubjectParameters(dialect, batch)
         self._here = bare(self.table)
@@ -287,7 +287,7 @@ class PolicyStatements:
         }
         return bool(
             changed & {element.column.name for element in key.elements}
-            or pointed & set(key.column_keys)
+            or pointed & set(column_names(key))
         )
 
 
@@ -307,6 +307,6 @@ def _fitted(table_rules: TableRules) -> tuple[PersonalColumn, ...]:
     for rule in table_rules.personal_columns():
         action = rule.action
         if isinstance(action, Placeholder):
-            action = action.fitted(room(table_rules.table.c[rule.name])) or action
+            action = action.fitted(room(by_name(table_rules.table)[rule.name])) or action
         columns.append(replace(rule, action=action))
     return tuple(columns)

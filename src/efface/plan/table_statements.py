@@ -43,7 +43,7 @@ from efface.policy.actions import (
     Retain,
     Revoke,
 )
-from efface.policy.column_types import is_json
+from efface.policy.column_types import by_name, is_json
 from efface.policy.policy import PersonalColumn
 
 RandomSource = Callable[[], str] | None
@@ -111,7 +111,7 @@ class TableStatements(RowConditions):
     @cached_property
     def documents(self) -> frozenset[str]:
         """Return the edited columns that store JSON."""
-        return frozenset(name for name in self.edited_names if is_json(self.table.c[name]))
+        return frozenset(name for name in self.edited_names if is_json(by_name(self.table)[name]))
 
     @cached_property
     def _unfinished(self) -> Condition:
@@ -228,13 +228,17 @@ class TableStatements(RowConditions):
         """Return the expressions that identify a row: its primary key or its address."""
         columns = list(self.table.primary_key.columns)
         if not columns:
-            return [row_address(self.dialect)[0]]
+            return self._address[0]
         return [self.here.c[column.name] for column in columns]
+
+    @cached_property
+    def _address(self) -> tuple[list[ColumnElement[Any]], Condition]:
+        return row_address(self.dialect, self.here.c.keys())
 
     @cached_property
     def _is_key(self) -> Condition:
         if not self.table.primary_key.columns:
-            return row_address(self.dialect)[1]
+            return self._address[1]
         return and_(*(c == bindparam(f"key_{i}", type_=c.type) for i, c in enumerate(self.key)))
 
     @cached_property

@@ -11,10 +11,25 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     String,
+    Table,
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+def by_name(table: Table) -> dict[str, Column[Any]]:
+    """Return the columns of *table* by their names in the database, which policies use.
+
+    ``table.c`` has them by ``key``, which a model may choose otherwise.
+    """
+    return {column.name: column for column in table.columns}
+
+
+def column_names(constraint: ColumnCollectionConstraint) -> tuple[str, ...]:
+    """Return the names of the columns of *constraint* in the database."""
+    return tuple(column.name for column in constraint.columns)
 
 
 def unwrapped(type_: TypeEngine[Any]) -> TypeEngine[Any]:

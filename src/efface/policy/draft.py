@@ -9,6 +9,7 @@ from sqlalchemy import MetaData, Table
 
 from efface.policy.actions import Delete, Revoke, RowAction
 from efface.policy.check.missing_rules import needs_no_rule
+from efface.policy.column_types import by_name, column_names
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.draft_guesses import (
     UNSURE,
@@ -120,7 +121,7 @@ class _DraftBuilder:
         drafted.above.append(f"whose rows are people · {guess}")
         rule = SubjectRule(identifiers=guess_identifiers(table))
         drafted.rules.table.append(rule)
-        if rule.deleted_at not in table.c:
+        if rule.deleted_at not in by_name(table):
             drafted.below.append(
                 f"missing: the column {rule.deleted_at}. In a migration, after `import "
                 f'efface.alembic`: op.add_deleted_at("{table.name}")'
@@ -130,7 +131,7 @@ class _DraftBuilder:
     def _paths_to_subject(self, table_rules: TableRules) -> list[tuple[str, ...]]:
         """Return the foreign keys of a table that lead to the users' table."""
         return sorted(
-            tuple(constraint.column_keys)
+            column_names(constraint)
             for constraint in table_rules.table.foreign_key_constraints
             if constraint.referred_table is not table_rules.table
             and (
@@ -179,7 +180,7 @@ class _DraftBuilder:
         return any(
             constraint.referred_table is self._subject_table
             for constraint in table_rules.table.foreign_key_constraints
-            if tuple(constraint.column_keys) == names
+            if column_names(constraint) == names
         )
 
     def _follow_parent(
@@ -187,7 +188,7 @@ class _DraftBuilder:
     ) -> Guess:
         for constraint in table_rules.table.foreign_key_constraints:
             parent = self._actions.get(constraint.referred_table.fullname)
-            if tuple(constraint.column_keys) == names and isinstance(parent, (Delete, Revoke)):
+            if column_names(constraint) == names and isinstance(parent, (Delete, Revoke)):
                 return Guess(Delete(), UNSURE, "goes with the row it refers to")
         return guess
 

@@ -17,6 +17,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.lambdas import StatementLambdaElement
 from sqlalchemy.sql.selectable import SelectBase
 
+from efface.policy.column_types import by_name
 from efface.policy.policy import Policy
 from efface.sqlalchemy.criteria_gaps import find_problem, find_unfiltered
 from efface.sqlalchemy.user_mappers import UserClass, find_user_classes, has_user_expression
@@ -45,7 +46,7 @@ class StatementFilter:
 
     def __init__(self, policy: Policy) -> None:
         """Start with empty caches, because applications map classes at any time."""
-        self._deleted_at = policy.subject_table.c[policy.subject.deleted_at]
+        self._deleted_at = by_name(policy.subject_table)[policy.subject.deleted_at]
         self._shapes: dict[Any, Rewrite] = {}
         self._user_classes: dict[registry, tuple[UserClass, ...]] = {}
         self._by_mapper: dict[Mapper[Any], UserClass | None] = {}

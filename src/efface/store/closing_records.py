@@ -180,7 +180,7 @@ class Closings:
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
         """Replace the receipts of closings with their finalized ones."""
-        cursor.run_many(self._finalize, records)
+        cursor.run_by_key(self._finalize, records)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

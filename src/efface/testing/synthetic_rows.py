@@ -23,7 +23,7 @@ from efface.graph.graph import Relationship, build
 from efface.graph.hops import GenericType
 from efface.plan.mentions import SHORTEST
 from efface.plan.path_sql import bare
-from efface.policy.column_types import is_text, unwrapped
+from efface.policy.column_types import by_name, is_text, unwrapped
 from efface.policy.policy import PersonalColumn, Policy, TableRules
 from efface.testing.check_values import Checks
 from efface.testing.synthetic_names import SyntheticNames
@@ -196,7 +196,7 @@ class SyntheticRows:
         """Make the users' identifiers before any text mentions them."""
         for table_rules in self._policy.tables.values():
             for name in _identifiers(table_rules):
-                column = table_rules.table.c[name]
+                column = by_name(table_rules.table)[name]
                 if not column.foreign_keys and not self._is_given(column):
                     for words in self._sides:
                         words.name(column)

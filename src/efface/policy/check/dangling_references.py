@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKeyConstraint
 
 from efface.errors import Problem
 from efface.policy.actions import Clear, Delete, Redact, Retain, Revoke, Unlink
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via, referring_columns
@@ -21,9 +22,7 @@ def dangling_references(policy: Policy) -> Iterator[Problem]:
     at both ends, because only the application knows whether such rows exist.
     """
     for table_rules in policy.tables.values():
-        for key in sorted(
-            table_rules.table.foreign_key_constraints, key=lambda k: tuple(k.column_keys)
-        ):
+        for key in sorted(table_rules.table.foreign_key_constraints, key=column_names):
             parent = policy.tables.get(key.referred_table.fullname)
             # `efface.graph` checks the subject's own row, and SET NULL leaves nothing dangling.
             if parent is None or parent.subjects or (key.ondelete or "").upper() == "SET NULL":
@@ -51,7 +50,7 @@ class _Reference:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.key.column_keys)
+        return column_names(self.key)
 
     def is_lost(self, going: CloseRule) -> bool:
         """Return whether rows stay although the rule *going* deletes the rows they reference."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from efface.errors import Problem
+from efface.policy.column_types import by_name
 from efface.policy.policy import Policy
 
 
 def deleted_at_problems(policy: Policy) -> Iterator[Problem]:
     """Yield a problem if the users' table has no ``deleted_at`` column, or not a nullable one."""
     table, name = policy.subject_table, policy.subject.deleted_at
-    if policy.removes_subject and name not in table.c:
+    if policy.removes_subject and name not in by_name(table):
         return
-    if name not in table.c:
+    if name not in by_name(table):
         text = f"The column {name}, which marks a closed account, is not in the table."
         paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
         yield Problem("E105", table.fullname, name, text, paste)
-    elif not table.c[name].nullable:
+    elif not by_name(table)[name].nullable:
         text = f"The column {name} must accept NULL: NULL means that the account is open."
         yield Problem("E105", table.fullname, name, text)

@@ -20,7 +20,7 @@ from efface.policy.actions import (
     Retain,
 )
 from efface.policy.check.suggested_rules import suggest_column_rule
-from efface.policy.column_types import is_json, is_text, is_unique, python_type, room
+from efface.policy.column_types import by_name, is_json, is_text, is_unique, python_type, room
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
 from efface.policy.retention_period import Period
@@ -31,9 +31,9 @@ NUMBERS: Mapping[type, tuple[type, ...]] = {float: (int, float), Decimal: (int, 
 def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
     """Yield each column whose action cannot be carried out on it."""
     for name, rules in table_rules.columns.items():
-        if name not in table_rules.table.c:
+        if name not in by_name(table_rules.table):
             continue
-        column = table_rules.table.c[name]
+        column = by_name(table_rules.table)[name]
         for rule in rules:
             if rule.action is None:
                 continue
@@ -85,7 +85,7 @@ def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
         except ValueError:
             text = "Retain needs a period as an ISO 8601 duration, such as P10Y or P30D."
             yield Problem("E103", table_rules.name, None, text)
-        if action.start not in ("closing", "calendar-year-end", *table_rules.table.c.keys()):
+        if action.start not in ("closing", "calendar-year-end", *by_name(table_rules.table)):
             text = 'Retain starts at "closing", "calendar-year-end" or at a column of the table.'
             yield Problem("E103", table_rules.name, None, text)
 

@@ -10,7 +10,15 @@ from uuid import UUID
 
 from sqlalchemy import Column, Enum, ForeignKeyConstraint, Table
 
-from efface.policy.column_types import is_json, is_text, is_unique, python_type, room, unwrapped
+from efface.policy.column_types import (
+    column_names,
+    is_json,
+    is_text,
+    is_unique,
+    python_type,
+    room,
+    unwrapped,
+)
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import Via
 
@@ -76,7 +84,7 @@ def suggest_relationships(policy: Policy, table: Table) -> tuple[Via, ...]:
 
     If there is none, return the first foreign key on a shortest path to it, or nothing.
     """
-    keys = sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
+    keys = sorted(table.foreign_key_constraints, key=column_names)
     near = _distances_to_subject(policy)
     if not near:
         # There is no users' table yet, and any foreign key may turn out to reference it.
@@ -97,7 +105,7 @@ def suggest_relationships(policy: Policy, table: Table) -> tuple[Via, ...]:
 
 
 def _named(key: ForeignKeyConstraint) -> Via:
-    names = tuple(key.column_keys)
+    names = column_names(key)
     return names[0] if len(names) == 1 else names
 
 

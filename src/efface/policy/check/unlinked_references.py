@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from efface.errors import Problem
-from efface.policy.column_types import is_partial
+from efface.policy.column_types import by_name, column_names, is_partial
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, compared_columns, referring_columns
 
@@ -20,7 +20,7 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
             continue
         links = {tuple(sorted(referring_columns(rule.via))) for rule in table_rules.close_rules}
         for constraint in _sorted(table_rules.table):
-            names = tuple(constraint.column_keys)
+            names = column_names(constraint)
             if constraint.referred_table is not subject or tuple(sorted(names)) in links:
                 continue
             # A rule for the column itself says that the reference is intended.
@@ -52,7 +52,7 @@ def _between(table_rules: TableRules, names: tuple[str, ...]) -> tuple[str, str]
         "leaves. Add one of these to the column:"
     )
     cut = "personal(Unlink())    # cut when the person of the row leaves\n"
-    can_be_cut = all(table_rules.table.c[name].nullable for name in names)
+    can_be_cut = all(by_name(table_rules.table)[name].nullable for name in names)
     return text, f"{cut if can_be_cut else ''}not_personal()    # it may lead to a tombstone"
 
 
@@ -69,7 +69,7 @@ def unindexed_relationships(policy: Policy, table_rules: TableRules) -> Iterator
             if place not in policy.tables:
                 continue
             table, names = policy.tables[place].table, (column,)
-        if any(name not in table.c for name in names) or is_indexed(table, names):
+        if any(name not in by_name(table) for name in names) or is_indexed(table, names):
             continue
         joined = "_".join(names)
         listed = ", ".join(f'"{name}"' for name in names)
@@ -96,4 +96,4 @@ def is_indexed(table: Table, names: tuple[str, ...]) -> bool:
 
 
 def _sorted(table: Table) -> list[ForeignKeyConstraint]:
-    return sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys))
+    return sorted(table.foreign_key_constraints, key=column_names)

@@ -27,6 +27,7 @@ from typing import Any
 from sqlalchemy import MetaData, Table
 
 from efface.errors import PolicyFileError, Problem, UnreadableFileError
+from efface.policy.column_types import by_name
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.did_you_mean import did_you_mean
 from efface.policy.toml.values import RecordReader, Rejected
@@ -162,7 +163,7 @@ class _FileReader:
         if not isinstance(said, dict):
             self._reject(table.fullname, column, f"{word} is written as a table: {{ … }}")
             return None
-        record = RecordReader(dict(said), None if column is None else table.c[column])
+        record = RecordReader(dict(said), None if column is None else by_name(table)[column])
         try:
             rule = record.read(cls, word, inlined="action")
         except Rejected as rejected:
