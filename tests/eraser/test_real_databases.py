@@ -1,7 +1,7 @@
 """Databases that are not what the models say: each write is counted, a wrong one refused."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -514,3 +514,50 @@ def test_a_key_may_be_spelled_otherwise_than_the_database_does(database, type_, 
     assert (again.reference, again.already_closed) == (receipt.reference, True)
     assert [each.reference for each in together.receipts] == [receipt.reference]
     assert [each.reference for each in pending.receipts] == [receipt.reference]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+@ON_POSTGRESQL
+def test_async_drivers_write_each_text_and_a_moment_without_a_time_zone_in_utc(database, driver):
+    """PostgreSQL would convert it to the time zone of the session, and asyncpg refuses it."""
+    metadata = MetaData()
+    people = Table(
+        "users",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("email", Text, personal(Placeholder.email()), unique=True),
+        Column("deleted_at", DateTime()),
+        data_subject(identifiers=["email"]),
+    )
+    notes = Table(
+        "notes",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("user_id", ForeignKey("users.id"), index=True),
+        Column("what", Text, personal(ReplaceMentions("a former member"))),
+        on_close(Redact(), via="user_id"),
+    )
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    eraser = created(metadata, database, clock=lambda: now)
+    add(database, people, {"id": 1, "email": ADA})
+    add(database, notes, {"id": 1, "user_id": 1, "what": ADA}, {"id": 2, "user_id": 1, "what": ADA})
+    zone = "SET TIME ZONE 'America/New_York'"
+
+    async def closed():
+        engine = create_async_engine(database.url.set(drivername=f"postgresql+{driver}"))
+        async with engine.begin() as connection:
+            await connection.execute(text(zone))
+            receipt = await connection.run_sync(eraser.close_account, 1, actor="test")
+        async with engine.begin() as connection:
+            await connection.execute(text(zone))
+            finalized = await connection.run_sync(eraser.finalize, receipt)
+            found = await connection.run_sync(eraser.find_receipt, 1)
+        await engine.dispose()
+        return receipt, finalized, found
+
+    receipt, finalized, found = asyncio.run(closed())
+
+    assert column(database, people, "deleted_at") == [now.replace(tzinfo=None)]
+    assert column(database, notes, "what") == ["a former member"] * 2
+    assert finalized.search.is_clean
+    assert found.reference == receipt.reference

@@ -1,9 +1,15 @@
 """Every column decided, every action possible; all problems at once, with the lines to paste."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     ForeignKey,
     Integer,
@@ -11,7 +17,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Time,
+    TypeDecorator,
     create_engine,
+    func,
+    text,
 )
 
 from efface import (
@@ -276,6 +286,40 @@ def test_the_tombstone_must_be_there_and_accept_null():
 
     assert problems(without) == [("E105", "people.deleted_at")]
     assert problems(strict) == [("E105", "people.deleted_at")]
+
+
+class Moment(TypeDecorator):
+    """An application's own type for moments."""
+
+    impl = DateTime
+
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "is_fit"),
+    [
+        (Column("deleted_at", DateTime()), True),
+        (Column("deleted_at", Moment()), True),
+        (Column("deleted_at", TIMESTAMP(timezone=True)), True),
+        (Column("deleted_at", DateTime(timezone=True), server_default=text("NULL")), True),
+        (Column("deleted_at", DateTime(timezone=True), server_default=text("now()")), False),
+        (Column("deleted_at", DateTime(timezone=True), default=NOW), False),
+        (Column("deleted_at", DateTime(timezone=True), onupdate=func.now()), False),
+        (Column("deleted_at", Boolean()), False),
+        (Column("deleted_at", BigInteger()), False),
+        (Column("deleted_at", Date()), False),
+        (Column("deleted_at", Time()), False),
+        (Column("deleted_at", String(20)), False),
+    ],
+    ids=str,
+)
+def test_deleted_at_is_a_moment_that_nothing_else_writes(column, is_fit):
+    metadata = MetaData()
+    people(metadata, column, deleted_at=False)
+
+    assert problems(metadata) == ([] if is_fit else [("E105", "people.deleted_at")])
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     JSON,
+    BindParameter,
     Column,
     ColumnElement,
+    DateTime,
     Integer,
     Select,
     String,
@@ -111,14 +113,35 @@ def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     SQLite stores a moment as text, with or without the fraction of a whole second, so ``=`` does
     not find equal moments.
     """
-    first, last = (bindparam(f"{name}_{end}", type_=column.type) for end in ("first", "last"))
+    first, last = (moment_parameter(f"{name}_{end}", column.type) for end in ("first", "last"))
     return column.between(first, last)
+
+
+def moment_parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
+    """Return the parameter *name* for an aware moment that a column of *type_* takes.
+
+    PostgreSQL would convert the moment to the time zone of the session for a column without a time
+    zone, and asyncpg refuses it: such a column has UTC. A type of the application decides itself.
+    """
+    is_naive = isinstance(type_, DateTime) and not type_.timezone
+    return bindparam(name, type_=NaiveUTC() if is_naive else type_)
 
 
 def moment_bounds(name: str, moment: datetime) -> dict[str, datetime]:
     """Return the values for `at_moment`: one microsecond before and after *moment*."""
     step = timedelta(microseconds=1)
     return {f"{name}_first": moment - step, f"{name}_last": moment + step}
+
+
+class NaiveUTC(TypeDecorator[datetime]):
+    """A moment in UTC, in a column without a time zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Return *value* in UTC, without the time zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
 class TID(UserDefinedType[str]):

@@ -15,7 +15,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Table,
     and_,
-    bindparam,
     select,
     text,
     update,
@@ -25,7 +24,7 @@ from sqlalchemy.engine import Dialect
 from efface.graph.graph import Graph, Relationship
 from efface.graph.hops import Hop
 from efface.plan.compiled_statement import CompiledStatement
-from efface.plan.dialect_sql import at_moment
+from efface.plan.dialect_sql import at_moment, moment_parameter
 from efface.plan.path_sql import SubjectParameters, bare, no_one_else_refers, owner
 from efface.plan.reached_rows import ReachedRows
 from efface.plan.row_locks import lock
@@ -241,7 +240,7 @@ class PolicyStatements:
     def set_deleted_at(self) -> CompiledStatement:
         """Return the UPDATE that sets ``deleted_at`` of an open account."""
         target = self._here.c[self.deleted_at or ""]
-        now = bindparam("now", type_=target.type)
+        now = moment_parameter("now", target.type)
         # Only if it is NULL: the moment of an account that is closed already must not change.
         clause = update(self._here).values({target: now})
         return self._compile(clause.where(self._is_subject, target.is_(None)), "close")

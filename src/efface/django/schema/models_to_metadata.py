@@ -13,8 +13,8 @@ from typing import Any
 from django.apps import apps
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model
-from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table
+from django.db.models import DateField, Field, Model
+from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table, func
 
 from efface.django.rules import ATTRIBUTE, NameResolver, Rules, find_invalid_rules, resolve_rules
 from efface.django.schema.deleted_at_field import DeletedAtField
@@ -200,6 +200,7 @@ class _SchemaReader:
             *([Computed("")] if generated else []),
             *rule_items,
             primary_key=is_key,
+            default=_default_moment(field),
             nullable=field.null,
             unique=(field.unique and not is_key) or None,
             autoincrement=is_key and "AutoField" in field.get_internal_type(),
@@ -236,3 +237,11 @@ def _iterate_indexes(model: type[Model]) -> Iterator[list[str]]:
         names = [name.removeprefix("-") for name in index.fields]
         if names and index.condition is None and all(name in local for name in names):
             yield [local[name] for name in names]
+
+
+def _default_moment(field: Field[Any, Any]) -> object:
+    """Return a default if Django writes one into a date; the engine needs to know only that."""
+    if not isinstance(field, DateField):
+        return None
+    is_automatic = field.auto_now or field.auto_now_add
+    return func.now() if is_automatic or field.get_default() is not None else None

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Column, DateTime
+from sqlalchemy.types import NullType
 
 from efface.errors import Problem
-from efface.policy.column_types import by_name
+from efface.policy.column_types import by_name, unwrapped
 from efface.policy.policy import Policy
 
 
 def deleted_at_problems(policy: Policy) -> Iterator[Problem]:
-    """Yield a problem if the users' table has no ``deleted_at`` column, or not a nullable one."""
+    """Yield each reason why the ``deleted_at`` column can't record when an account was closed."""
     table, name = policy.subject_table, policy.subject.deleted_at
-    if policy.removes_subject and name not in by_name(table):
+    column = by_name(table).get(name)
+    paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
+    if column is None:
+        if not policy.removes_subject:
+            text = f"The column {name}, which marks a closed account, is not in the table."
+            yield Problem("E105", table.fullname, name, text, paste)
         return
-    if name not in by_name(table):
-        text = f"The column {name}, which marks a closed account, is not in the table."
-        paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
+    # A reflected column of an unknown type may be one.
+    if not isinstance(unwrapped(column.type), (DateTime, NullType)):
+        text = f"The column {name} must be a date with a time: the moment an account was closed."
         yield Problem("E105", table.fullname, name, text, paste)
-    elif not by_name(table)[name].nullable:
+    if not column.nullable:
         text = f"The column {name} must accept NULL: NULL means that the account is open."
         yield Problem("E105", table.fullname, name, text)
+    if _has_default(column):
+        text = f"The column {name} must not have a default, because new accounts would be closed."
+        yield Problem("E105", table.fullname, name, text, paste)
+
+
+def _has_default(column: Column[Any]) -> bool:
+    server = column.server_default
+    # A reflected column may say NULL, in the database's words.
+    is_null = str(getattr(server, "arg", "")).strip("() ").upper().startswith("NULL")
+    written = (column.default, column.onupdate, column.server_onupdate)
+    return any(each is not None for each in (*written, None if is_null else server))
