@@ -21,7 +21,7 @@ from efface.execute import closing_order
 from efface.plan.closing_subjects import ClosingSubjects, capture, closed_at_by_key
 from efface.plan.cursor import Cursor
 from efface.plan.plan import Plan, Step
-from efface.plan.planner import key_values, make_plan
+from efface.plan.planner import make_plan
 from efface.plan.policy_statements import PolicyStatements
 
 Key = tuple[Any, ...]
@@ -113,7 +113,7 @@ def find_receipt(
         UnknownSubjectError: no row has this key.
     """
     statements = compiled.single
-    rows = cursor.rows(statements.find, key_values(statements, key))
+    rows = cursor.rows(statements.find, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     ((found, closed_at),) = closed_at_by_key(statements, rows).items()
@@ -176,7 +176,7 @@ def _find_stored_keys(
     """
     stored: dict[Key, None] = {}
     for key in keys:
-        rows = [] if key in locked else cursor.rows(statements.find, key_values(statements, key))
+        rows = [] if key in locked else cursor.rows(statements.find, statements.key_values(key))
         stored |= dict.fromkeys(closed_at_by_key(statements, rows) or (key,))
     if missing := len([key for key in stored if key not in locked]):
         raise UnknownSubjectError(statements.table.fullname, missing)

@@ -23,7 +23,6 @@ from efface.plan.closing_subjects import (
 from efface.plan.cursor import Cursor
 from efface.plan.dialect_sql import moment_bounds
 from efface.plan.plan import Step
-from efface.plan.planner import key_values
 from efface.plan.policy_statements import PolicyStatements
 
 
@@ -96,7 +95,7 @@ def _search(cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt) -> Searc
     subjects, statements = receipt.captured, compiled.single
     if subjects is None:
         return None
-    rows = cursor.rows(statements.find, key_values(statements, subjects.only.key))
+    rows = cursor.rows(statements.find, statements.key_values(subjects.only.key))
     known = subjects.with_current_rows(statements, rows, receipt.closed_at)
     return compiled.search.search(cursor, known.values, known.only.search_terms)
 
@@ -210,7 +209,7 @@ def _lock_subject(
     key = subjects.only.key if subjects else _find_key(cursor, compiled, receipt, context)
     if key is None:
         return None, ()
-    rows = cursor.rows(statements.lock, key_values(statements, key))
+    rows = cursor.rows(statements.lock, statements.key_values(key))
     if statements.deleted_at is None or statements.policy.removes_subject:
         return (None if rows else subjects), ()
     if not rows:

@@ -15,7 +15,6 @@ from efface.plan.compiled_statement import CompiledStatement
 from efface.plan.cursor import Cursor
 from efface.plan.mentions import ManySearchTerms, Searchable, SearchTerms, parsed
 from efface.plan.path_sql import bare
-from efface.plan.planner import key_values
 from efface.plan.policy_statements import PolicyStatements
 from efface.policy.actions import Retain
 from efface.policy.column_types import is_json, is_text
@@ -106,7 +105,7 @@ class DatabaseSearch:
         statements = self.statements
         values = dict.fromkeys(f"subject_{name}" for name in statements.read_columns)
         values |= dict.fromkeys(f"match_{name}" for name in statements.read_columns)
-        return self.search(cursor, {**values, **key_values(statements, key)}, search_terms)
+        return self.search(cursor, {**values, **statements.key_values(key)}, search_terms)
 
     def search_many(self, cursor: Cursor, subjects: ClosingSubjects) -> Search:
         """Return where identifiers of any of *subjects* are found, reading every text once."""

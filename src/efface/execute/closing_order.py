@@ -19,7 +19,7 @@ from efface.errors import ConstraintError, UnknownSubjectError
 from efface.plan.closing_subjects import ClosingSubjects, capture
 from efface.plan.cursor import Cursor
 from efface.plan.plan import Step
-from efface.plan.planner import RowCounts, count_retained, count_rows, key_values, ordered_steps
+from efface.plan.planner import RowCounts, count_retained, count_rows, ordered_steps
 from efface.plan.policy_statements import PolicyStatements
 from efface.plan.row_edits import Edit, find_edits
 from efface.plan.table_statements import TableStatements
@@ -56,7 +56,7 @@ def lock(cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...]) -> 
     Raises:
         UnknownSubjectError: there is no such row.
     """
-    rows = cursor.rows(statements.lock, key_values(statements, key))
+    rows = cursor.rows(statements.lock, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     return capture(cursor, statements, rows)

@@ -33,11 +33,6 @@ class RowCounts:
     kept: list[tuple[Retain, int, Any]] = field(default_factory=list)
 
 
-def key_values(statements: PolicyStatements, key: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the parameters of the statements that find one subject's row."""
-    return {f"subject_{n}": v for n, v in zip(statements.key_names, key, strict=True)}
-
-
 def count_rows(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
     """Return how many rows of *table* a closing would change now."""
     result = RowCounts(kept=count_retained(cursor, table, subjects))
@@ -72,7 +67,7 @@ def make_plan(
     Raises:
         UnknownSubjectError: no row has this key.
     """
-    rows = cursor.rows(statements.find, key_values(statements, key))
+    rows = cursor.rows(statements.find, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     subjects = capture(cursor, statements, rows)
@@ -97,7 +92,7 @@ def preview(
     Raises:
         UnknownSubjectError: no row has this key.
     """
-    rows = cursor.rows(statements.find, key_values(statements, key))
+    rows = cursor.rows(statements.find, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     subjects = capture(cursor, statements, rows, with_search_terms=False)

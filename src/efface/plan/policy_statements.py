@@ -207,6 +207,10 @@ class PolicyStatements:
                 names.update(dict.fromkeys(column.name for column in last.target_columns))
         return names
 
+    def key_values(self, key: tuple[Any, ...]) -> dict[str, Any]:
+        """Return the parameters of the statements that find one subject's row."""
+        return {f"subject_{n}": v for n, v in zip(self.key_names, key, strict=True)}
+
     def _compile(self, clause: Any, act: str, results: Iterable[Any] = ()) -> CompiledStatement:
         return CompiledStatement(
             clause, self.dialect, table=self.table.fullname, act=act, results=tuple(results)
