@@ -57,10 +57,13 @@ def test_one_mail_says_what_was_kept_and_until_when(garden, ada, close):
     garden.finalized()
     (mail,) = garden.mailbox.all()
     (closing,) = garden.rows("SELECT reference FROM efface_closings")
-    assert (mail.to, mail.subject) == (EMAIL, "Your account is closed")
-    assert "invoices until 31 December 2036, because the law requires it: tax law" in mail.text
-    assert f"Number of this closing: {closing['reference']}" in mail.text
-    assert "Closed on: 1 March 2026" in mail.text
+    assert (mail.to, mail.subject) == (EMAIL, "Your account has been deleted")
+    assert (
+        "invoices until at least December 31, 2036, because the law requires it: tax law"
+        in mail.text
+    )
+    assert f"Confirmation number: {closing['reference']}" in mail.text
+    assert "Deleted on: March 1, 2026" in mail.text
     assert EMAIL not in mail.text
     kept = garden.everything()
     assert kept.pop("invoices")
@@ -89,7 +92,7 @@ def test_the_mail_is_in_the_language_of_who_leaves(garden, ada):
 
     garden.finalized()
     (mail,) = garden.mailbox.all()
-    assert mail.subject == "Ihr Konto ist geschlossen"
+    assert mail.subject == "Ihr Konto wurde gelöscht"
     assert "Rechnungen bis 31. Dezember 2036, weil das Gesetz es verlangt: Steuerrecht" in mail.text
 
 
@@ -138,7 +141,9 @@ def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(open_garden):
     (closing,) = garden.rows("SELECT reference, finalized_at FROM efface_closings")
     assert garden.row(ada)["deleted_at"] is not None
     assert closing["finalized_at"] is not None
-    assert f"The farewell of {closing['reference']} could not be sent: OSError" in garden.log
+    assert (
+        f"The confirmation email of {closing['reference']} could not be sent: OSError" in garden.log
+    )
     assert EMAIL not in garden.log
 
 

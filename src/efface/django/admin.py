@@ -1,6 +1,11 @@
-"""In the admin: the closings with their receipts, and an action that closes accounts.
+"""Show account closures with their receipts in the admin, and add an action that closes accounts.
 
-class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
+Example:
+    In your ``admin.py``::
+
+        @admin.register(User)
+        class UserAdmin(CloseAccountsMixin, auth_admin.UserAdmin):
+            pass
 """
 
 from __future__ import annotations
@@ -27,24 +32,26 @@ from efface.plan.plan import Plan
 
 PERMISSION = "efface.close_account"
 ACTION = "close_accounts"  # the name of the function below
-# As many as somebody reads before they confirm.
+# As many plans as an admin reads before confirming.
 MOST = 20
-CLOSE = translatable("Close accounts …")
+CLOSE = translatable("Close accounts…")
 TITLE = translatable("Close accounts")
 TOO_MANY = translatable(
-    "Nothing was changed. Choose {most} accounts at most: their plans are to be read."
+    "Nothing was changed. Select at most {most} accounts, because you have to read their plans."
 )
-ONES_OWN = translatable("Nothing was changed. Close your own account on its own page.")
-MOVED_ON = translatable(
-    "Nothing was changed. The database has moved on since: read the plans again."
+OWN_ACCOUNT = translatable(
+    "Nothing was changed. You can't close your own account here. Use the page for it."
+)
+OUT_OF_DATE = translatable(
+    "Nothing was changed. The data has changed since you read the plans. Read them again."
 )
 CLOSED = translatable("Closed accounts: {number}.")
-NOT_CLOSED = translatable("The account {key} is not closed. {reason}")
+NOT_CLOSED = translatable("Account {key} could not be closed. {reason}")
 
 
 @admin.register(Closing)
 class ClosingAdmin(admin.ModelAdmin):
-    """The recorded closings: to be read, never to be changed."""
+    """Show the recorded closures, read-only."""
 
     list_display = ("reference", "closed_at", "state", "actor")
     search_fields = ("reference", "actor")
@@ -53,48 +60,51 @@ class ClosingAdmin(admin.ModelAdmin):
     fields = ("reference", "state", "closed_at", "finalized_at", "actor", "policy", "readable")
     readonly_fields = fields
 
-    @admin.display(description=later(translatable("state of the closing")))
+    @admin.display(description=later(translatable("closure status")))
     def state(self, closing: Closing) -> str:
-        """Return how far this closing is, and what the search of the database found."""
-        state = translatable("closed, not settled yet")
+        """Return how far this closure is, and what the search of the database found."""
+        state = translatable("closed, not finalized yet")
         if closing.finalized_at is not None:
             search = Receipt.from_json(closing.receipt).search
-            state = translatable("settled, not searched")
+            state = translatable("finalized, not searched")
             if search is not None:
                 clean, found = (
-                    translatable("searched: clean"),
-                    translatable("searched: something was found"),
+                    translatable("searched, nothing found"),
+                    translatable("searched, data found"),
                 )
                 state = clean if search.is_clean else found
         return language().say(state)
 
-    @admin.display(description=later(translatable("receipt of the closing")))
+    @admin.display(description=later(translatable("receipt")))
     def readable(self, closing: Closing) -> SafeString:
-        """Return the receipt as it is recorded; it says nothing about anybody."""
+        """Return the receipt as it is recorded; it contains no personal data."""
         return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  (Django's hook)
-        """Nobody writes a closing by hand."""
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  (Django's signature)
+        """Forbid adding records by hand."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody changes what was recorded."""
+        """Forbid changing records."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody deletes what was recorded."""
+        """Forbid deleting records."""
         return False
 
 
 class CloseAccountsMixin:
-    """For the admin of the model of people: the action *Close accounts*.
+    """Add the action *Close accounts* to the admin of your user model.
 
-    It needs the permission ``efface.close_account``, and shows each plan before it asks. The
-    receipts name the admin by primary key.
+    The action needs the permission ``efface.close_account``. It shows the plan for each account
+    and asks for confirmation. The receipts name the admin by primary key.
     """
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """Return the actions, with ours for those who may; *action_location* is of Django 6.1."""
+        """Return the actions, with ours for admins who have the permission.
+
+        *action_location* is new in Django 6.1.
+        """
         where = {} if action_location is None else {"action_location": action_location}
         found: dict[str, Any] = super().get_actions(request, **where)  # type: ignore[misc]  # of ModelAdmin
         ours = self.get_action(close_accounts, **where)  # type: ignore[attr-defined]  # likewise
@@ -107,14 +117,14 @@ class CloseAccountsMixin:
 def close_accounts(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Show the plans, and once they are confirmed, close each account by itself."""
+    """Show the plans and, after the confirmation, close each account separately."""
     people = list(queryset.order_by("pk")[: MOST + 1])
     if len(people) > MOST:
         text = language().say(TOO_MANY, most=MOST)
         modeladmin.message_user(request, text, messages.ERROR)
         return None
     if any(person.pk == request.user.pk for person in people):
-        modeladmin.message_user(request, language().say(ONES_OWN), messages.ERROR)
+        modeladmin.message_user(request, language().say(OWN_ACCOUNT), messages.ERROR)
         return None
     try:
         plans = [(person, plan(person)) for person in people]
@@ -146,7 +156,7 @@ def _closings(
 
 
 def _were_read(request: HttpRequest, plans: list[tuple[Any, Plan]]) -> bool:
-    """Tell whether these very plans stood on the page that was confirmed."""
+    """Tell whether the page that was confirmed showed exactly these plans."""
     sent = request.POST.getlist("digest")
     return bool(request.POST.get("confirm") == "yes" and sent == [read.digest for _, read in plans])
 
@@ -155,7 +165,7 @@ def _confirmation(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> HttpResponse:
     if request.POST.get("confirm") == "yes":
-        modeladmin.message_user(request, language().say(MOVED_ON), messages.WARNING)
+        modeladmin.message_user(request, language().say(OUT_OF_DATE), messages.WARNING)
     context = {
         **modeladmin.admin_site.each_context(request),
         "title": language().say(TITLE),
