@@ -55,7 +55,7 @@ async def test_the_address_is_taken_before_and_the_mail_goes_out_after(tmp_path,
     assert address == ADA
     assert isinstance(farewell, ConfirmationEmail)
     assert farewell.text == (
-        "Your account has been deleted, and all your devices are logged out.\n\n"
+        "Your account has been deleted, and you've been logged out on all devices.\n\n"
         f"Confirmation number: {farewell.reference}\n"
         f"Deleted on: {farewell.closed_on}\n\n"
         "What we keep:\n- nothing with your data\n\n"

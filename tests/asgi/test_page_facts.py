@@ -71,12 +71,14 @@ def a_policy(*invoice, email=None):
         (
             (Retain("P10Y", Basis.LEGAL_OBLIGATION, "tax law"),),
             None,
-            "posts (3) until at least November 24, 2036, because the law requires it: the tax office",
+            "posts (3) until at least November 24, 2036, "
+            "because the law requires it: the tax office",
         ),
         (
             (Retain("P1M", Basis.LEGAL_CLAIMS, "disputes"),),
             None,
-            "posts (3) until at least December 24, 2026, because it may be needed for legal claims: disputes",
+            "posts (3) until at least December 24, 2026, "
+            "because it may be needed for legal claims: disputes",
         ),
     ],
     ids=["delete", "ten years", "one month"],

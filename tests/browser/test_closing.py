@@ -13,7 +13,7 @@ GRACE = "grace@garden.example"
 CLOSE = "/users/settings/close"
 LOG_OUT = "/users/log_out"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-GOODBYE = "Your account has been deleted, and all your devices are logged out."
+GOODBYE = "Your account has been deleted, and you've been logged out on all devices."
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 SENTENCES = {
     Outcome.CLOSED: translatable(
-        "Your account has been deleted, and all your devices are logged out."
+        "Your account has been deleted, and you've been logged out on all devices."
     ),
     Outcome.LOGGED_OUT: translatable(
         "You are logged out. If you have already deleted your account, there is nothing else to "

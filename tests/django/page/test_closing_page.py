@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
@@ -211,7 +212,10 @@ def test_a_page_of_the_projects_own_gets_a_message(browser, ada, town, site):
 
     assert answer["Location"] == "/goodbye"
     assert answer.cookies["remember"]["max-age"] == 0
-    assert page == "Your account has been deleted, and all your devices are logged out."
+    assert (
+        unescape(page)
+        == "Your account has been deleted, and you've been logged out on all devices."
+    )
 
 
 def test_a_closing_is_committed_before_the_answer(browser, ada, town, monkeypatch):
