@@ -252,7 +252,7 @@ def test_a_browser_without_a_password_closes_the_account_in_german(site, loop):
     assert "Anmeldungen (1)" in page
     assert done.status_code == 303
     assert done.headers["location"].startswith("/account/close/done?reference=")
-    assert "Ihr Konto ist geschlossen" in goodbye
+    assert "Ihr Konto wurde gelöscht" in goodbye
     assert "grace" not in goodbye
     (email,) = site.settings.outbox
-    assert email[:2] == (ADDRESSES[1], "Ihr Konto ist geschlossen")
+    assert email[:2] == (ADDRESSES[1], "Ihr Konto wurde gelöscht")

@@ -221,7 +221,7 @@ def test_to_log_out_once_more_succeeds(garden, ada, open_window):
 # ---------------------------------------------------------------- what is to be settled first
 
 
-def test_what_blocks_stands_where_the_button_was(garden, ada, window):
+def test_who_is_blocked_sees_why_the_button_is_disabled(garden, ada, window):
     """pitfalls:B-1"""
     grace = garden.member(GRACE, name="Grace Hopper")
     organizes = {ada: True, grace: False}
@@ -236,7 +236,10 @@ def test_what_blocks_stands_where_the_button_was(garden, ada, window):
     window.sign_in()
     page = window.open_settings()
 
-    expect(page.get_by_role("button", name="Delete account")).to_have_count(0)
+    button = page.get_by_role("button", name="Delete account", disabled=True)
+    expect(button).to_have_accessible_description(
+        "Before you can delete your account You are the last organizer of Herb spiral."
+    )
     page.get_by_role("link", name="You are the last organizer of Herb spiral.").click()
     page.get_by_role("button", name="Make organizer").click()
 
@@ -305,12 +308,12 @@ def test_a_german_browser_gets_the_section_and_the_page_in_german(garden, ada, o
 
     expect(section).to_have_attribute("lang", "de")
     page.get_by_role("button", name="Konto löschen").click()
-    dialog = page.get_by_role("dialog", name="Konto schließen")
-    for words in ("Was gelöscht wird", "Was bleibt", "Datum der Bestätigung"):
+    dialog = page.get_by_role("dialog", name="Möchten Sie Ihr Konto löschen?")
+    for words in ("Was gelöscht wird", "Was wir aufbewahren", "Datum der Bestätigung"):
         expect(dialog.get_by_text(words).first).to_be_visible()
     dialog.get_by_label("Aktuelles Passwort").fill("falsch")
-    dialog.get_by_label("Ja, ich möchte mein Konto schließen").check()
-    dialog.get_by_role("button", name="Mein Konto schließen").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("nicht Ihr aktuelles Passwort")
+    dialog.get_by_label("Ja, ich möchte mein Konto löschen").check()
+    dialog.get_by_role("button", name="Mein Konto löschen").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Das Passwort ist falsch.")
     page.goto(CLOSE)
     expect(page.locator("html")).to_have_attribute("lang", "de")

@@ -75,7 +75,7 @@ def test_a_tab_with_a_live_page_leaves_when_another_one_logs_out(garden, ada, wi
     refused, told = window.complaints
     assert refused.startswith("403 ")
     assert refused.endswith("/users/log_out")
-    assert "the session has ended all the same" in told
+    assert "but the session has ended" in told
     window.complaints.clear()
 
 

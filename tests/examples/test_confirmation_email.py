@@ -155,13 +155,13 @@ def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(open_garden):
     [
         (
             "en",
-            "invoices: at least 10 years after the end of the year in which the account is deleted, "
-            "because the law",
+            "invoices: at least 10 years after the end of the year "
+            "in which the account is deleted, because the law",
         ),
         (
             "de",
-            "Rechnungen: mindestens 10 Jahre ab dem Ende des Jahres, in dem das Konto gelöscht wird, "
-            "weil das Gesetz",
+            "Rechnungen: mindestens 10 Jahre ab dem Ende des Jahres, "
+            "in dem das Konto gelöscht wird, weil das Gesetz",
         ),
     ],
 )

@@ -118,16 +118,16 @@ def close_accounts(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """Show the plans and, after the confirmation, close each account separately."""
-    people = list(queryset.order_by("pk")[: MOST + 1])
-    if len(people) > MOST:
+    users = list(queryset.order_by("pk")[: MOST + 1])
+    if len(users) > MOST:
         text = language().say(TOO_MANY, most=MOST)
         modeladmin.message_user(request, text, messages.ERROR)
         return None
-    if any(person.pk == request.user.pk for person in people):
+    if any(user.pk == request.user.pk for user in users):
         modeladmin.message_user(request, language().say(OWN_ACCOUNT), messages.ERROR)
         return None
     try:
-        plans = [(person, plan(person)) for person in people]
+        plans = [(user, plan(user)) for user in users]
     except EffaceError as error:
         modeladmin.message_user(request, error.message(), messages.ERROR)
         return None
@@ -143,10 +143,10 @@ def close_accounts(
 def _closings(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> Iterator[bool]:
-    for person, read in plans:
-        key = person.pk
+    for user, read in plans:
+        key = user.pk
         try:
-            close_account(person, actor=f"admin {request.user.pk}", plan=read)
+            close_account(user, actor=f"admin {request.user.pk}", plan=read)
         except EffaceError as error:
             text = language().say(NOT_CLOSED, key=key, reason=error.message())
             modeladmin.message_user(request, text, messages.ERROR)

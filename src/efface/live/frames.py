@@ -45,21 +45,21 @@ def read_frame(message: Mapping[str, Any]) -> Frame:
     """
     text = message.get("text")
     if not isinstance(text, str):
-        raise UnreadableError("Only text messages are read here.")
+        raise UnreadableError("The message is binary. Send JSON as text.")
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise UnreadableError("The message is not JSON.") from None
+        raise UnreadableError("The message isn't JSON.") from None
     if not isinstance(value, dict):
-        raise UnreadableError("The message is not a JSON object.")
+        raise UnreadableError("The message isn't a JSON object.")
     id_ = value.get("id")
     if not is_id(id_):
-        raise UnreadableError("The message has no id: a short text or a whole number.")
+        raise UnreadableError("The message has no id. Add a short text or a whole number.")
     event, payload = value.get("event"), value.get("payload", {})
     if not isinstance(event, str) or not 0 < len(event) <= LARGEST_NAME:
-        raise UnreadableError("The message names no event.", id_)
+        raise UnreadableError("The message has no event. Add the name of one.", id_)
     if not isinstance(payload, dict):
-        raise UnreadableError("The payload is not a JSON object.", id_)
+        raise UnreadableError("The payload isn't a JSON object.", id_)
     return Frame(id_, event, payload)
 
 

@@ -163,7 +163,7 @@ class OpenSockets(ABC):
             else:
                 await writer.end()
         except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
-            report("A live socket was closed after a failure", error)
+            report("A WebSocket was closed after a failure", error)
             await writer.close(FAILED)
         finally:
             self._forget(subject, writer)

@@ -91,9 +91,7 @@ class RedisBroker:
             RuntimeError: Another `Live` has joined already.
         """
         if self._hear is not None:
-            raise RuntimeError(
-                "This RedisBroker already serves a Live. Make another one for this Live."
-            )
+            raise RuntimeError("A RedisBroker serves one Live. Make another one for this Live.")
         self._hear = hear
         return self._tell
 

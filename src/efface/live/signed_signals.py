@@ -34,7 +34,7 @@ class SignalSigner:
     def __init__(self, secret: bytes) -> None:
         if len(secret) < _SHORTEST_SECRET:
             raise ValueError(
-                f"The secret of a broker is shorter than {_SHORTEST_SECRET} bytes. "
+                f"A broker needs a secret of at least {_SHORTEST_SECRET} bytes. "
                 "Make one: secrets.token_bytes(32)"
             )
         self._key = hmac.digest(secret, b"efface signals", "sha256")
