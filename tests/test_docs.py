@@ -208,12 +208,17 @@ def test_the_pictures_are_what_one_sees(browser_engine):
     """Fonts are the system's, so not to the dot: the same part of the same page, with its words."""
     script = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
     expected = {
-        "blocked": ["To be settled first", "You are the last organizer of Herb spiral."],
-        "phone": ["Keep my account", "Close my account"],
-        "german": ["Was gelöscht wird", "Was bleibt", "Mein Konto schließen"],
-        "settings": ["Do you want to close your account?", "Delete Account"],
-        "dialog": ["What goes", "What stays", "Keep my account", "Close my account"],
-        "goodbye": ["Your account is closed, and you are signed out on every device. Goodbye!"],
+        "blocked": [
+            "Before you can delete your account",
+            "You are the last organizer of Herb spiral.",
+        ],
+        "phone": ["Keep my account", "Delete my account"],
+        "german": ["Was gelöscht wird", "Was wir aufbewahren", "Mein Konto löschen"],
+        "settings": ["Delete your account?", "Delete account"],
+        "dialog": ["What will be deleted", "What we keep", "Keep my account", "Delete my account"],
+        "goodbye": [
+            "Your account has been deleted, and you've been logged out on all devices. Goodbye!"
+        ],
     }
     seen = []
 
@@ -331,7 +336,7 @@ def test_the_lines_to_add_are_twenty_and_close_an_account(site, loop):
     loop.call(site.closing.wait_finalized)
 
     row = left_of_ada(site)
-    assert "Delete Account" in browser.page
+    assert "Delete account" in browser.page
     assert answer.status_code == 303
     assert row.email.endswith("@users.invalid")
     assert (row.hashed_password, row.deleted_at is None) == (None, False)
@@ -597,7 +602,7 @@ def test_the_tutorial_prints_what_it_says(reader):
 def test_at_the_end_of_the_tutorial_one_can_leave(reader):
     story = reader.story
 
-    assert "Delete Account" in story.section
+    assert "Delete account" in story.section
     assert "tax law" in story.section
     assert story.members == {"ack": 1, "status": "ok", "payload": {"members": 2}}
     assert story.heard == reader.messages[1:]

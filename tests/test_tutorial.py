@@ -454,8 +454,8 @@ def test_T22_T23_the_settings_page_has_the_section(garden, ada):
     section = re.search(r'<section id="delete-account".*?</section>', browser.page, re.DOTALL)[0]
     assert 'data-logout-path="/users/log_out"' in section
     assert 'data-redirect-path="/"' in section
-    assert "Do you want to close your account?" in section
-    assert re.search(r"<button[^>]*efface-danger[^>]*>Delete Account</button>", section)
+    assert "Delete your account?" in section
+    assert re.search(r"<button[^>]*efface-danger[^>]*>Delete account</button>", section)
 
 
 @pytest.mark.tutorial("T24")
@@ -474,8 +474,8 @@ def test_T24_the_readme_has_a_picture_of_it(request):
 def test_T25_a_dialog_says_what_goes_and_what_stays_and_can_be_left(garden, ada, page):
     page.click(OPEN)
 
-    page.see("What goes")
-    page.see("What stays")
+    page.see("What will be deleted")
+    page.see("What we keep")
     page.click(CANCEL)
     assert page.sent() == []
     assert garden.row(ada)["deleted_at"] is None

@@ -182,12 +182,12 @@ def test_signed_in(window, tour):
         look(f"settings, {action} with errors")
     page.goto(CLOSE)
     look("closing page")
-    page.get_by_role("button", name="Delete Account").click()
+    page.get_by_role("button", name="Delete account").click()
     look("dialog")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Current password").fill("not her password")
-    dialog.get_by_label("Yes, I want to close my account").check()
-    dialog.get_by_role("button", name="Close my account").click()
+    dialog.get_by_label("Yes, I want to delete my account").check()
+    dialog.get_by_role("button", name="Delete my account").click()
     dialog.get_by_role("alert").wait_for()
     look("dialog, refused")
 
@@ -205,11 +205,11 @@ def test_leaving(open_window, window, tour):
     page.get_by_text("one more organizer").wait_for()
     look("group, with a notice")
     page.goto(CLOSE)
-    page.get_by_role("button", name="Delete Account").click()
+    page.get_by_role("button", name="Delete account").click()
     page.get_by_label("Current password").fill(EVERYBODYS)
-    page.get_by_label("Yes, I want to close my account").check()
-    page.get_by_role("button", name="Close my account").click()
-    page.get_by_text("Your account is closed").first.wait_for()
+    page.get_by_label("Yes, I want to delete my account").check()
+    page.get_by_role("button", name="Delete my account").click()
+    page.get_by_text("Your account has been deleted").first.wait_for()
     look("farewell")
     page.goto("/users/closed")
     look("who left when")
@@ -221,8 +221,8 @@ def test_leaving(open_window, window, tour):
     look("settings, the plain form")
     page.goto(CLOSE)
     page.get_by_label("Current password").fill("not her password")
-    page.get_by_label("Yes, I want to close my account").check()
-    page.get_by_role("button", name="Close my account").click()
+    page.get_by_label("Yes, I want to delete my account").check()
+    page.get_by_role("button", name="Delete my account").click()
     look("closing page, refused")
 
 
@@ -244,7 +244,7 @@ def test_by_link(garden, window, tour):
     page.get_by_role("button", name="Log out").wait_for()
     window.open_settings()
     look("settings without a password")
-    page.get_by_role("button", name="Delete Account").click()
+    page.get_by_role("button", name="Delete account").click()
     look("dialog without a password")
     garden.clock.advance(minutes=25)
     page.goto(CLOSE)
@@ -279,9 +279,9 @@ def test_a_keyboard_leads_through_the_settings_and_out(garden, open_window, sche
             stops.append(words)
         return stops
 
-    assert walk("Delete Account")[:3] == ["Skip to the page", "Elm Lane Garden", "Board"]
+    assert walk("Delete account")[:3] == ["Skip to the page", "Elm Lane Garden", "Board"]
     page.keyboard.press("Enter")
-    assert walk("Close my account") == ["confirm", "Keep my account", "Close my account"]
+    assert walk("Delete my account") == ["confirm", "Keep my account", "Delete my account"]
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate(FOCUS)[0] == "Delete Account"
+    assert page.evaluate(FOCUS)[0] == "Delete account"

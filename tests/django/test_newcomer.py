@@ -164,7 +164,7 @@ laptop, phone = Client(), Client()
 for device in (laptop, phone):
     device.force_login(ada)
     assert device.get("/").content == b"ada"
-assert "Do you want to close your account?" in laptop.get("/account/close").text
+assert "Delete your account?" in laptop.get("/account/close").text
 sent = {"current_password": "a password", "confirm": "yes"}
 assert laptop.post("/account/close", sent).status_code == 303
 assert [device.get("/").content for device in (laptop, phone)] == [b"nobody", b"nobody"]

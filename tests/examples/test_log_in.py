@@ -217,7 +217,7 @@ def test_who_comes_from_the_closing_page_signed_out_lands_on_it_again(garden):
     second = browser.log_in(EMAIL)
 
     assert first.headers["location"] == "/users/settings/close"
-    assert "What goes" in shown
+    assert "What will be deleted" in shown
     assert second.headers["location"] == "/"
 
 
@@ -316,7 +316,7 @@ def test_a_form_whose_account_has_closed_meanwhile_is_led_on_with_303(garden, se
     answer = browser.submit("/users/log_out", **sent)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert "Your account is closed" in browser.notice
+    assert "Your account has been deleted" in browser.notice
 
 
 @pytest.mark.cases("CLO-15")

@@ -135,7 +135,7 @@ def test_without_a_password_a_stale_form_is_refused_and_closes_nothing(open_gard
     answer = browser.submit(f"{SETTINGS}/close", confirm="yes")
 
     assert answer.status_code == 403
-    assert "sign in again" in browser.page
+    assert "Log in again" in browser.page
     assert garden.everything() == before
     assert browser.is_signed_in
 

@@ -1,6 +1,11 @@
 """Show account closures in the admin, and add an action that closes accounts.
 
-class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
+Example:
+    In your ``admin.py``::
+
+        @admin.register(User)
+        class UserAdmin(CloseAccountsMixin, auth_admin.UserAdmin):
+            pass
 """
 
 from __future__ import annotations
@@ -29,17 +34,19 @@ PERMISSION = "efface.close_account"
 ACTION = "close_accounts"  # the name of the function below
 # The admin has to read each plan before confirming, so the number is small.
 MAX_ACCOUNTS = 20
-CLOSE = translatable("Close accounts …")
+CLOSE = translatable("Close accounts…")
 TITLE = translatable("Close accounts")
 TOO_MANY = translatable(
-    "Nothing was changed. Choose {most} accounts at most: their plans are to be read."
+    "Nothing was changed. Select at most {most} accounts, because you have to read their plans."
 )
-OWN_ACCOUNT = translatable("Nothing was changed. Close your own account on its own page.")
+OWN_ACCOUNT = translatable(
+    "Nothing was changed. You can't close your own account here. Use the page for it."
+)
 OUTDATED = translatable(
-    "Nothing was changed. The database has moved on since: read the plans again."
+    "Nothing was changed. The data has changed since you read the plans. Read them again."
 )
 CLOSED = translatable("Closed accounts: {number}.")
-NOT_CLOSED = translatable("The account {key} is not closed. {reason}")
+NOT_CLOSED = translatable("Account {key} could not be closed. {reason}")
 
 
 @admin.register(Closing)
@@ -53,22 +60,22 @@ class ClosingAdmin(admin.ModelAdmin):
     fields = ("reference", "state", "closed_at", "finalized_at", "actor", "policy", "readable")
     readonly_fields = fields
 
-    @admin.display(description=later(translatable("state of the closing")))
+    @admin.display(description=later(translatable("closure status")))
     def state(self, closing: Closing) -> str:
         """Return the state of the account closure, and the result of the search."""
-        state = translatable("closed, not settled yet")
+        state = translatable("closed, not finalized yet")
         if closing.finalized_at is not None:
             search = Receipt.from_json(closing.receipt).search
-            state = translatable("settled, not searched")
+            state = translatable("finalized, not searched")
             if search is not None:
                 clean, found = (
-                    translatable("searched: clean"),
-                    translatable("searched: something was found"),
+                    translatable("searched, nothing found"),
+                    translatable("searched, data found"),
                 )
                 state = clean if search.is_clean else found
         return language().say(state)
 
-    @admin.display(description=later(translatable("receipt of the closing")))
+    @admin.display(description=later(translatable("receipt")))
     def readable(self, closing: Closing) -> SafeString:
         """Return the recorded receipt as HTML. It contains no personal values."""
         return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))

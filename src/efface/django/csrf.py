@@ -7,7 +7,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from efface.django.page.active_language import language
 from efface.django.page.page_paths import way_back
 from efface.django.page.request_format import wants_json
-from efface.page.csrf_refusal import STALE, for_people, for_scripts, headers_in, is_script
+from efface.page.csrf_refusal import (
+    STALE,
+    is_script,
+    refusal_as_json,
+    refusal_headers,
+    refusal_page,
+)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  (for the log)
@@ -21,9 +27,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     """
     speaks = language()
     if wants_json(request) or is_script(request.headers):
-        response: HttpResponse = JsonResponse(for_scripts(STALE, speaks), status=403)
+        response: HttpResponse = JsonResponse(refusal_as_json(STALE, speaks), status=403)
     else:
-        response = HttpResponse(for_people(STALE, speaks, way_back(request)), status=403)
-    for name, value in headers_in(speaks).items():
+        response = HttpResponse(refusal_page(STALE, speaks, way_back(request)), status=403)
+    for name, value in refusal_headers(speaks).items():
         response.headers[name] = value
     return response

@@ -17,20 +17,20 @@ class Closing(models.Model):
     """One account closure with its receipt."""
 
     id = models.BigAutoField(primary_key=True)
-    reference = models.CharField(later(translatable("number of the closing")), max_length=32)
+    reference = models.CharField(later(translatable("confirmation number")), max_length=32)
     subject = models.CharField(max_length=64)
-    closed_at = models.DateTimeField(later(translatable("Closed on")))
-    actor = models.CharField(later(translatable("who asked for it")), max_length=200)
+    closed_at = models.DateTimeField(later(translatable("closed on")))
+    actor = models.CharField(later(translatable("requested by")), max_length=200)
     policy = models.CharField(later(translatable("digest of the policy")), max_length=64)
     receipt = models.TextField()
-    finalized_at = models.DateTimeField(later(translatable("settled on")), null=True)
+    finalized_at = models.DateTimeField(later(translatable("finalized on")), null=True)
 
     class Meta:
         """Use the names in `efface.store`."""
 
         db_table = "efface_closings"
-        verbose_name = later(translatable("closing of an account"))
-        verbose_name_plural = later(translatable("closings of accounts"))
+        verbose_name = later(translatable("account closure"))
+        verbose_name_plural = later(translatable("account closures"))
         default_permissions = ("view",)
         permissions: ClassVar = [("close_account", "Can close accounts")]
         constraints: ClassVar = [

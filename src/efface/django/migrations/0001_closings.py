@@ -20,13 +20,13 @@ class Migration(migrations.Migration):
                         ("id", models.BigAutoField(primary_key=True, serialize=False)),
                         (
                             "reference",
-                            models.CharField(max_length=32, verbose_name="number of the closing"),
+                            models.CharField(max_length=32, verbose_name="confirmation number"),
                         ),
                         ("subject", models.CharField(max_length=64)),
-                        ("closed_at", models.DateTimeField(verbose_name="Closed on")),
+                        ("closed_at", models.DateTimeField(verbose_name="closed on")),
                         (
                             "actor",
-                            models.CharField(max_length=200, verbose_name="who asked for it"),
+                            models.CharField(max_length=200, verbose_name="requested by"),
                         ),
                         (
                             "policy",
@@ -35,13 +35,13 @@ class Migration(migrations.Migration):
                         ("receipt", models.TextField()),
                         (
                             "finalized_at",
-                            models.DateTimeField(null=True, verbose_name="settled on"),
+                            models.DateTimeField(null=True, verbose_name="finalized on"),
                         ),
                     ],
                     options={
                         "db_table": "efface_closings",
-                        "verbose_name": "closing of an account",
-                        "verbose_name_plural": "closings of accounts",
+                        "verbose_name": "account closure",
+                        "verbose_name_plural": "account closures",
                         "indexes": [
                             models.Index(
                                 fields=["subject", "closed_at"], name="ix_efface_closings_subject"

@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": ("view",),
                 "permissions": [("close_account", "Can close accounts")],
-                "verbose_name": "closing of an account",
-                "verbose_name_plural": "closings of accounts",
+                "verbose_name": "account closure",
+                "verbose_name_plural": "account closures",
             },
         ),
     ]
