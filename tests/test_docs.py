@@ -22,9 +22,9 @@ from efface.cli.app import app
 from efface.errors import IncompletePolicyError, raise_problems
 from efface.policy.check import check
 from garden.accounts import tokens
-from garden.community import ADA, ADA_EMAIL, ADA_ID, PASSWORD, plant
 from garden.models import User
-from garden.server import bind, serving
+from garden.sample_data import ADA, ADA_EMAIL, ADA_ID, PASSWORD, plant
+from garden.server_thread import bind, serving
 from tests.support.gardens import Browser, InProcess
 from tests.support.paths import ROOT
 
@@ -172,7 +172,7 @@ def test_the_pictures_are_what_one_sees(browser_engine):
         "german": ["Was gelöscht wird", "Was bleibt", "Mein Konto schließen"],
         "settings": ["Do you want to close your account?", "Delete Account"],
         "dialog": ["What goes", "What stays", "Keep my account", "Close my account"],
-        "farewell": ["Your account is closed, and you are signed out on every device. Goodbye!"],
+        "farewell": ["Your account has been deleted, and you've been logged out on all devices. Goodbye!"],
     }
     seen = []
 

@@ -21,13 +21,13 @@ from efface import Plan, Receipt
 from efface.sqlalchemy import include_closed
 from garden.accounts.users import list_closed
 from garden.app import create_app
-from garden.community import ADA, ADA_ID, MEMBERS, plant
 from garden.database import utc_now
-from garden.mail import Mailbox
+from garden.demo_story import Story, StoryError, invite, say
+from garden.mailer import Mailbox
 from garden.models import User
-from garden.server import USUAL_PORT, Server, bind_as_asked, serving
-from garden.settings import Settings
-from garden.story import Story, StoryError, invite, say
+from garden.sample_data import ADA, ADA_ID, MEMBERS, plant
+from garden.server_thread import USUAL_PORT, Server, bind_as_asked, serving
+from garden.site_settings import Settings
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -68,7 +68,7 @@ def run(file: Path, environment: Mapping[str, str]) -> int:
 
 
 @dataclass
-class Backstage:
+class SiteInternals:
     """What the story looks at behind the pages."""
 
     app: FastAPI
@@ -106,7 +106,7 @@ def tell(app: FastAPI, server: Server, address: str) -> None:
     if is_told(app):
         say(f"{ADA} has left this garden already; its story is told.")
     else:
-        Story(Backstage(app, server), address, say).tell()
+        Story(SiteInternals(app, server), address, say).tell()
 
 
 def prepare(app: FastAPI, file: Path) -> None:

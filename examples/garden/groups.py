@@ -4,7 +4,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from efface.asgi import Blocker
-from garden.leaving import to_settle
+from garden.account_closing import to_blockers
 from garden.models import PlotGroup, PlotGroupMember
 
 
@@ -34,7 +34,7 @@ def make_organizer(session: Session, group_id: int, *, by: int, member: int) -> 
 
 def blockers(session: Session, user_id: int) -> list[Blocker]:
     """Return what a member has to settle before leaving."""
-    return to_settle(left_without_organizer(session, user_id))
+    return to_blockers(left_without_organizer(session, user_id))
 
 
 def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:

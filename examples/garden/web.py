@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from efface.asgi.csrf import csrf_token
 from efface.page.local_paths import is_local_path
 from garden import notices
-from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
-from garden.accounts.sessions import current_log_in
-from garden.accounts.tries import client_of
+from garden.accounts.attempt_limits import client_of
+from garden.accounts.sessions import current_login
+from garden.accounts.token_secrets import SUDO_TO_OPEN, SUDO_TO_SEND
 from garden.models import User
-from garden.settings import Limit
+from garden.site_settings import Limit
 
 HERE = Path(__file__).parent
 
@@ -46,9 +46,9 @@ Database = Annotated[Session, Depends(database)]
 
 def visitor(request: Request, db: Database) -> User | None:
     """Return who is logged in, or none."""
-    log_in = request.state.log_in = current_log_in(request, db)
-    request.state.user = log_in.user if log_in else None
-    return log_in.user if log_in else None
+    login = request.state.login = current_login(request, db)
+    request.state.user = login.user if login else None
+    return login.user if login else None
 
 
 Visitor = Annotated[User | None, Depends(visitor)]
@@ -72,7 +72,7 @@ def require_sudo_mode(request: Request, db: Database, user: Member) -> User:
     A form that was opened in time may be sent a little later.
     """
     within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
-    if not request.state.log_in.authenticated_within(within, db.info["clock"]()):
+    if not request.state.login.authenticated_within(within, db.info["clock"]()):
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
         raise RedirectError("/users/log_in", error=notices.LOG_IN_ONCE_MORE)
@@ -104,7 +104,7 @@ def limit(request: Request, what: str, *, account: str = "") -> None:
     state = request.app.state
     allowed: Limit = getattr(state.settings.limits, what)
     client = client_of(request.client.host if request.client else "")
-    seconds = state.tries.wait(what, allowed, client=client, account=account)
+    seconds = state.attempt_limits.seconds_to_wait(what, allowed, client=client, account=account)
     if seconds is not None:
         raise HTTPException(429, headers={"Retry-After": str(seconds)})
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from garden.server import USUAL_PORT, bind_as_asked, serving
-from garden.story import Story, StoryError, invite, say
+from garden.demo_story import Story, StoryError, invite, say
+from garden.server_thread import USUAL_PORT, bind_as_asked, serving
 
 
 def main() -> int:
@@ -39,13 +39,13 @@ def run(host: str, port: str | None) -> int:
         return 1
     # The settings are known now.
     from garden_django.asgi import application  # noqa: PLC0415
-    from garden_django.backstage import Backstage, prepare  # noqa: PLC0415
+    from garden_django.demo_internals import SiteInternals, prepare  # noqa: PLC0415
 
     prepare()
     try:
         with serving(application, bound) as server:
             address = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            Story(Backstage(), address, say).tell()
+            Story(SiteInternals(), address, say).tell()
             if os.environ.get("ONCE") != "1":
                 invite(address)
                 server.thread.join()

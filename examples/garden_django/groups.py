@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from efface.django import Blocker
-from garden.leaving import to_settle
+from garden.account_closing import to_blockers
 from garden_django.models import PlotGroup, PlotGroupMember, User
 
 
@@ -27,7 +27,7 @@ def make_organizer(group_id: int, *, by: int, member: int) -> bool:
 
 def blockers(user: User) -> list[Blocker]:
     """Return what a member has to settle before leaving."""
-    return to_settle(left_without_organizer(user))
+    return to_blockers(left_without_organizer(user))
 
 
 def left_without_organizer(user: User) -> list[PlotGroup]:

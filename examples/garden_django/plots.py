@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from garden.plots import Picked
+from garden.live_plots import Picked
 from garden_django.models import Plot, User
 
 

@@ -16,10 +16,10 @@ from markupsafe import Markup
 from efface.django.page.views import section
 from efface.page.local_paths import is_local_path
 from garden import notices
-from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
-from garden.accounts.tries import client_of
-from garden.settings import Limit
-from garden_django.parts import now, parts
+from garden.accounts.attempt_limits import client_of
+from garden.accounts.token_secrets import SUDO_TO_OPEN, SUDO_TO_SEND
+from garden.site_settings import Limit
+from garden_django.app_state import now, state
 
 Answering = Callable[..., HttpResponse]
 
@@ -54,9 +54,9 @@ def limit(request: HttpRequest, what: str, *, account: str = "") -> None:
     Raises:
         RefusedError: there were.
     """
-    allowed: Limit = getattr(parts.settings.limits, what)
+    allowed: Limit = getattr(state.settings.limits, what)
     client = client_of(request.META.get("REMOTE_ADDR", ""))
-    seconds = parts.tries.wait(what, allowed, client=client, account=account)
+    seconds = state.attempt_limits.seconds_to_wait(what, allowed, client=client, account=account)
     if seconds is not None:
         raise RefusedError(429, **{"Retry-After": str(seconds)})
 
@@ -78,7 +78,7 @@ def of_every_page(request: HttpRequest) -> dict[str, Any]:
     return {
         "csrf_token": get_token,
         "csrf_field": csrf_field,
-        "is_magic": parts.settings.profile == "magic",
+        "is_magic": state.settings.profile == "magic",
         "user": user if user is not None and user.is_authenticated else None,
         "flash": {"error" if each.level >= ERROR else "info": each.message for each in shown},
     }
@@ -109,12 +109,12 @@ def redirect(request: HttpRequest, to: str, *, info: str = "", error: str = "") 
 
 def link_to(request: HttpRequest, path: str) -> str:
     """Return the full address of a page, for mails."""
-    return (parts.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
+    return (state.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
 
 
 def after_the_answer(request: HttpRequest, work: Callable[..., Any], *arguments: Any) -> None:
     """Do *work* when the answer is made: how long it takes must not tell what is known."""
-    request.errands.append((work, *arguments))
+    request.background_tasks.append((work, *arguments))
 
 
 # ---------------------------------------------------------------- who may come in
@@ -141,7 +141,7 @@ def for_sudo(view: Answering) -> Answering:
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
         within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
-        if not request.log_in.authenticated_within(within, now()):
+        if not request.login.authenticated_within(within, now()):
             return _to_log_in(request, notices.LOG_IN_ONCE_MORE)
         return view(request, *arguments, **named)
 

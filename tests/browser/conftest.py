@@ -39,7 +39,7 @@ class Window:
         page = page or self.page
         page.goto("/users/log_in")
         form = page.locator("form.card").filter(has=page.locator("[name=password]"))
-        form.get_by_label("E-mail").fill(email)
+        form.get_by_label("Email").fill(email)
         form.get_by_label("Password").fill(password)
         form.get_by_role("button", name="Log in").click()
         page.get_by_role("button", name="Log out").wait_for()

@@ -244,7 +244,7 @@ def test_logging_out_after_closing_is_no_error_and_says_farewell(garden, ada, br
     browser.open("/")
 
     assert answer.status_code == 204
-    assert "Your account is closed" in browser.notice
+    assert "Your account has been deleted" in browser.notice
 
 
 @pytest.mark.cases("CLO-15")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from efface.errors import BlockedError
-from garden.leaving import LABELS
+from garden.account_closing import LABELS
 from garden.models import PlotGroup, PlotGroupMember
 from tests.support.gardens import PASSWORD
 

@@ -1,12 +1,14 @@
 """The site around the accounts: pages for every mistake, headers, plots, mail, the story."""
 
+from html import unescape
+
 import pytest
 
-from garden.community import ADA_ID
 from garden.demo import main
-from garden.mail import Mailbox, RefusedAddressError
+from garden.mailer import Mailbox, RefusedAddressError
 from garden.models import Plot
-from garden.settings import MissingSecretError, Settings
+from garden.sample_data import ADA_ID
+from garden.site_settings import MissingSecretError, Settings
 from tests.support.gardens import PASSWORD, Clock
 
 EMAIL = "ada@garden.example"
@@ -55,7 +57,7 @@ def test_a_file_where_a_text_belongs_is_a_page_too(garden):
     )
 
     assert answer.status_code == 422
-    assert "could not read" in answer.text
+    assert "couldn't read" in unescape(answer.text)
 
 
 def test_a_text_that_no_database_stores_is_a_page_too(garden):
@@ -64,7 +66,7 @@ def test_a_text_that_no_database_stores_is_a_page_too(garden):
     answer = browser.submit("/users/log_in", email="ada\0@garden.example", password=PASSWORD)
 
     assert answer.status_code == 422
-    assert "could not read" in answer.text
+    assert "couldn't read" in unescape(answer.text)
 
 
 def test_a_failure_is_a_page_that_quotes_nothing(garden):
@@ -112,9 +114,9 @@ def test_one_click_logs_a_developer_in_and_shows_what_is_held(garden):
     mine = browser.page
     browser.submit("/users/settings/close", current_password=PASSWORD, confirm="yes")
 
-    assert "About you the database holds" in mine
+    assert "The database has this about you" in mine
     assert f"<dd>{EMAIL}</dd>" in mine
-    assert "The last one who left" in browser.page
+    assert "The last closed account" in browser.page
     assert EMAIL not in browser.page
 
 

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from efface import Eraser, Receipt
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens
-from garden.accounts.forms import (
+from garden.accounts.form_validation import (
     TAKEN,
     FormError,
     check_new_email,
     check_new_password,
     check_registration,
 )
-from garden.accounts.passwords import Passwords
+from garden.accounts.password_hashing import Passwords
 from garden.database import lock_account
 from garden.models import User
 
@@ -271,7 +271,7 @@ def _is_wrong(session: Session, user: User, current_password: str) -> bool:
 def _set_password(session: Session, user: User, password: str) -> None:
     hashed = session.info["passwords"].hash(password)
     if not _update(session, user, hashed_password=hashed):
-        raise FormError(password="cannot be changed any more")
+        raise FormError(password="can't be changed any more")
     tokens.delete_user_tokens(session, user)
 
 

@@ -14,17 +14,17 @@ from django.http import Http404
 
 from efface import Receipt
 from efface.django import close_account, include_closed
-from garden.accounts.forms import (
+from garden.accounts.form_validation import (
     TAKEN,
     FormError,
     check_new_email,
     check_new_password,
     check_registration,
 )
-from garden.accounts.passwords import LONGEST
+from garden.accounts.password_hashing import LONGEST
 from garden_django.accounts import tokens
+from garden_django.app_state import now
 from garden_django.models import User
-from garden_django.parts import now
 
 # ---------------------------------------------------------------- getters
 
@@ -272,7 +272,7 @@ def _set_password(user: User, password: str) -> None:
     hashed = make_password(password)
     with transaction.atomic():
         if not _update(user, password=hashed):
-            raise FormError(password="cannot be changed any more")
+            raise FormError(password="can't be changed any more")
         tokens.delete_user_tokens(user)
 
 
