@@ -172,7 +172,9 @@ def test_the_pictures_are_what_one_sees(browser_engine):
         "german": ["Was gelöscht wird", "Was bleibt", "Mein Konto schließen"],
         "settings": ["Do you want to close your account?", "Delete Account"],
         "dialog": ["What goes", "What stays", "Keep my account", "Close my account"],
-        "farewell": ["Your account has been deleted, and you've been logged out on all devices. Goodbye!"],
+        "farewell": [
+            "Your account has been deleted, and you've been logged out on all devices. Goodbye!"
+        ],
     }
     seen = []
 

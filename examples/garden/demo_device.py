@@ -1,4 +1,4 @@
-"""A browser as far as the story needs one: cookies, the token in the page, the live socket."""
+"""A device in the demo's story: a browser with cookies, the page's CSRF token, and a WebSocket."""
 
 import json
 import re
@@ -14,6 +14,8 @@ from websockets.sync.client import ClientConnection, connect
 
 TOKEN = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
 MIN_AGE = 10
+# The messages until a WebSocket was closed, the code, and the time.
+Heard = tuple[list[dict[str, Any]], int | None, float]
 
 
 class Device:
@@ -25,8 +27,8 @@ class Device:
         self.http = httpx.Client(base_url=address, timeout=MIN_AGE)
         self.page = ""
         self.socket: ClientConnection
-        self._lid = ExitStack()
-        self._lid.enter_context(self.http)
+        self._open = ExitStack()
+        self._open.enter_context(self.http)
 
     def open(self, path: str) -> httpx.Response:
         """Open a page, and keep it for its token."""
@@ -39,13 +41,13 @@ class Device:
         return self.http.post(path, data={"_csrf_token": self.token, **fields})
 
     def log_in(self, email: str, password: str, **fields: str) -> httpx.Response:
-        """Log in as a person would, from the page for it."""
+        """Log in through the form of the login page."""
         self.open("/users/log_in")
         return self.send("/users/log_in", email=email, password=password, **fields)
 
     @property
     def token(self) -> str:
-        """The token in the page, masked differently each time it is rendered."""
+        """The page's CSRF token, which is masked differently in each page."""
         found = TOKEN.search(self.page)
         return found[1] if found else ""
 
@@ -55,24 +57,31 @@ class Device:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar)
 
     def connect(self) -> None:
-        """Open the live socket, as the script of the page does."""
+        """Open the WebSocket as the page's script does."""
         url = f"{self.address.replace('http', 'ws', 1)}/live?_csrf_token={quote(self.token)}"
         origin, headers = Origin(self.address), {"Cookie": self.cookie}
-        self.socket = self._lid.enter_context(
+        self.socket = self._open.enter_context(
             connect(url, origin=origin, additional_headers=headers, open_timeout=MIN_AGE)
         )
 
     def push(self, event: str, **payload: str) -> None:
-        """Send an event over the socket."""
+        """Send an event over the WebSocket."""
         self.socket.send(json.dumps({"id": event, "event": event, "payload": payload}))
 
     def hear(self) -> dict[str, Any]:
-        """Return the next message from the socket."""
+        """Return the next message of the WebSocket."""
         message: dict[str, Any] = json.loads(self.socket.recv(MIN_AGE))
         return message
 
-    def listen_to_the_end(self) -> tuple[list[dict[str, Any]], int | None, float]:
-        """Return all that is heard until the socket ends, its code, and when it ended."""
+    def hear_after_progress(self) -> dict[str, Any]:
+        """Return the next message that isn't about progress, which a slow server reports."""
+        message = self.hear()
+        while message.get("event") == "closing_progress":
+            message = self.hear()
+        return message
+
+    def listen_to_the_end(self) -> Heard:
+        """Return the messages until the WebSocket is closed, the code, and the time."""
         heard = []
         try:
             while True:
@@ -81,5 +90,5 @@ class Device:
             return heard, end.rcvd.code if end.rcvd else None, perf_counter()
 
     def close(self) -> None:
-        """Close the lid."""
-        self._lid.close()
+        """Close the browser."""
+        self._open.close()

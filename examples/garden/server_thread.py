@@ -1,4 +1,4 @@
-"""The real server in a thread of its own, for the demos and the tests."""
+"""Run Uvicorn in a thread, for the demos and the tests."""
 
 import asyncio
 import socket
@@ -30,12 +30,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def bind_as_asked(host: str, port: str | None) -> socket.socket:
-    """Return a socket at the port that was asked for, or at the usual one, or at any.
+    """Return a socket at the given port; without one, at the usual port or any free one.
 
     Raises:
         OSError: the port is taken.
-        OverflowError: no port has this number.
-        ValueError: it is no number.
+        OverflowError: the number is too large for a port.
+        ValueError: the port is not a number.
     """
     if port:
         return bind(host, int(port))
@@ -46,7 +46,7 @@ def bind_as_asked(host: str, port: str | None) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which says when it is ready."""
+    """Uvicorn, with events for its start and its end."""
 
     def __init__(self, app: Any) -> None:
         """Prepare to serve *app*."""
@@ -55,18 +55,24 @@ class Server(uvicorn.Server):
                 app, log_level="warning", server_header=False, timeout_graceful_shutdown=2
             )
         )
-        self.ready = Event()
-        self.thread: Thread
+        self.ready, self.ended = Event(), Event()
         self.loop: asyncio.AbstractEventLoop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and tell whoever waits."""
+        """Start, and set the event."""
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.ready.set()
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until the end, and set the event."""
+        try:
+            super().run(sockets)
+        finally:
+            self.ended.set()
+
     def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run *work* beside the application, and return its result."""
+        """Run *work* in the server's event loop, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(MIN_AGE)
 
 
@@ -74,13 +80,13 @@ class Server(uvicorn.Server):
 def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
     """Serve *app* on a bound socket, and stop at the end."""
     server = Server(app)
-    server.thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    server.thread.start()
+    Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True).start()
     try:
         if not server.ready.wait(MIN_AGE):
             raise TimeoutError("The server did not start.")
         yield server
     finally:
         server.should_exit = True
-        server.thread.join(MIN_AGE)
+        # Not the thread: an interrupted `join` counts it as ended, while it still runs.
+        server.ended.wait(MIN_AGE)
         bound.close()

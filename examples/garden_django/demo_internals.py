@@ -1,10 +1,10 @@
-"""The garden behind its pages: how it is made, and what the story looks at there."""
+"""Prepare the demo's site, and show the story the internals of it."""
 
 from datetime import datetime
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from efface import Plan, Receipt
 from efface.django import plan
@@ -13,23 +13,37 @@ from garden.mailer import Mailbox
 from garden.sample_data import ADA, ADA_ID, MEMBERS
 from garden_django.accounts.users import anonymize_user, list_closed
 from garden_django.app_state import now, state
+from garden_django.groups import find_member
 from garden_django.sample_data import plant
 
 
 def prepare() -> None:
-    """Create the tables through the migrations, and let the community move in."""
+    """Run the migrations, and add the sample data."""
     call_command("check")
     call_command("migrate", verbosity=0)
     plant(now=now())
-    say(f"{MEMBERS} members with plots, posts, orders and invoices have moved in; {ADA} is one.\n")
+    say(f"Added {MEMBERS} members with plots, posts, orders and invoices. One of them is {ADA}.\n")
+
+
+def logins() -> tuple[str | None, str | None]:
+    """Return the login to try, and one whose account has a blocker."""
+    found = [find_member(is_blocked=is_blocked) for is_blocked in (False, True)]
+    free, blocked = (member.email if member else None for member in found)
+    return free, blocked
+
+
+def finish() -> None:
+    """Wait for background tasks, and close the connections of this thread."""
+    state.wait_until_done()
+    connections.close_all()
 
 
 class SiteInternals:
-    """What the story looks at behind the pages."""
+    """The site's internals, which the story compares with its pages."""
 
     @property
     def mailbox(self) -> Mailbox:
-        """The mails that were sent."""
+        """The emails that the site has sent."""
         return state.mailer
 
     def plan(self) -> Plan:
@@ -37,16 +51,16 @@ class SiteInternals:
         return plan(ADA_ID)
 
     def receipt(self) -> Receipt:
-        """Return the receipt of her closing, when all is done that follows it."""
+        """Wait until her account closure is finalized, and return its receipt."""
         state.wait_until_done()
         return anonymize_user(ADA_ID, actor="the story")
 
     def left(self) -> list[datetime]:
-        """Return when people left."""
+        """Return when members deleted their accounts."""
         return list_closed()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database itself, past all that hides closed accounts."""
+        """Query the database directly, so that no filter hides closed accounts."""
         with connection.cursor() as cursor:
             cursor.execute(query)
             return list(cursor.fetchall())

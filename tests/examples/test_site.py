@@ -4,7 +4,6 @@ from html import unescape
 
 import pytest
 
-from garden.demo import main
 from garden.mailer import Mailbox, RefusedAddressError
 from garden.models import Plot
 from garden.sample_data import ADA_ID
@@ -238,7 +237,7 @@ def test_people_who_left_are_listed_by_when(garden):
     assert lately == all_of_them[:1] == [garden.clock()]
 
 
-# ---------------------------------------------------------------- the demo
+# ---------------------------------------------------------------- sample data
 
 
 def test_the_community_is_the_same_each_time_and_only_ada_writes_about_ada(open_garden):
@@ -255,22 +254,3 @@ def test_the_community_is_the_same_each_time_and_only_ada_writes_about_ada(open_
     assert not any("Lovelace" in str(row) or "ada@" in str(row) for row in others)
     plan = garden.plan(ADA_ID)
     assert 45 <= sum(step.reached for step in plan.steps) <= 50
-
-
-def test_the_demo_tells_its_story_and_ends(capsys):
-    status = main({"ONCE": "1", "PORT": "0"})
-
-    told = capsys.readouterr().out
-    assert status == 0, told
-    assert told.count("✓") >= 17
-    assert "clean" in told
-
-
-def test_the_demo_says_which_step_went_wrong(capsys, monkeypatch):
-    """The list of those who left is empty, and the last step notices."""
-    monkeypatch.setattr("garden.demo.list_closed", lambda _session: [])
-
-    status = main({"ONCE": "1", "PORT": "0"})
-
-    assert status == 1
-    assert "✗ it is known when she left" in capsys.readouterr().out

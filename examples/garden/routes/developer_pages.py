@@ -1,4 +1,4 @@
-"""For developers only: who is who, what the database holds, and which mails were sent.
+"""Developer tools: a quick login, the rows of a member, and the emails that were sent.
 
 These routes exist only with `GARDEN_DEV=1`.
 """
@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from efface.sqlalchemy import include_closed
 from garden.accounts import sessions
-from garden.accounts.users import list_closed, list_users
+from garden.accounts.users import list_closed
 from garden.developer_bar import Bar, Held, shown
+from garden.groups import find_member
 from garden.models import Invoice, Order, Plot, Post, User, UserToken
 from garden.sample_data import PASSWORD
 from garden.web import Database, Visitor, render
@@ -20,18 +21,18 @@ router = APIRouter()
 
 
 def developer_bar(request: Request, session: Session, user: User | None) -> Bar | None:
-    """Return the bar: about whoever is logged in, else about the last one who left."""
+    """Return the bar's facts about the logged-in member, or about the last closed account."""
     if not request.app.state.settings.dev:
         return None
     left = select(User.id).where(User.deleted_at.is_not(None)).order_by(User.deleted_at.desc())
     with include_closed():
         person = user.id if user else session.scalars(left.limit(1)).first()
-    member = None if user else next(iter(list_users(session)), None)
+    member = None if user else find_member(session, is_blocked=False)
     return Bar(member.display_name if member else None, PASSWORD, held(session, person))
 
 
 def held(session: Session, user_id: int | None) -> Held | None:
-    """Return everything the six tables hold about a member, closed or not."""
+    """Return a member's row and row counts, even if the account is closed."""
     with include_closed():
         user = session.get(User, user_id) if user_id is not None else None
         if user is None:
@@ -55,26 +56,27 @@ def held(session: Session, user_id: int | None) -> Held | None:
 
 @router.post("/dev/log_in")
 def log_in(request: Request, db: Database, _user: Visitor) -> Response:
-    """Log in as the first member who has not left yet."""
-    member = next(iter(list_users(db)), None)
+    """Log in as the first member who can delete their account."""
+    member = find_member(db, is_blocked=False)
     if member is None:
         raise HTTPException(404)
-    return sessions.log_in(request, db, member, to="/", info=f"You are {member.display_name}.")
+    info = f"You're logged in as {member.display_name}."
+    return sessions.log_in(request, db, member, to="/", info=info)
 
 
 @router.get("/users/closed")
 def closed(request: Request, db: Database, _user: Visitor) -> Response:
-    """Show when people left, and nothing about who they were."""
+    """Show when members deleted their accounts, and not who they were."""
     return render(request, "closed_accounts", left=list_closed(db))
 
 
 @router.get("/dev/mailbox")
 def mailbox(request: Request, _user: Visitor) -> Response:
-    """Show the mails that were sent, the latest first."""
+    """Show the emails that were sent, the latest first."""
     return render(request, "mailbox", mails=request.app.state.mailer.all()[::-1])
 
 
 @router.get("/dev/mailbox.json")
 def mailbox_json(request: Request) -> Response:
-    """Return the mails for scripts, the oldest first."""
+    """Return the emails as JSON, the oldest first."""
     return JSONResponse([mail.plain() for mail in request.app.state.mailer.all()])

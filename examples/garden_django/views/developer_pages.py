@@ -1,4 +1,4 @@
-"""For developers only: who is who, what the database holds, and which mails were sent.
+"""Developer tools: a quick login, the rows of a member, and the emails that were sent.
 
 These pages exist only with `GARDEN_DEV=1`.
 """
@@ -13,14 +13,15 @@ from efface.django import include_closed
 from garden.developer_bar import Bar, Held, shown
 from garden.sample_data import PASSWORD
 from garden_django.accounts import sessions
-from garden_django.accounts.users import list_closed, list_users
+from garden_django.accounts.users import list_closed
 from garden_django.app_state import state
+from garden_django.groups import find_member
 from garden_django.models import Invoice, Order, Plot, Post, User, UserToken
 from garden_django.web import Answering, render
 
 
 def for_developers(view: Answering) -> Answering:
-    """Let a page be nowhere else than on a developer's machine."""
+    """Answer 404 unless this is a developer's machine."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **named: Any) -> HttpResponse:
@@ -32,19 +33,19 @@ def for_developers(view: Answering) -> Answering:
 
 
 def developer_bar(request: HttpRequest) -> Bar | None:
-    """Return the bar: about whoever is logged in, else about the last one who left."""
+    """Return the bar's facts about the logged-in member, or about the last closed account."""
     if not state.settings.dev:
         return None
     left = User.objects.exclude(deleted_at=None).order_by("-deleted_at")
     is_member = request.user.is_authenticated
     with include_closed():
         person = request.user.pk if is_member else left.values_list("pk", flat=True).first()
-    member = None if is_member else next(iter(list_users()), None)
+    member = None if is_member else find_member(is_blocked=False)
     return Bar(member.display_name if member else None, PASSWORD, held(person))
 
 
 def held(user_id: int | None) -> Held | None:
-    """Return everything the tables hold about a member, closed or not."""
+    """Return a member's row and row counts, even if the account is closed."""
     with include_closed():
         user = User.objects.filter(pk=user_id).first()
         if user is None:
@@ -67,29 +68,30 @@ def held(user_id: int | None) -> Held | None:
 @for_developers
 @require_POST
 def log_in(request: HttpRequest) -> HttpResponse:
-    """Log in as the first member who has not left yet."""
-    member = next(iter(list_users()), None)
+    """Log in as the first member who can delete their account."""
+    member = find_member(is_blocked=False)
     if member is None:
         raise Http404
-    return sessions.log_in(request, member, to="/", info=f"You are {member.display_name}.")
+    info = f"You're logged in as {member.display_name}."
+    return sessions.log_in(request, member, to="/", info=info)
 
 
 @for_developers
 @require_GET
 def closed(request: HttpRequest) -> HttpResponse:
-    """Show when people left, and nothing about who they were."""
+    """Show when members deleted their accounts, and not who they were."""
     return render(request, "closed_accounts", left=list_closed())
 
 
 @for_developers
 @require_GET
 def mailbox(request: HttpRequest) -> HttpResponse:
-    """Show the mails that were sent, the latest first."""
+    """Show the emails that were sent, the latest first."""
     return render(request, "mailbox", mails=state.mailer.all()[::-1])
 
 
 @for_developers
 @require_GET
 def mailbox_json(_request: HttpRequest) -> HttpResponse:
-    """Return the mails for scripts, the oldest first."""
+    """Return the emails as JSON, the oldest first."""
     return JsonResponse([mail.plain() for mail in state.mailer.all()], safe=False)

@@ -1,4 +1,4 @@
-"""Members can leave: the mark of a closed account, and the record of the closing."""
+"""Account closing: `users.deleted_at` and the tables of Efface."""
 
 from alembic import op
 
@@ -9,12 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add `users.deleted_at` with its index, and the table that Efface keeps."""
+    """Add `users.deleted_at` with its index, and the tables of Efface."""
     op.add_deleted_at("users")
     op.create_efface_tables()
 
 
 def downgrade() -> None:
-    """Go back; refused as long as there are closed accounts, which would look open again."""
+    """Go back. Efface refuses while there are closed accounts, which would look open again."""
     op.drop_deleted_at("users")
     op.drop_efface_tables()

@@ -1,4 +1,4 @@
-"""Log-ins: when somebody last proved who they are, and a token that gives way to the next."""
+"""Logins: when a user last proved their identity, and which token replaced another."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,14 +10,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add three columns; whoever is logged in stays so, and authenticates before the settings."""
+    """Add three columns. Users stay logged in, and log in again to open the settings."""
     op.add_column("users_tokens", sa.Column("authenticated_at", sa.DateTime(timezone=True)))
     op.add_column("users_tokens", sa.Column("replaced_at", sa.DateTime(timezone=True)))
     op.add_column("users_tokens", sa.Column("browser_id", sa.Text))
 
 
 def downgrade() -> None:
-    """Go back; tokens that gave way must not come to life again."""
+    """Go back, and delete replaced tokens, which must not become valid again."""
     op.execute("DELETE FROM users_tokens WHERE replaced_at IS NOT NULL")
     for column in ("browser_id", "replaced_at", "authenticated_at"):
         op.drop_column("users_tokens", column)
