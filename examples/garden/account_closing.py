@@ -1,4 +1,4 @@
-"""What the closing page says about this garden, and what has to be settled before one leaves."""
+"""Efface's page in the garden: names of tables and columns, and the texts of blockers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,15 +7,15 @@ from efface.page.blockers import Blocker
 
 LABELS = {
     "en": {
-        "users_tokens": "log-ins and links",
+        "users_tokens": "logins and links",
         "users.hashed_password": "password",
         "users.confirmed_at": "date of confirmation",
-        "users.email": "e-mail address",
+        "users.email": "email address",
         "posts.title": "title",
         "posts.body": "text",
-        "plots": "the plot you hold",
+        "plots": "your plot",
         "plots.holder_id": "“holder”",
-        "plot_group_members": "the groups you are in",
+        "plot_group_members": "your groups",
         "orders.note": "“note”",
     },
     "de": {
@@ -39,17 +39,17 @@ LABELS = {
 
 
 def labels_in(language: str) -> Mapping[str, str]:
-    """Return how the page calls what the database holds, in one language."""
+    """Return the names of tables and columns on Efface's page, in one language."""
     return LABELS.get(language, LABELS["en"])
 
 
 def to_blockers(groups: Iterable[Any]) -> list[Blocker]:
-    """Return what a member has to settle who is the last organizer of these *groups*."""
+    """Return a blocker for each group that the member is the last organizer of."""
     return [Blocker(_last_organizer_of(group.name), f"/groups/{group.id}") for group in groups]
 
 
 def _last_organizer_of(name: str) -> Mapping[str, str]:
     return {
         "en": f"You are the last organizer of {name}.",
-        "de": f"Sie organisieren {name} als Letzte oder Letzter.",
+        "de": f"Außer Ihnen organisiert niemand {name}.",
     }

@@ -54,9 +54,9 @@ def open_sessions(
 
 
 def lock_account(session: Session, user_id: int) -> bool:
-    """Let nobody close an account until the transaction ends; return whether it is open.
+    """Lock an account against closing until the transaction ends; return whether it is open.
 
-    Where it is just being closed, this waits, and then finds no row: `hide_closed` adds the
+    While another transaction closes it, this waits, and then finds no row: `hide_closed` adds the
     condition. It is a write that changes nothing, since SQLite ignores FOR UPDATE.
     """
     locked = session.scalars(

@@ -1,4 +1,4 @@
-"""What the developers' bar on the start page shows."""
+"""What the developers' bar on the home page shows."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Picking a plot over the live socket: one to a member, and the first who picks it has it."""
+"""Picking a plot over the WebSocket: one to a member, and the first who picks it has it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ async def tell(live: OpenSockets, user_id: Any, picked: Picked) -> None:
 
 
 def listen(live: OpenSockets, pick: Callable[[Any, str], Awaitable[Picked | None]]) -> None:
-    """Let pages pick a plot over the live socket, and tell all others.
+    """Let pages pick a plot over the WebSocket, and tell all others.
 
     *pick* takes the member's key and the label of the plot.
     """
@@ -32,8 +32,8 @@ def listen(live: OpenSockets, pick: Callable[[Any, str], Awaitable[Picked | None
     async def on_pick_plot(event: LiveEvent) -> None:
         label = event.payload.get("plot")
         if not isinstance(label, str) or not label.isascii():
-            event.refuse("There is no such plot.")
+            event.refuse("This plot doesn't exist.")
         elif picked := await pick(event.subject, label):
             await tell(live, event.subject, picked)
         else:
-            event.refuse(f"Somebody else has plot {label[:3]} already.")
+            event.refuse(f"Another member already has plot {label[:3]}.")

@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class RefusedAddressError(Exception):
-    """The address is under `.invalid`: it belongs to nobody, and nobody reads it."""
+    """The address ends in `.invalid`, so it has no owner."""
 
 
 class Mailer(Protocol):
-    """Whatever can deliver a mail."""
+    """Whatever can deliver an email."""
 
     def deliver(self, to: str, subject: str, text: str) -> None:
-        """Deliver one mail, or raise."""
+        """Deliver one email, or raise."""
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that was sent."""
+    """An email that was sent."""
 
     to: str
     subject: str
@@ -38,7 +38,7 @@ class Mail:
 
 
 class Mailbox:
-    """A mailer that sends nothing anywhere; whoever waits for a mail is woken by it."""
+    """A mailer that keeps all emails in memory, and wakes threads that wait for one."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         """Start empty."""
@@ -47,7 +47,7 @@ class Mailbox:
         self._arrived = Condition()
 
     def deliver(self, to: str, subject: str, text: str) -> None:
-        """Keep one mail.
+        """Keep one email.
 
         Raises:
             RefusedAddressError: the address is a placeholder.
@@ -59,16 +59,16 @@ class Mailbox:
             self._arrived.notify_all()
 
     def to(self, address: str) -> list[Mail]:
-        """Return the mails to one address, the oldest first."""
+        """Return the emails to one address, the oldest first."""
         return [mail for mail in self.all() if mail.to == address]
 
     def all(self) -> list[Mail]:
-        """Return every mail, the oldest first."""
+        """Return every email, the oldest first."""
         with self._arrived:
             return list(self._mails)
 
     def wait_for(self, address: str, *, mails: int = 1, timeout: float = 10) -> Mail:
-        """Return the latest mail to *address* as soon as there are as many as *mails*.
+        """Return the latest mail to *address* as soon as there are as many as *emails*.
 
         Raises:
             TimeoutError: they did not come in time.

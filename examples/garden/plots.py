@@ -15,7 +15,7 @@ def list_plots(session: Session) -> list[Plot]:
 
 def pick_plot(session: Session, user_id: int, label: str) -> Picked | None:
     """Give a free plot to a member, and the one they had back; nothing if it is not free."""
-    # Locked, so that nobody picks a plot who is just leaving.
+    # Locked, so that a member whose account is being closed can't pick a plot.
     if not lock_account(session, user_id):
         return None
     picked = session.scalars(

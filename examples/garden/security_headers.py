@@ -1,6 +1,6 @@
 """Headers that every answer carries, and every page."""
 
-# 'self' in connect-src covers the live socket too. No style and no script stands in a page.
+# 'self' in connect-src covers the WebSocket too. No style and no script stands in a page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

@@ -1,4 +1,4 @@
-"""What the site has to be told from outside."""
+"""The site's settings, and how it reads them from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class UnknownProfileError(ValueError):
     """There is no such way to log in."""
 
 
-# With "password" one joins with a password; with "magic" a link by mail logs in, and a password
+# With "password" one joins with a password; with "magic" a link by email logs in, and a password
 # may be set later.
 PROFILES = ("password", "magic")
 
@@ -41,8 +41,8 @@ class Limits:
 class Settings:
     """The address of the database, the secret, and whether this is a developer's machine.
 
-    `url` is where the site is to be found, for links in mails. Without it they lead to the host
-    that the request names, and anybody can write that; so set it where the site is public.
+    `url` is where the site is to be found, for links in emails. Without it they lead to the host
+    in the request, which anyone can choose. So set it if the site is public.
     `redis_url` is what several workers have in common; one alone needs none. `limits` says how
     often what others could guess or send may be tried.
     """

@@ -55,7 +55,7 @@ Visitor = Annotated[User | None, Depends(visitor)]
 
 
 def require_authenticated_user(request: Request, user: Visitor) -> User:
-    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+    """Send anonymous visitors to the login page, and then back to this page."""
     if user is None:
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
@@ -67,7 +67,7 @@ Member = Annotated[User, Depends(require_authenticated_user)]
 
 
 def require_sudo_mode(request: Request, db: Database, user: Member) -> User:
-    """Let in who has proved a short while ago that it is them; the others log in once more.
+    """Require a recent login; other members log in again.
 
     A form that was opened in time may be sent a little later.
     """
@@ -83,7 +83,7 @@ SudoMember = Annotated[User, Depends(require_sudo_mode)]
 
 
 def redirect_if_user_is_authenticated(user: Visitor) -> None:
-    """Send members away from pages that are for others."""
+    """Redirect members to the home page."""
     if user is not None:
         raise RedirectError("/")
 
@@ -100,7 +100,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
 
 
 def limit(request: Request, what: str, *, account: str = "") -> None:
-    """Count a try, and refuse it where there were too many; the answer tells nothing else."""
+    """Count an attempt, and refuse it after too many; the response says nothing else."""
     state = request.app.state
     allowed: Limit = getattr(state.settings.limits, what)
     client = client_of(request.client.host if request.client else "")
@@ -122,7 +122,7 @@ def redirect(request: Request, to: str, **flash: str) -> RedirectResponse:
 
 
 def link_to(request: Request, path: str) -> str:
-    """Return the full address of a page, for mails."""
+    """Return the full address of a page, for emails."""
     return (request.app.state.settings.url or str(request.base_url).rstrip("/")) + path
 
 

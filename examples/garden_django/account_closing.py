@@ -1,4 +1,4 @@
-"""What Efface asks the garden about whoever leaves; the setting EFFACE names these functions."""
+"""Functions that the setting EFFACE names: identity, password, recent login, confirmation email."""
 
 from collections.abc import Callable
 
@@ -15,16 +15,16 @@ from garden_django.models import User
 
 
 def identify(request: HttpRequest) -> int | None:
-    """Return the key of who is logged in, for a page and for each event of a socket."""
+    """Return the logged-in member's primary key, for a page and for each event of a WebSocket."""
     login = current_login(request)
     return login.user.pk if login is not None else None
 
 
 def check_password(request: HttpRequest, password: str) -> bool:
-    """Return whether *password* is that of whoever is logged in.
+    """Return whether *password* is the logged-in member's.
 
     Raises:
-        TooManyAttemptsError: it was tried too often.
+        TooManyAttemptsError: there were too many attempts.
     """
     user_id = request.user.pk
     seconds = state.attempt_limits.seconds_to_wait(
@@ -36,12 +36,12 @@ def check_password(request: HttpRequest, password: str) -> bool:
 
 
 def has_recent_login(request: HttpRequest) -> bool:
-    """Return whether somebody without a password has proved a short while ago that it is them."""
+    """Return whether a member without a password has logged in recently."""
     login = current_login(request)
     return login is not None and login.authenticated_within(SUDO_TO_SEND, now())
 
 
 def confirmation_email(user: User) -> Callable[[ConfirmationEmail], None]:
-    """Return what sends the last mail; its address is taken now, before it goes."""
+    """Return a function that sends the confirmation email to the address of this moment."""
     email = user.email
-    return lambda said: deliver_confirmation_email(state.mailer, email, said, state.settings.url)
+    return lambda text: deliver_confirmation_email(state.mailer, email, text, state.settings.url)

@@ -1,4 +1,4 @@
-"""The live socket of pages that are open: closings, plots, and the end of log-ins."""
+"""The WebSocket of pages that are open: closings, plots, and the end of logins."""
 
 from typing import Any
 

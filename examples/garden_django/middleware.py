@@ -94,7 +94,7 @@ def error_page(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what nobody could read, a form that is too large among it."""
+    """Answer a request that can't be read, or whose form is too large."""
     is_unreadable = isinstance(exception, MultiPartParserError)
     return error_page(request, 422 if is_unreadable else 400)
 

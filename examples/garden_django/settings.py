@@ -14,7 +14,7 @@ _url = make_url(GARDEN.database_url)
 
 DEBUG = False
 SECRET_KEY = GARDEN.secret
-# Where the site does not know its address, any name leads here, as links in mails then do.
+# If GARDEN_URL isn't set, any host name is accepted, and links in emails use it.
 ALLOWED_HOSTS = [urlsplit(GARDEN.url).hostname] if GARDEN.url else ["*"]
 USE_TZ, TIME_ZONE = True, "UTC"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]

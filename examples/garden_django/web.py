@@ -25,7 +25,7 @@ Answering = Callable[..., HttpResponse]
 
 
 class RefusedError(Exception):
-    """The request is not answered; whoever sent it is told so with a status."""
+    """The request is refused with a status and an error page."""
 
     def __init__(self, status: int, **headers: str) -> None:
         """Keep the status, and what else the answer says."""
@@ -49,7 +49,7 @@ def fields(request: HttpRequest, *names: str) -> list[str]:
 
 
 def limit(request: HttpRequest, what: str, *, account: str = "") -> None:
-    """Count a try, and refuse it where there were too many; the answer tells nothing else.
+    """Count an attempt, and refuse it after too many; the response says nothing else.
 
     Raises:
         RefusedError: there were.
@@ -108,7 +108,7 @@ def redirect(request: HttpRequest, to: str, *, info: str = "", error: str = "") 
 
 
 def link_to(request: HttpRequest, path: str) -> str:
-    """Return the full address of a page, for mails."""
+    """Return the full address of a page, for emails."""
     return (state.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
 
 
@@ -121,7 +121,7 @@ def after_the_answer(request: HttpRequest, work: Callable[..., Any], *arguments:
 
 
 def for_members(view: Answering) -> Answering:
-    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+    """Send anonymous visitors to the login page, and then back to this page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
@@ -133,7 +133,7 @@ def for_members(view: Answering) -> Answering:
 
 
 def for_sudo(view: Answering) -> Answering:
-    """Let in who has proved a short while ago that it is them; the others log in once more.
+    """Require a recent login; other members log in again.
 
     A form that was opened in time may be sent a little later.
     """
@@ -149,7 +149,7 @@ def for_sudo(view: Answering) -> Answering:
 
 
 def for_others(view: Answering) -> Answering:
-    """Send members away from pages that are for others."""
+    """Redirect members to the home page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:

@@ -69,8 +69,9 @@ class Window:
             self.complaints.append(f"{answer.status} {answer.url}")
 
     def _hear(self, said):
-        if said.type in ("error", "warning") and "Failed to load resource" not in said.text:
-            self.complaints.append(said.text)
+        # Chromium advises on forms at the level "verbose", which Playwright calls "debug".
+        if "Failed to load resource" not in said.text:
+            self.complaints.append(f"{said.type}: {said.text} {said.location['url']}")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 Each tour visits pages in every state they have. A page is looked at in light and dark, on a phone
 and on a desk, and must break no rule of WCAG 2.2 AA (axe), need no scrolling sideways, and have
-nothing to press that is smaller than a fingertip.
+nothing to press that is smaller than a fingertip. No page may write to the console of Chromium.
 """
 
 from urllib.parse import urlsplit
@@ -249,6 +249,62 @@ def test_by_link(garden, window, tour):
     garden.clock.advance(minutes=25)
     page.goto(CLOSE)
     look("sign in again")
+
+
+# ---------------------------------------------------------------- the console
+
+
+def open_every_page(garden, window):
+    """Open every page there is; return the paths of them."""
+    page, visited = window.page, set()
+
+    def visit(*paths):
+        for path in paths:
+            page.goto(path)
+            page.wait_for_load_state()
+            visited.update(garden.path_of(urlsplit(page.url).path))
+
+    reset = garden.token(ADA_ID, tokens.RESET_PASSWORD)
+    visit(
+        *("/", "/members", "/users/closed", "/dev/mailbox", CLOSE, f"{CLOSE}/done", "/nowhere"),
+        *("/users/log_in", "/users/confirm", "/users/confirm/any-token"),
+        *("/users/reset_password", f"/users/reset_password/{reset}"),
+    )
+    page.get_by_role("button", name="Set password").click()
+    page.locator("[aria-invalid]").first.wait_for()
+    visit("/users/register")
+    page.get_by_role("button", name="Create account").click()
+    page.locator("[aria-invalid]").first.wait_for()
+    visit(f"/users/log_in/{garden.token(ADA_ID, tokens.LOG_IN)}")
+    window.sign_in(GRACE_EMAIL, EVERYBODYS)
+    visit("/", "/users/log_in", "/users/settings", CLOSE, "/groups/1")
+    page.context.clear_cookies()
+    window.sign_in(ADA_EMAIL, EVERYBODYS)
+    visit(CLOSE)
+    window.open_settings()
+    page.locator("#delete-account").get_by_role("button").first.click()
+    page.get_by_role("dialog").wait_for()
+    return visited
+
+
+@pytest.mark.browser
+def test_no_page_writes_to_the_console(garden, window):
+    """Whatever Chromium says there is a complaint, which the window looks for at its end."""
+    garden.plant()
+
+    visited = open_every_page(garden, window)
+
+    assert visited == garden.paths() - NO_PAGES - {"/users/log_in/{token}"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("garden", [{"profile": "magic"}], indirect=True)
+def test_no_page_writes_to_the_console_where_links_log_in(garden, window):
+    garden.plant()
+
+    visited = open_every_page(garden, window)
+
+    assert visited == garden.paths() - NO_PAGES
 
 
 # ---------------------------------------------------------------- by keyboard

@@ -76,7 +76,7 @@ def test_a_command_purges_expired_tokens(garden):
 
     said = django_admin("purge_tokens", database_url=garden.settings.database_url)
 
-    assert said == "1 tokens have expired and are gone.\n"
+    assert said == "1 expired tokens deleted.\n"
     assert garden.count("users_tokens") == 1
 
 

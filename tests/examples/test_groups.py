@@ -51,7 +51,7 @@ def test_the_last_organizer_is_led_to_the_group_and_leaves_after_naming_another(
 
     assert refused.status_code == 409
     assert f'<a href="/groups/{herbs}">You are the last organizer of Herb spiral.</a>' in page
-    assert f'<a href="/groups/{herbs}">Sie organisieren Herb spiral als Letzte' in german
+    assert f'<a href="/groups/{herbs}">Außer Ihnen organisiert niemand Herb spiral.</a>' in german
     assert "Delete Account" not in page
     assert answer.status_code == 303
     assert garden.row(ada)["deleted_at"]

@@ -1,6 +1,7 @@
 """Joining the garden, and proving one's address."""
 
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -34,6 +35,50 @@ def test_where_links_log_in_the_form_asks_for_an_address_alone(open_garden):
     assert browser.errors == {"email": "can't be blank"}
     assert garden.count("users") == 0
     assert garden.mailbox.all() == []
+
+
+FORMS = [
+    {},
+    {"password": PASSWORD},
+    {"email": EMAIL, "password": "short"},
+    {"email": EMAIL, "password": PASSWORD, "password_confirmation": "other"},
+    {"email": EMAIL, "password_confirmation": PASSWORD},
+    {"email": "grace@garden.example", "password": PASSWORD},
+    {"email": "nobody", "name": "x" * 81},
+    {"email": f"{EMAIL}\0", "password": PASSWORD},
+    {"email": EMAIL, "password": "a\0" + PASSWORD},
+    {"email": EMAIL, "password": PASSWORD, "password_confirmation": f"{PASSWORD}\0"},
+]
+# A field's error, or the heading of an error page.
+REASON = re.compile(r'<span class="field-error"[^>]*>[^<]+</span>|<p class="status">422</p>')
+
+
+@pytest.mark.parametrize("profile", ["password", "magic"])
+@pytest.mark.parametrize("fields", FORMS)
+def test_a_registration_that_is_refused_shows_why(open_garden, profile, fields):
+    garden = open_garden(profile=profile)
+    garden.member("grace@garden.example")
+    browser = garden.browser()
+
+    answer = browser.submit("/users/register", **fields)
+
+    is_refused = answer.status_code == 422
+    assert is_refused or answer.status_code == 303
+    assert bool(REASON.search(answer.text)) == is_refused
+    assert garden.count("users") == (1 if is_refused else 2)
+
+
+@pytest.mark.parametrize("again", [PASSWORD, "other", ""])
+def test_where_links_log_in_passwords_in_the_form_are_ignored(open_garden, again):
+    """The form has no field that could show what is wrong with them."""
+    garden = open_garden(profile="magic")
+    browser = garden.browser()
+    fields = {"password": PASSWORD, "password_confirmation": again}
+
+    answer = browser.submit("/users/register", email=EMAIL, **fields)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/users/log_in")
+    assert garden.rows("SELECT hashed_password FROM users") == [{"hashed_password": None}]
 
 
 @pytest.mark.cases("REG-02")

@@ -1,8 +1,8 @@
-"""Who gets which letter.
+"""Send the emails about accounts, each to the right address.
 
 All of this runs after the answer has been sent: how long an answer takes must not tell whether
-an address is known. So each function opens a transaction of its own. Whose account closes in the
-meantime has no secret to get, and gets no letter.
+an address is known. So each function opens a transaction of its own. If the account is
+closed in the meantime, it gets no secret and no email.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def deliver_login_instructions(
 ) -> None:
     """Send the link that logs in, unless the address is unknown.
 
-    Who has joined with a password first confirms the address, by the other link.
+    A member who registered with a password confirms the address first, by the other link.
     """
     with sessions.begin() as session:
         user = get_user_by_email(session, email)

@@ -20,8 +20,8 @@ class Passwords:
     def verify(self, hashed: str | None, password: str) -> bool:
         """Return whether *password* is the one behind *hashed*.
 
-        Where there is nothing to compare with we hash all the same: the time an answer takes
-        must not tell whether an address is known.
+        Without a hash to compare, it hashes anyway: the response time must not show whether an
+        email address is known.
         """
         if not hashed or not 0 < len(password) <= LONGEST:
             self._hasher.hash(b"")

@@ -32,10 +32,10 @@ def log_in(
     to: str | None = None,
     info: str | None = None,
 ) -> RedirectResponse:
-    """Log *user* in and lead them to where they wanted to go.
+    """Log *user* in, and redirect to the page they wanted.
 
-    Nothing of the session before survives: whoever planted or read it holds nothing now. Only
-    where the same person proves once more who they are, the pages they have open stay good.
+    The old session ends, because another person may have planted or read it. Only if the same
+    user logs in again, their open pages stay connected.
     """
     before = current_login(request, session)
     to = to or request.session.pop("user_return_to", None)
@@ -81,9 +81,9 @@ def current_user(connection: HTTPConnection, session: Session) -> User | None:
 
 
 def current_login(connection: HTTPConnection, session: Session) -> Login | None:
-    """Return the log-in of a browser, as the database says at this moment.
+    """Return the login of a browser, as the database says at this moment.
 
-    A socket has the cookie of its handshake for good. When the browser has been given another
+    A socket has the cookie of its handshake permanently. When the browser has been given another
     token since, the socket is still one of its pages.
     """
     secret = _secret(connection)
@@ -191,7 +191,7 @@ class RememberMe:
 
 def _fill(request: Request, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
-    # Only for the farewell: who is logged in, the token alone decides.
+    # Only for the goodbye notice. The token alone decides who is logged in.
     request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{hash_secret(secret).hex()}"
 

@@ -1,4 +1,4 @@
-"""Once an hour, the tokens go that nobody can use any more: each has been somebody's address."""
+"""Delete expired tokens once an hour, because each can contain an email address."""
 
 import asyncio
 import logging

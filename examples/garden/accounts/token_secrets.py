@@ -30,7 +30,7 @@ VALID_FOR = {
 # A session token is replaced after this time, and requests that were under way with the old one
 # are still answered.
 RENEWED_AFTER, GRACE = timedelta(days=7), timedelta(seconds=60)
-# How long ago somebody may have proved who they are, to open what is delicate, and to send it.
+# How old a login may be to open a protected page, and to send its form.
 SUDO_TO_OPEN, SUDO_TO_SEND = timedelta(minutes=10), timedelta(minutes=20)
 
 REMEMBER_ME = "_garden_user_remember_me"
@@ -41,7 +41,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Login:
-    """A log-in, as its row in the database has it.
+    """A login, as its row in the database has it.
 
     `authenticated_at` is when the person last proved who they are; `browser_id` stays the same
     when the token is replaced.
@@ -63,7 +63,7 @@ class Login:
 
 
 def new_secret() -> str:
-    """Return a secret that nobody can guess."""
+    """Return a random secret."""
     return secrets.token_urlsafe(32)
 
 

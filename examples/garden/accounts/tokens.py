@@ -1,4 +1,4 @@
-"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for log-ins and links."""
+"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for logins and links."""
 
 from datetime import datetime
 
@@ -43,7 +43,7 @@ def generate_token(
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
 ) -> str | None:
-    """Return a new secret for *user*; links sent by mail are bound to the address.
+    """Return a new secret for *user*; links sent by email are bound to the address.
 
     There is none where the account was closed meanwhile: we may have been hashing a password.
     """
@@ -64,7 +64,7 @@ def generate_token(
     return secret
 
 
-# ---------------------------------------------------------------- log-ins
+# ---------------------------------------------------------------- logins
 
 
 def generate_user_session_token(
@@ -81,12 +81,12 @@ def generate_user_session_token(
 
 
 def find_login(session: Session, secret: str) -> Login | None:
-    """Return the log-in that *secret* stands for."""
+    """Return the login that *secret* stands for."""
     return _find_login(session, _users(session, secret, SESSION))
 
 
 def find_login_of(session: Session, browser_id: str) -> Login | None:
-    """Return the log-in of a browser whose token may have been replaced meanwhile.
+    """Return the login of a browser whose token may have been replaced meanwhile.
 
     A page that was open before proves nothing new: it does not say when they authenticated.
     """
@@ -141,7 +141,7 @@ def delete_user_session_token(session: Session, secret: str) -> None:
 
 
 def delete_expired_tokens(session: Session) -> int:
-    """Delete the tokens that nobody can use any more; return how many there were."""
+    """Delete the expired tokens; return their number."""
     now: datetime = session.info["clock"]()
     expired = [
         and_(UserToken.context == context, UserToken.inserted_at <= now - time)

@@ -1,4 +1,4 @@
-"""The settings page: address, password, and, embedded by one call, the way to leave."""
+"""The settings page: email address, password, and Efface's section to delete the account."""
 
 from typing import Annotated
 

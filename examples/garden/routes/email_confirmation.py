@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.get("/users/confirm")
 def new_confirmation(request: Request, _user: Visitor) -> Response:
-    """Show the form that asks for the mail again."""
+    """Show the form that asks for the email again."""
     return render(request, "confirmation_request")
 
 
@@ -22,7 +22,7 @@ def new_confirmation(request: Request, _user: Visitor) -> Response:
 def send_confirmation(
     request: Request, tasks: BackgroundTasks, _user: Visitor, email: Text = ""
 ) -> Response:
-    """Send the mail again; the answer is the same for every address."""
+    """Send the email again; the answer is the same for every address."""
     limit(request, "mail", account=account_of(email))
     send_instructions(request, tasks, email)
     return redirect(request, "/", info=notices.CONFIRMATION_IS_COMING)
@@ -30,7 +30,7 @@ def send_confirmation(
 
 @router.get("/users/confirm/{token}")
 def edit_confirmation(request: Request, token: str) -> Response:
-    """Show a button: mail scanners open links, and nothing must come of that."""
+    """Show a button, because email scanners open links."""
     return render(request, "confirmation", token=token)
 
 
@@ -38,7 +38,7 @@ def edit_confirmation(request: Request, token: str) -> Response:
 def confirm(
     request: Request, db: Database, tasks: BackgroundTasks, user: Visitor, token: str
 ) -> Response:
-    """Confirm the address; nobody is logged in by it."""
+    """Confirm the address; this logs no user in."""
     confirmed = users.confirm_user(db, token, logged_in=user)
     if confirmed is not None:
         db.commit()

@@ -19,7 +19,7 @@ router = APIRouter()
 
 @router.get("/")
 def home(request: Request, db: Database, user: Visitor) -> Response:
-    """Show the start page, which is also where people arrive after leaving."""
+    """Show the home page, where members also arrive after deleting their account."""
     latest = select(Post).order_by(Post.inserted_at.desc(), Post.id.desc())
     return render(
         request,
@@ -54,7 +54,7 @@ def write(
     title, body = title.strip(), body.strip()
     if not is_post(title, body):
         return redirect(request, "/", error=notices.NOT_POSTED)
-    # Locked, so that nobody writes who is just leaving.
+    # Locked, so that a member whose account is being closed can't post.
     if not lock_account(db, user.id):
         return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
     now = db.info["clock"]()
@@ -71,7 +71,7 @@ def pick(
     tasks: BackgroundTasks,
     plot: Text = "",
 ) -> Response:
-    """Pick a plot without the live socket."""
+    """Pick a plot without the WebSocket."""
     picked = pick_plot(db, user.id, plot)
     if picked is None:
         return redirect(request, "/#plots", error=notices.NOT_PICKED)

@@ -19,9 +19,9 @@ router = APIRouter()
 
 @router.get("/users/log_in")
 def new(request: Request, user: Visitor) -> Response:
-    """Show the form; also to members, who prove here once more that it is them.
+    """Show the form, also to members who have to log in again.
 
-    A page that needs a log-in may say where to come back: the closing page does.
+    A page that needs a login can name itself in `return_to`, as Efface's page does.
     """
     to = request.query_params.get("return_to")
     if is_local_path(to):  # "//elsewhere.example" is another site
@@ -42,7 +42,7 @@ def create(
     action: Text = "",
     token: Annotated[str, Form()] = "",
 ) -> Response:
-    """Log in by password or by link; there is one answer for all that can be wrong."""
+    """Log in by password or link; every failure gets the same response."""
     is_magic = request.app.state.settings.profile == "magic"
     if is_magic and action == "send_link":
         limit(request, "mail", account=account_of(email))
@@ -64,7 +64,7 @@ def create(
 
 @router.get("/users/log_in/{token}")
 def look(request: Request, db: Database, _user: Visitor, token: str) -> Response:
-    """Show who would be logged in by a link: mail scanners open links, and use up nothing."""
+    """Show whom a login link would log in; email scanners open links, so this doesn't use it up."""
     user = tokens.get_user_by_email_token(db, token, tokens.LOG_IN)
     if user is None or request.app.state.settings.profile != "magic":
         return redirect(request, "/users/log_in", error=notices.BAD_LOGIN_LINK)
@@ -86,11 +86,11 @@ def send_link(request: Request, tasks: BackgroundTasks, email: str) -> None:
 
 @router.delete("/users/log_out")
 def delete(request: Request, db: Database, tasks: BackgroundTasks, user: Visitor) -> Response:
-    """Log out; whoever was not logged in gets the same answer."""
+    """Log out; without a login the response is the same."""
     is_script = "x-csrf-token" in request.headers or "application/json" in request.headers.get(
         "accept", ""
     )
-    # 303 makes the browser go on with GET; after 302 it would send DELETE to the start page.
+    # 303 makes the browser go on with GET; after 302 it would send DELETE to the home page.
     response = Response(status_code=204) if is_script else RedirectResponse("/", 303)
     sessions.log_out(request, db, response)
     request.session["flash"] = {"info": _goodbye(request, db)}
@@ -122,7 +122,7 @@ def _welcome(
     *,
     remember_me: str,
 ) -> Response:
-    """Log in; sockets of whoever was logged in here, or by tokens that are gone, end."""
+    """Log in, and close WebSockets whose login has ended."""
     recheck = request.app.state.closing.live.recheck
     for user_id in {user.id, visitor.id if visitor else user.id}:
         tasks.add_task(recheck, user_id)

@@ -1,5 +1,7 @@
-"""Set a new password through a link sent by mail."""
+"""Reset a password through a link in an email."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Form, Request
@@ -17,13 +19,13 @@ router = APIRouter(dependencies=[ForOthers])
 
 @router.get("/users/reset_password")
 def new(request: Request) -> Response:
-    """Show the form that asks for the mail."""
+    """Show the form that asks for the email."""
     return render(request, "forgot_password")
 
 
 @router.post("/users/reset_password")
 def create(request: Request, tasks: BackgroundTasks, email: Text = "") -> Response:
-    """Send the mail; the answer is the same for every address."""
+    """Send the email; the answer is the same for every address."""
     limit(request, "mail", account=account_of(email))
     state = request.app.state
     tasks.add_task(
@@ -39,9 +41,7 @@ def create(request: Request, tasks: BackgroundTasks, email: Text = "") -> Respon
 @router.get("/users/reset_password/{token}")
 def edit(request: Request, db: Database, token: str) -> Response:
     """Show the form for a new password."""
-    if tokens.get_user_by_email_token(db, token, tokens.RESET_PASSWORD) is None:
-        return redirect(request, "/", error=notices.BAD_RESET_LINK)
-    return render(request, "reset_password", token=token, errors={})
+    return _form(request, db, token)
 
 
 @router.api_route("/users/reset_password/{token}", methods=["PUT", "POST"])
@@ -60,8 +60,8 @@ def update(
             db, token, password=password, password_confirmation=password_confirmation
         )
     except FormError as problem:
-        page = {"token": token, "errors": problem.errors}
-        return render(request, "reset_password", status=422, **page)
+        db.rollback()
+        return _form(request, db, token, 422, errors=problem.errors)
     if user is None:
         return redirect(request, "/", error=notices.BAD_RESET_LINK)
     db.commit()
@@ -69,3 +69,17 @@ def update(
     tasks.add_task(state.closing.live.recheck, user.id)
     tasks.add_task(emails.deliver, state.mailer, user.email, emails.PASSWORD_CHANGED)
     return redirect(request, "/users/log_in", info=notices.PASSWORD_IS_RESET)
+
+
+def _form(
+    request: Request,
+    db: Database,
+    token: str,
+    status: int = 200,
+    errors: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    user = tokens.get_user_by_email_token(db, token, tokens.RESET_PASSWORD)
+    if user is None:
+        return redirect(request, "/", error=notices.BAD_RESET_LINK)
+    page = {"token": token, "email": user.email, "errors": errors}
+    return render(request, "reset_password", status=status, **page)

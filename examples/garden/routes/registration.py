@@ -33,9 +33,9 @@ def create(
     password_confirmation: Annotated[str | None, Form()] = None,
     name: Text = "",
 ) -> Response:
-    """Create an account, log in at once, and send the mail that confirms the address.
+    """Create an account, log in, and send the confirmation email.
 
-    Where links log in, the mail comes first.
+    If members log in with links, the email with the login link comes first.
     """
     limit(request, "registration", account=account_of(email))
     is_magic = request.app.state.settings.profile == "magic"

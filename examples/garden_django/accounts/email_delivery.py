@@ -1,7 +1,7 @@
-"""Who gets which letter.
+"""Send the emails about accounts, each to the right address.
 
 All of this runs after the answer is made: how long an answer takes must not tell whether an
-address is known. Whose account closes in the meantime has no secret to get, and gets no letter.
+address is known. If the account is closed in the meantime, it gets no secret and no email.
 A *link* is the address of a page, to which the secret is added.
 """
 
@@ -24,7 +24,7 @@ def deliver_user_confirmation_instructions(email: str, link: str) -> None:
 def deliver_login_instructions(email: str, link: str, confirm: str) -> None:
     """Send the link that logs in, unless the address is unknown.
 
-    Who has joined with a password first confirms the address, by the other link.
+    A member who registered with a password confirms the address first, by the other link.
     """
     user = get_user_by_email(email)
     if user is None:
@@ -60,5 +60,5 @@ def deliver_user_update_email_instructions(user_id: int, new_email: str, link: s
 
 
 def deliver_notice(email: str, notice: emails.Email) -> None:
-    """Tell somebody what was changed."""
+    """Send a notice about a change."""
     emails.deliver(state.mailer, email, notice)

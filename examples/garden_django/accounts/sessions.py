@@ -32,10 +32,10 @@ def log_in(
     to: str | None = None,
     info: str = "",
 ) -> HttpResponse:
-    """Log *user* in and lead them to where they wanted to go.
+    """Log *user* in, and redirect to the page they wanted.
 
-    Nothing of the session before survives: whoever planted or read it holds nothing now. Only
-    where the same person proves once more who they are, the pages they have open stay good.
+    The old session ends, because another person may have planted or read it. Only if the same
+    user logs in again, their open pages stay connected.
     """
     session, before = request.session, current_login(request)
     to = to or session.pop("user_return_to", None)
@@ -74,9 +74,9 @@ def log_out(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def current_login(request: HttpRequest) -> Login | None:
-    """Return the log-in of a browser, as the database says at this moment.
+    """Return the login of a browser, as the database says at this moment.
 
-    A socket has the cookie of its handshake for good. When the browser has been given another
+    A socket has the cookie of its handshake permanently. When the browser has been given another
     token since, the socket is still one of its pages.
     """
     login = tokens.find_login(_secret(request))
@@ -120,7 +120,7 @@ def find_login_of_request(get_response: Answering) -> Answering:
 
 
 def _first_alive(held: tuple[str, ...]) -> tuple[str, Login | None]:
-    """Return the secret that is good from now on, and the log-in it stands for."""
+    """Return the secret that is good from now on, and the login it stands for."""
     for secret in filter(None, held):
         login = tokens.find_login(secret)
         if login is None:
@@ -147,7 +147,7 @@ def _is_late(request: HttpRequest, held: str) -> bool:
 
 def _fill(request: HttpRequest, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
-    # Only for the farewell: who is logged in, the token alone decides.
+    # Only for the goodbye notice. The token alone decides who is logged in.
     request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{hash_secret(secret).hex()}"
 

@@ -1,4 +1,4 @@
-"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for log-ins and links.
+"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for logins and links.
 
 Closed accounts are left out of every query here, and none of the queries says so: `efface.django`
 does it in one place.
@@ -39,7 +39,7 @@ def generate_token(
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
 ) -> str | None:
-    """Return a new secret for *user*; links sent by mail are bound to the address.
+    """Return a new secret for *user*; links sent by email are bound to the address.
 
     There is none where the account was closed meanwhile: we may have been hashing a password.
     """
@@ -58,7 +58,7 @@ def generate_token(
     return secret
 
 
-# ---------------------------------------------------------------- log-ins
+# ---------------------------------------------------------------- logins
 
 
 def generate_user_session_token(user: User, authenticated_at: datetime | None = None) -> str | None:
@@ -69,12 +69,12 @@ def generate_user_session_token(user: User, authenticated_at: datetime | None = 
 
 
 def find_login(secret: str) -> Login | None:
-    """Return the log-in that *secret* stands for."""
+    """Return the login that *secret* stands for."""
     return _find_login(_users(SESSION, token=hash_secret(secret)))
 
 
 def find_login_of(browser_id: str) -> Login | None:
-    """Return the log-in of a browser whose token may have been replaced meanwhile.
+    """Return the login of a browser whose token may have been replaced meanwhile.
 
     A page that was open before proves nothing new: it does not say when they authenticated.
     """
@@ -118,7 +118,7 @@ def delete_user_session_token(secret: str) -> None:
 
 
 def delete_expired_tokens() -> int:
-    """Delete the tokens that nobody can use any more; return how many there were."""
+    """Delete the expired tokens; return their number."""
     gone = Q(replaced_at__lte=now() - GRACE)
     for context, time in VALID_FOR.items():
         gone |= Q(context=context, inserted_at__lte=now() - time)
@@ -159,7 +159,7 @@ def _rows(context: str, secret: str) -> QuerySet[UserToken]:
 
 
 def _users(context: str, **conditions: Any) -> QuerySet[User]:
-    """Return whoever has a token that is good now, beside what its row says."""
+    """Return the users with a valid token, annotated with its columns."""
     is_good = Q(tokens__replaced_at=None) | Q(tokens__replaced_at__gt=now() - GRACE)
     found = User.objects.filter(
         is_good,

@@ -13,7 +13,7 @@ from garden_django.web import after_the_answer, fields, limit, link_to, redirect
 
 @require_http_methods(["GET", "POST"])
 def ask_to_confirm(request: HttpRequest) -> HttpResponse:
-    """Send the mail again; the answer is the same for every address."""
+    """Send the email again; the answer is the same for every address."""
     if request.method == "GET":
         return render(request, "confirmation_request")
     (email,) = fields(request, "email")
@@ -24,7 +24,7 @@ def ask_to_confirm(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Show a button, since mail scanners open links; it confirms, and logs nobody in."""
+    """Show a button, because email scanners open links; it confirms, and logs no user in."""
     if request.method == "GET":
         return render(request, "confirmation", token=token)
     user = request.user if request.user.is_authenticated else None

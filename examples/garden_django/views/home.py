@@ -17,7 +17,7 @@ from garden_django.web import fields, for_members, redirect, render
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the start page, which is also where people arrive after leaving."""
+    """Show the home page, where members also arrive after deleting their account."""
     posts = Post.objects.select_related("author").order_by("-inserted_at", "-pk")
     return render(
         request,
@@ -42,7 +42,7 @@ def write(request: HttpRequest) -> HttpResponse:
     if not is_post(title, body):
         return redirect(request, "/", error=notices.NOT_POSTED)
     with transaction.atomic():
-        # Locked, so that nobody writes who is just leaving.
+        # Locked, so that a member whose account is being closed can't post.
         author = User.objects.locked(request.user.pk)
         if author is None:
             return redirect(request, "/users/log_in", error=notices.MUST_LOG_IN)
@@ -53,7 +53,7 @@ def write(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_members
 def pick(request: HttpRequest) -> HttpResponse:
-    """Pick a plot without the live socket."""
+    """Pick a plot without the WebSocket."""
     (plot,) = fields(request, "plot")
     picked = pick_plot(request.user.pk, plot)
     if picked is None:

@@ -20,9 +20,9 @@ from garden_django.web import after_the_answer, fields, limit, link_to, redirect
 
 @require_http_methods(["GET", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
-    """Log in; also members come here, and prove once more that it is them.
+    """Log in. Members who have to log in again use this page too.
 
-    A page that needs a log-in may say where to come back: the closing page does.
+    A page that needs a login can name itself in `return_to`, as Efface's page does.
     """
     if request.method == "POST":
         return _create(request)
@@ -33,7 +33,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 
 def _create(request: HttpRequest) -> HttpResponse:
-    """Log in by password or by link; there is one answer for all that can be wrong."""
+    """Log in by password or link; every failure gets the same response."""
     email, password, action = fields(request, "email", "password", "action")
     token = request.form.get("token", "")
     is_magic = state.settings.profile == "magic"
@@ -57,7 +57,7 @@ def _create(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def look(request: HttpRequest, token: str) -> HttpResponse:
-    """Show who would be logged in by a link: mail scanners open links, and use up nothing."""
+    """Show whom a login link would log in; email scanners open links, so this doesn't use it up."""
     user = tokens.get_user_by_email_token(token, tokens.LOG_IN)
     if user is None or state.settings.profile != "magic":
         return redirect(request, "/users/log_in", error=notices.BAD_LOGIN_LINK)
@@ -72,7 +72,7 @@ def send_link(request: HttpRequest, email: str) -> None:
 
 @require_http_methods(["DELETE", "POST"])
 def log_out(request: HttpRequest) -> HttpResponse:
-    """Log out; whoever was not logged in gets the same answer.
+    """Log out; without a login the response is the same.
 
     A plain form cannot send DELETE, and says so in a field.
     """
@@ -84,7 +84,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     is_script = "_csrf_token" not in request.form or "application/json" in (
         request.headers.get("Accept", "")
     )
-    # 303 makes the browser go on with GET; after 302 it would send DELETE to the start page.
+    # 303 makes the browser go on with GET; after 302 it would send DELETE to the home page.
     response = HttpResponse(status=204) if is_script else redirect(request, "/")
     sessions.log_out(request, response)
     messages.info(request, notices.GOODBYE if is_goodbye else notices.SEE_YOU)
@@ -94,7 +94,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 
 def _welcome(request: HttpRequest, user: Any) -> HttpResponse:
-    """Log in; sockets of whoever was logged in here, or by tokens that are gone, end."""
+    """Log in, and close WebSockets whose login has ended."""
     visitor = request.user.pk or user.pk
     (remember_me,) = fields(request, "remember_me")
     answer = sessions.log_in(

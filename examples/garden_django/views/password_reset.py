@@ -1,4 +1,7 @@
-"""Set a new password through a link sent by mail."""
+"""Reset a password through a link in an email."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
@@ -27,7 +30,7 @@ from garden_django.web import (
 @require_http_methods(["GET", "POST"])
 @for_others
 def ask_to_reset(request: HttpRequest) -> HttpResponse:
-    """Send the mail; the answer is the same for every address."""
+    """Send the email; the answer is the same for every address."""
     if request.method == "GET":
         return render(request, "forgot_password")
     (email,) = fields(request, "email")
@@ -42,18 +45,28 @@ def ask_to_reset(request: HttpRequest) -> HttpResponse:
 def reset(request: HttpRequest, token: str) -> HttpResponse:
     """Set the password and log out everywhere; the link is looked at once more."""
     if request.method == "GET":
-        if tokens.get_user_by_email_token(token, tokens.RESET_PASSWORD) is None:
-            return redirect(request, "/", error=notices.BAD_RESET_LINK)
-        return render(request, "reset_password", token=token, errors={})
+        return _form(request, token)
     (password,) = fields(request, "password")
     again = request.form.get("password_confirmation")
     try:
         user = users.reset_user_password(token, password=password, password_confirmation=again)
     except FormError as problem:
-        page = {"token": token, "errors": problem.errors}
-        return render(request, "reset_password", status=422, **page)
+        return _form(request, token, 422, errors=problem.errors)
     if user is None:
         return redirect(request, "/", error=notices.BAD_RESET_LINK)
     live.recheck_soon(user.pk)
     after_the_answer(request, deliver_notice, user.email, emails.PASSWORD_CHANGED)
     return redirect(request, "/users/log_in", info=notices.PASSWORD_IS_RESET)
+
+
+def _form(
+    request: HttpRequest,
+    token: str,
+    status: int = 200,
+    errors: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
+    user = tokens.get_user_by_email_token(token, tokens.RESET_PASSWORD)
+    if user is None:
+        return redirect(request, "/", error=notices.BAD_RESET_LINK)
+    page = {"token": token, "email": user.email, "errors": errors}
+    return render(request, "reset_password", status=status, **page)

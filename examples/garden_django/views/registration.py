@@ -22,9 +22,9 @@ from garden_django.web import (
 @require_http_methods(["GET", "POST"])
 @for_others
 def register(request: HttpRequest) -> HttpResponse:
-    """Create an account, log in at once, and send the mail that confirms the address.
+    """Create an account, log in, and send the confirmation email.
 
-    Where links log in, the mail comes first.
+    If members log in with links, the email with the login link comes first.
     """
     if request.method == "GET":
         return render(request, "registration", values={}, errors={})
