@@ -23,9 +23,9 @@ from efface.cli.app import app
 from efface.errors import IncompletePolicyError, raise_problems
 from efface.policy.check import check
 from garden.accounts import tokens
-from garden.community import ADA, ADA_EMAIL, ADA_ID, PASSWORD, plant
 from garden.models import User
-from garden.server import bind, serving
+from garden.sample_data import ADA, ADA_EMAIL, ADA_ID, PASSWORD, plant
+from garden.server_thread import bind, serving
 from tests.support.gardens import Browser, InProcess
 from tests.support.paths import ROOT
 from tests.support.readme_differences import README, added_lines, applied, django_and_fastapi

@@ -47,9 +47,9 @@ from efface.errors import (
     UnknownSubjectError,
 )
 from garden.accounts import tokens, users
-from garden.accounts.forms import FormError
-from garden.community import plant
+from garden.accounts.form_validation import FormError
 from garden.models import FORMER_MEMBER, Base, Invoice, Order, Post, User
+from garden.sample_data import plant
 from tests.support.gardens import PASSWORD
 from tests.support.page_in_node.browser import Browser as Page
 

@@ -257,8 +257,8 @@ def test_whoever_logs_in_once_more_is_back_in_the_settings(garden, ada, window):
     garden.clock.advance(minutes=11)
     page.goto("/users/settings")
 
-    expect(page.get_by_role("heading", name="Log in once more")).to_be_visible()
-    expect(page.get_by_label("E-mail")).to_have_value(ADA)
+    expect(page.get_by_role("heading", name="Log in again")).to_be_visible()
+    expect(page.get_by_label("Email")).to_have_value(ADA)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
@@ -271,15 +271,15 @@ def test_without_a_password_one_leaves_after_a_fresh_log_in(garden, window):
     garden.member(ADA, password=None)
 
     def follow_the_link():
-        page.get_by_role("button", name="Send me a link to log in").click()
+        page.get_by_role("button", name="Email me a login link").click()
         page.get_by_text("you will receive a link").wait_for()
         page.goto("/dev/mailbox")
         page.locator("article").first.get_by_role("link").click()
-        page.get_by_role("button", name="Log in only this time").click()
+        page.get_by_role("button", name="Log in once").click()
 
     page = window.page
     page.goto("/users/log_in")
-    page.get_by_label("E-mail").first.fill(ADA)
+    page.get_by_label("Email").first.fill(ADA)
     follow_the_link()
     page.wait_for_url("**/")
     garden.clock.advance(minutes=25)

@@ -43,7 +43,7 @@ def test_a_form_from_before_the_log_out_leads_back_to_a_fresh_one(garden, ada, o
         fields.get_by_label("Yes, I want to delete my account").check()
         button = fields.get_by_role("button", name="Delete my account")
     else:
-        fields = stale.get_by_role("region", name="Change your address")
+        fields = stale.get_by_role("region", name="Change your email address")
         button = fields.get_by_role("button")
     fields.get_by_label("Current password").fill(PASSWORD)
     with stale.expect_response(lambda answer: answer.request.method == "POST") as answered:

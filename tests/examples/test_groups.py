@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from efface.errors import BlockedError
-from garden.leaving import LABELS
+from garden.account_closing import LABELS
 from garden.models import PlotGroup, PlotGroupMember
 from tests.support.gardens import PASSWORD
 
@@ -51,7 +51,7 @@ def test_the_last_organizer_is_led_to_the_group_and_leaves_after_naming_another(
 
     assert refused.status_code == 409
     assert f'<a href="/groups/{herbs}">You are the last organizer of Herb spiral.</a>' in page
-    assert f'<a href="/groups/{herbs}">Sie organisieren Herb spiral als Letzte' in german
+    assert f'<a href="/groups/{herbs}">Außer Ihnen organisiert niemand Herb spiral.</a>' in german
     assert ' disabled aria-describedby="efface-blockers">Delete account</button>' in page
     assert answer.status_code == 303
     assert garden.row(ada)["deleted_at"]
