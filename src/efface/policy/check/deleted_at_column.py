@@ -15,9 +15,9 @@ def deleted_at_problems(policy: Policy) -> Iterator[Problem]:
     if policy.removes_subject and name not in by_name(table):
         return
     if name not in by_name(table):
-        text = f"The column {name}, which marks a closed account, is not in the table."
+        text = f"The table has no column {name} to mark closed accounts. Add it:"
         paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
         yield Problem("E105", table.fullname, name, text, paste)
     elif not by_name(table)[name].nullable:
-        text = f"The column {name} must accept NULL: NULL means that the account is open."
+        text = f"{name} must accept NULL, because NULL means that the account is open."
         yield Problem("E105", table.fullname, name, text)
