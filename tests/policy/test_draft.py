@@ -248,7 +248,7 @@ def test_a_missing_tombstone_is_named_with_the_migration(drafted):
 def test_without_people_nothing_is_decided_in_their_name(drafted):
     text, policy = drafted(people(Column("colour", String), name="cars"))
 
-    assert "No table looks like the one whose rows are people" in text
+    assert "No table looks like the users' table" in text
     assert [name for name, rule in policy.tables.items() if rule.has_rules] == []
 
 

@@ -248,7 +248,7 @@ class Eraser:
             UnrecordedClosingError: a ``deleted_at`` is set, but not by Efface; see `adopt`.
             ActorIdentifiesUserError: *actor* contains the email address of one of the users.
                 Nothing was changed.
-            ValueError: there are more than 1,000 accounts, or keys with several columns.
+            BatchError: there are more than 1,000 accounts, or keys with several columns.
         """
         keys = list(dict.fromkeys(self._key_of(pk) for pk in pks))
         if len(keys) > BATCH_LIMIT or len(self.policy.subject_table.primary_key.columns) > 1:
@@ -299,7 +299,7 @@ class Eraser:
             ForeignClosingError: the receipt is for another users' table than the policy's.
             UnrecognizedClosingError: the account was closed with another secret. Nothing was
                 changed.
-            ValueError: another process closed the batch; finalize each of its receipts.
+            BatchError: another process closed the batch; finalize each of its receipts.
 
         Example:
             >>> receipt = eraser.close_account(session, 1, actor="self-service")

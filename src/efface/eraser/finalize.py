@@ -126,7 +126,7 @@ def finalize_batch(
     """Run the post-commit pass and the search for a batch, and return the steps, too.
 
     Raises:
-        ValueError: another process closed the batch; finalize each receipt by itself.
+        BatchError: another process closed the batch; finalize each receipt by itself.
     """
     subjects, statements = batch.captured, compiled.batch
     if subjects is None:

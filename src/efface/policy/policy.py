@@ -160,7 +160,7 @@ class Policy:
 
         Raises:
             MissingExtraError: tomlkit is not installed.
-            ValueError: TOML has no form for a replacement's type.
+            RuleArgumentError: TOML has no form for a replacement's type.
         """
         declared = {name: _declared_rules(table_rules) for name, table_rules in self.tables.items()}
         # A table without rules is left out, so that the file is as incomplete as the models are.

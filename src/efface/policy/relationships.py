@@ -58,7 +58,7 @@ class Generic:
             types, such as multi-table subclasses.
 
     Raises:
-        ValueError: *type* is empty, so rows about anything would match.
+        RuleArgumentError: *type* is empty, so rows about anything would match.
     """
 
     type_column: str

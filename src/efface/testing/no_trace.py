@@ -59,7 +59,7 @@ def assert_no_trace(
     Raises:
         AssertionError: something is left. The message has tables, columns and numbers of rows,
             but no value.
-        ValueError: no identifier has at least four characters.
+        FixtureError: no identifier has at least four characters.
     """
     search_terms = SearchTerms(identifiers)
     if not search_terms:

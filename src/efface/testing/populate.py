@@ -51,7 +51,7 @@ def populate(
 
     Raises:
         SubjectTableError: no table has `data_subject`, or several have.
-        ValueError: columns of unknown types need *values*, or foreign keys in a circle allow no
+        FixtureError: columns of unknown types need *values*, or foreign keys in a circle allow no
             first row. The message names all of them.
     """
     policy = policy_of(policy)
@@ -125,7 +125,7 @@ def _insertion_order(connection: Connection, tables: list[Table]) -> Any:
     """Return the tables, each after those it references, and the foreign keys in a circle.
 
     Raises:
-        ValueError: the foreign keys in a circle are neither nullable nor deferrable.
+        FixtureError: the foreign keys in a circle are neither nullable nor deferrable.
     """
     is_sqlite = connection.dialect.name == "sqlite"
 

@@ -100,7 +100,7 @@ class SyntheticRows:
         """Check that every column can be filled.
 
         Raises:
-            ValueError: columns of unknown types need a value.
+            FixtureError: columns of unknown types need a value.
         """
         unknown = [
             f"{table_rules.name}.{column.name}"

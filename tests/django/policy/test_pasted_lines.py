@@ -87,8 +87,8 @@ def test_the_fields_of_a_user_take_the_lines_for_them_in_one(checked):
     first = found["club_member.date_joined"]
 
     assert first[1] == (
-        "date_joined has no rule, and so: is_active, is_staff, is_superuser. Give the Rules of "
-        "club.Member one of these for each:"
+        "These fields have no rule: date_joined, is_active, is_staff, is_superuser. "
+        "Give the Rules of club.Member one of these for each:"
     )
     line, other = first[2].splitlines()
     assert line.endswith(",    # into personal={...}")
@@ -191,7 +191,7 @@ def test_a_reference_that_no_link_names_gets_both_lines_in_names_of_fields(check
     assert found[0] == "W101"
     assert found[1] == (
         "author refers to club_member, but no rule says what happens to these rows when that "
-        "person leaves. Give the Rules of club.Post one of these:"
+        "user closes the account. Give the Rules of club.Post one of these:"
     )
     link, stays = found[2].splitlines()
     assert link == (
@@ -249,7 +249,7 @@ class Photo(models.Model):
     assert text.startswith(
         "These rows are kept, but album refers to club_album, whose rows are deleted."
     )
-    assert text.endswith("Let those stay without their values, in the Rules of club.Album:")
+    assert text.endswith("Keep those without their values, in the Rules of club.Album:")
     assert line == 'on_close(Redact(), via="holder"),    # in the Rules of club.Album'
     assert checked(models.replace("PASTED", line.partition(",    #")[0])) == {}
 

@@ -206,7 +206,7 @@ def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
         inlined: The field whose own fields are written next to those of *value*.
 
     Raises:
-        ValueError: TOML has no form for a value's type.
+        RuleArgumentError: TOML has no form for a value's type.
     """
     data: dict[str, Any] = {}
     cls: Any = type(value)
