@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from efface.errors import (
+    ActorLengthError,
     AutocommitError,
     EffaceError,
     MissingExtraError,
@@ -30,6 +31,7 @@ class Status(IntEnum):
 
 
 USAGE: tuple[type[EffaceError], ...] = (
+    ActorLengthError,
     MissingExtraError,
     SettingsError,
     SubjectKeyError,

@@ -101,11 +101,11 @@ class ConnectionLostError(StatementError):
 
 
 class RowCountError(StatementError):
-    """A statement wrote fewer or more rows than it was meant to."""
+    """A statement wrote fewer or more rows than Efface meant to write."""
 
     code = "E421"
     advice = (
-        "A trigger, a view, row level security or a key that is not unique is in the way. Compare "
+        "Look for a trigger, a view, row level security or a key that is not unique, and compare "
         "the models with the database: efface check --database URL"
     )
 
@@ -115,10 +115,10 @@ class RowCountError(StatementError):
         self.written, self.meant = written, meant
 
     def message(self) -> str:
-        """Return which table it was, the numbers, and what to look for."""
+        """Return the table, both numbers, and what to look for."""
         return (
-            f"The database was to {self.act} {self.table} in {_rows(self.meant)} and wrote "
-            f"{_rows(self.written)}. {ROLLED_BACK} {self.advice}"
+            f"Efface meant to {self.act} {self.table} in {_rows(self.meant)}, but the database "
+            f"wrote {_rows(self.written)}. {ROLLED_BACK} {self.advice}"
         )
 
 
@@ -127,16 +127,16 @@ def _rows(count: int) -> str:
 
 
 class SchemaTranslateMapError(EffaceError):
-    """The connection translates schema names, which Efface's statements do not see."""
+    """The connection has a ``schema_translate_map``, which Efface's statements don't use."""
 
     code = "E422"
 
     def message(self) -> str:
         """Return why Efface stops, and how to reach the schema."""
         return (
-            "The connection has a schema_translate_map, and Efface's statements would run in the "
-            f"schema without it: on the rows of another tenant. {NOTHING_CHANGED} Select the "
-            "schema for the transaction, before anything else, on a connection without the map:\n\n"
+            "The connection has a schema_translate_map, which Efface's statements don't use, so "
+            f"they could change the rows of another tenant. {NOTHING_CHANGED} Use a connection "
+            "without the map, and first select the schema for the transaction:\n\n"
             '      connection.execute(text("SET LOCAL search_path TO acme"))'
         )
 
