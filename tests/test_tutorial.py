@@ -368,7 +368,7 @@ def test_T16_a_column_that_nobody_decided_stops_everything(garden, ada):
     with garden.sessions.begin() as session, pytest.raises(IncompletePolicyError) as stopped:
         eraser.close_account(session, ada, actor="self-service")
 
-    assert "users.phone is undecided" in str(stopped.value)
+    assert "users.phone has no rule" in str(stopped.value)
     assert "personal(Clear())" in str(stopped.value)
     assert garden.row(ada)["email"] == ADA
 

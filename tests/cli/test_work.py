@@ -58,15 +58,15 @@ def test_what_is_due_is_settled_and_listed(due, engine, closed):
     assert result.exit_code == 0
     *lines, count = result.stdout.splitlines()
     assert [reference in line for reference, line in zip(closed, lines, strict=True)] == [True] * 2
-    assert all("ticket 1 · settled, not searched" in line for line in lines)
-    assert count == "Settled: 2. Due still: 0."
+    assert all("ticket 1 · finalized, not searched" in line for line in lines)
+    assert count == "Finalized: 2. Still pending: 0."
     assert tokens(engine) == set()
 
 
 def test_the_limit_says_how_many(due, engine, closed):
     result = due("--limit", 1)
 
-    assert result.stdout.splitlines()[-1] == "Settled: 1. Due still: 1."
+    assert result.stdout.splitlines()[-1] == "Finalized: 1. Still pending: 1."
     assert tokens(engine) == {2}
     assert due("--limit", 0).exit_code == 2
 
@@ -74,7 +74,7 @@ def test_the_limit_says_how_many(due, engine, closed):
 def test_nothing_due_is_nothing_to_complain_of(due):
     result = due()
 
-    assert (result.exit_code, result.stdout) == (0, "Settled: 0. Due still: 0.\n")
+    assert (result.exit_code, result.stdout) == (0, "Finalized: 0. Still pending: 0.\n")
 
 
 def test_one_that_fails_is_named_and_keeps_no_other_waiting(due, engine, closed):

@@ -220,5 +220,5 @@ def test_the_field_is_added_where_rows_of_stock_users_stay(tmp_path, case, given
 def test_a_tombstone_for_a_model_that_is_not_there_is_one_sentence(tmp_path):
     (problem,) = told(tmp_path, PROBLEMS, sqlite(tmp_path), "nowhere")
 
-    assert "EFFACE names a model auth.Usr in TOMBSTONE." in problem
+    assert "EFFACE names an unknown model auth.Usr in USER_MODEL." in problem
     assert "auth.User" in problem

@@ -271,7 +271,9 @@ def test_a_write_that_a_trigger_swallows_is_not_called_done(database, table, nam
         for statement in NO_WRITES[database.dialect.name]:
             connection.execute(text(statement.format(table=table, column=name)))
 
-    with pytest.raises(RowCountError, match=f"{table} in 1 row and wrote 0 rows") as caught:
+    with pytest.raises(
+        RowCountError, match=(f"{table} in 1 row, but the database wrote 0 rows")
+    ) as caught:
         close(database, eraser)
 
     assert ADA not in str(caught.value)

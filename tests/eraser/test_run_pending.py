@@ -313,7 +313,7 @@ def test_under_another_key_nothing_is_called_settled(engine):
 
     (failure,) = pending_run.failures
     assert isinstance(failure.error, UnrecognizedClosingError)
-    assert "1 row is marked in users" in str(failure.error)
+    assert "1 row closed at the same moment" in str(failure.error)
     assert (pending_run.receipts, pending_run.remaining) == ((), 1)
     assert stored(engine) == [receipt]
     assert tokens(engine) == {1, 2}
@@ -327,7 +327,7 @@ def test_nor_is_a_receipt_that_was_recorded_under_another_key(engine):
     with engine.begin() as connection, pytest.raises(UnrecognizedClosingError) as refused:
         with_another_key().finalize(connection, recorded)
 
-    assert "the one that the account was closed with" in str(refused.value)
+    assert "finalize with the secret that closed the account" in str(refused.value)
     assert stored(engine) == [recorded]
 
 

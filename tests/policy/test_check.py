@@ -377,7 +377,7 @@ def test_an_undecided_column_stops_everything(tmp_path):
         eraser.plan(connection, 1)
 
     message = str(caught.value)
-    assert message.startswith("E101 IncompletePolicyError\n  people.phone is undecided.")
+    assert message.startswith("E101 IncompletePolicyError\n  people.phone has no rule.")
     assert "personal(Clear())" in message
     assert "Nothing was changed." in message
     engine.dispose()
@@ -388,5 +388,5 @@ def test_a_long_list_is_cut_in_the_first_sentence_only():
 
     message = IncompletePolicyError(found).message()
 
-    assert "and 2 more are undecided" in message
+    assert "and 2 more have no rule" in message
     assert message.count("E101 undecided") == 7

@@ -38,15 +38,15 @@ def check(
         Path | None, typer.Option("--policy", metavar="FILE", help="A policy as TOML.")
     ] = None,
     database: DatabaseOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Print every decision as a Markdown table.")
+        bool, typer.Option("--table", help="Print every rule as a Markdown table.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Report every undecided column and every impossible action; exit 1 where there is one.
+    """Report every column without a rule and every impossible action; exit 1 if there is one.
 
-    With --database, the live schema is compared with the models as well. For CI:
+    With --database, Efface also compares the database with the models. For CI:
     efface check --database "$DATABASE_URL" --strict
     """
     settings = Settings.find()

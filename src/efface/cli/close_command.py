@@ -30,21 +30,21 @@ def close(
     key: KeyArgument,
     *,
     actor: Annotated[
-        str, typer.Option("--actor", help='Who asked, such as "ticket 8114"; never a name.')
+        str, typer.Option("--actor", help='Who asked, such as "ticket 8114". Never a name.')
     ],
     plan: Annotated[
         Path | None,
-        typer.Option("--plan", metavar="FILE", help="Refuse if this plan no longer fits."),
+        typer.Option("--plan", metavar="FILE", help="Refuse if this plan no longer matches."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     eraser: EraserOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Close the account, then make the second pass and search the database.
+    """Close the account, then run the post-commit pass and search the database.
 
-    On a terminal the plan is shown first, and you are asked. Exit 4 where the search still finds
-    the person outside the records that are kept: the account is closed all the same.
+    On a terminal, Efface first shows the plan and asks you. It exits with 4 if the search still
+    finds an identifier outside the kept records. The account is closed in that case, too.
     """
     settings = Settings.find()
     loaded_eraser = settings.eraser(eraser)

@@ -20,12 +20,14 @@ def closed(
     *,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DATE", help="As 2026, 2026-01 or 2026-01-31, in UTC."),
+        typer.Option(
+            "--since", metavar="DATE", help="Such as 2026, 2026-01 or 2026-01-31, in UTC."
+        ),
     ] = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the closings that are recorded, oldest first."""
+    """List the recorded account closures, oldest first."""
     start = read_date(since) if since else None
     with Settings.find().engine(database) as engine, engine.connect() as connection:
         receipts = [Receipt.from_json(each) for each in recorded_receipts(connection, start)]

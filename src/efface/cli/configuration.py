@@ -25,13 +25,15 @@ KNOWN = ("database", "eraser", "models", "policy")
 EXAMPLE = """
 
       [tool.efface]
-      eraser = "garden.accounts:eraser"
+      eraser = "myapp.accounts:eraser"
       database = "env:DATABASE_URL"
 """
 
 EraserOption = Annotated[
     str | None,
-    typer.Option("--eraser", metavar="MODULE:NAME", help="The eraser, or what makes it."),
+    typer.Option(
+        "--eraser", metavar="MODULE:NAME", help="The eraser, or a function that makes it."
+    ),
 ]
 DatabaseOption = Annotated[
     str | None,
@@ -44,7 +46,7 @@ ModelsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 KeyArgument = Annotated[
     list[str],
-    typer.Argument(metavar="KEY...", help="The primary key of the person's row, part by part."),
+    typer.Argument(metavar="PK...", help="The user's primary key, part by part."),
 ]
 
 
@@ -87,7 +89,7 @@ class Settings:
         if not isinstance(found, Eraser) and callable(found):
             found = found()
         if not isinstance(found, Eraser):
-            raise SettingsError(f"{name} is no Eraser, and no function that makes one.")
+            raise SettingsError(f"{name} is neither an Eraser nor a function that makes one.")
         return found
 
     def metadata(self, option: str | None) -> MetaData | None:
@@ -141,7 +143,9 @@ class Settings:
         # The same form as `uvicorn module:name`.
         module, colon, attribute = name.partition(":")
         if not (module and colon and attribute):
-            raise SettingsError(f"{name} is not written as module:name, as garden.accounts:eraser.")
+            raise SettingsError(
+                f"{name} is not of the form module:name, such as myapp.accounts:eraser."
+            )
         # `python -m` does the same. The project need not be installed as a package.
         for folder in (str(Path.cwd()), str(self.folder)):
             if folder not in sys.path:
@@ -150,7 +154,7 @@ class Settings:
             found: Any = import_module(module)
         except ModuleNotFoundError as error:
             missing = error.name or module
-            raise SettingsError(f"There is no module {missing}, which {name} needs.") from None
+            raise SettingsError(f"Python finds no module {missing}, which {name} needs.") from None
         for part in attribute.split("."):
             if not hasattr(found, part):
                 hint = did_you_mean(part, [each for each in dir(found) if each[0] != "_"])
@@ -171,7 +175,9 @@ def _read_section(path: Path) -> dict[str, str] | None:
             hint = did_you_mean(key, KNOWN, listed=len(KNOWN))
             raise SettingsError(f"[tool.efface] has no setting {key}.{hint}")
         if not isinstance(value, str):
-            raise SettingsError(f"The setting {key} of [tool.efface] is a text in quotation marks.")
+            raise SettingsError(
+                f"The setting {key} of [tool.efface] must be a text in quotation marks."
+            )
     return section
 
 
@@ -193,8 +199,10 @@ def _make_engine(name: str) -> Engine:
     except (ArgumentError, NoSuchModuleError):
         # The text of these errors repeats the URL, and with it the password.
         raise SettingsError(
-            "The database is not named by a URL that SQLAlchemy knows, "
-            "such as postgresql+psycopg://user@host/name."
+            "SQLAlchemy does not know this database URL. Write one such as "
+            "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as error:
-        raise SettingsError(f"The driver {error.name} of this database is not installed.") from None
+        raise SettingsError(
+            f"The driver {error.name} for this database is not installed."
+        ) from None

@@ -15,13 +15,15 @@ from efface.store.efface_tables import metadata as efface_tables
 def draft(models: ModelsOption = None, database: DatabaseOption = None) -> None:
     """Print a first policy as TOML, from models or from a database.
 
-    Guesses say how sure they are; what cannot be guessed is listed and stays undecided.
+    Each guess says how sure it is. Efface lists columns and tables that still need a rule.
     """
     settings = Settings.find()
     metadata = settings.metadata(models) if models or not database else None
     if metadata is None:
         if not database and "database" not in settings.values:
-            raise SettingsError("Name what to draft from: --models module:Base or --database URL.")
+            raise SettingsError(
+                "draft needs models or a database: --models module:Base, or --database URL."
+            )
         with settings.engine(database) as engine, show_progress("Reading the schema"):
             metadata = reflect(engine, exclude=efface_tables.tables)
     print_result(make_draft(metadata).rstrip("\n"))

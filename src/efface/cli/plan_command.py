@@ -25,12 +25,14 @@ def plan(
     *,
     eraser: EraserOption = None,
     database: DatabaseOption = None,
-    sql: Annotated[bool, typer.Option("--sql", help="Print the statements for reviewers.")] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the SQL statements, without values.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print what closing the account would do; nothing is changed.
+    """Print what closing the account would do, without changing anything.
 
-    The JSON can be kept, read by somebody, and given to: efface close KEY --plan FILE
+    To close the account only as planned, keep the JSON, and use: efface close PK --plan FILE
     """
     settings = Settings.find()
     loaded_eraser = settings.eraser(eraser)

@@ -31,12 +31,13 @@ def parse_primary_key(policy: Policy, arguments: Sequence[str]) -> Any:
     table = policy.subject_table
     columns = list(table.primary_key.columns)
     types = [python_type(column) or str for column in columns]
-    expected = ", ".join(kind.__name__ for kind in types)
+    expected = f"of type {', '.join(kind.__name__ for kind in types)}"
     if len(arguments) != len(columns):
-        raise SubjectKeyError(table.fullname, expected, f"{len(arguments)} parts")
+        number = "1 part" if len(arguments) == 1 else f"{len(arguments)} parts"
+        raise SubjectKeyError(table.fullname, expected, f"in {number}")
     try:
         parts = [PARSERS.get(kind, str)(part) for kind, part in zip(types, arguments, strict=True)]
     except (ArithmeticError, ValueError):
         # Decimal raises an ArithmeticError for text that is not a number.
-        raise SubjectKeyError(table.fullname, expected, "something else") from None
+        raise SubjectKeyError(table.fullname, expected, "of another type") from None
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -30,17 +30,19 @@ def verify(
     identifiers: Annotated[
         Path,
         typer.Option(
-            "--identifiers", metavar="FILE", help='One identifier a line; "-" reads standard input.'
+            "--identifiers",
+            metavar="FILE",
+            help='One identifier per line; "-" reads standard input.',
         ),
     ],
     eraser: EraserOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Search every text and JSON column for the identifiers in FILE; exit 4 where one is found.
+    """Search every text and JSON column for the identifiers in FILE; exit 4 if one is found.
 
-    They are read from a file, because a command line stays in the history of the shell and is
-    shown to everybody on the machine. What is found is reported by table, column and rows.
+    Efface reads them from a file, because the shell keeps command lines in its history and every
+    user of the machine can see them. It reports tables, columns and numbers of rows.
     """
     settings = Settings.find()
     loaded_eraser = settings.eraser(eraser)

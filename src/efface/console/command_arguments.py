@@ -28,7 +28,7 @@ def read_actor(text: str) -> str:
         SettingsError: the text is empty or too long.
     """
     if not 0 < len(text) <= ACTOR_LENGTH:
-        raise SettingsError(f"--actor is 1 to {ACTOR_LENGTH} characters long.")
+        raise SettingsError(f"--actor must be 1 to {ACTOR_LENGTH} characters long.")
     return text
 
 
@@ -43,9 +43,9 @@ def read_plan(path: Path | None) -> Plan | None:
     try:
         return Plan.from_json(path.read_text(encoding="utf-8"))
     except OSError:
-        raise SettingsError(f"The plan {path} cannot be opened.") from None
+        raise SettingsError(f"The plan {path} can't be opened.") from None
     except (KeyError, TypeError, ValueError):
-        raise SettingsError(f"{path} is not a plan as efface plan --json prints it.") from None
+        raise SettingsError(f"{path} is not a plan that efface plan --json printed.") from None
 
 
 def read_identifiers(path: Path) -> list[str]:
@@ -58,11 +58,11 @@ def read_identifiers(path: Path) -> list[str]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (AttributeError, OSError, UnicodeDecodeError):
         # AttributeError if standard input is closed, because then `sys.stdin` is None.
-        raise SettingsError(f"The file {path} cannot be read as text.") from None
+        raise SettingsError(f"The file {path} can't be read as text.") from None
     # A stray space would make the search miss the identifier.
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise SettingsError(f"{path} holds no identifiers; write one a line.")
+        raise SettingsError(f"{path} has no identifiers. Write one on each line.")
     return lines
 
 
@@ -78,7 +78,7 @@ def read_date(text: str) -> datetime:
             return datetime.strptime(text, each).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise SettingsError(f"--since takes a date as 2026, 2026-01 or 2026-01-31, not {text}.")
+    raise SettingsError(f"--since takes a date such as 2026, 2026-01 or 2026-01-31, not {text}.")
 
 
 def require_once(*, once: bool) -> None:
@@ -89,6 +89,6 @@ def require_once(*, once: bool) -> None:
     """
     if not once:
         raise SettingsError(
-            "work does the pending work once and exits, so it needs an option: work --once. "
-            "Nothing was changed."
+            "work needs the option --once, because it does the pending work once and exits. "
+            "Nothing was changed. Run: work --once"
         )

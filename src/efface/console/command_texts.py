@@ -13,7 +13,7 @@ from efface.evidence.database_search import Search
 from efface.evidence.receipt import Receipt
 from efface.policy.policy import Policy
 
-QUESTION = "Close this account? What goes does not come back."
+QUESTION = "Close this account? Deleted values can't be restored."
 
 
 def to_json_text(data: Any) -> str:
@@ -32,7 +32,7 @@ def format_receipt(receipt: Receipt) -> str:
         rows = f"{number:>6} {'row' if number == 1 else 'rows'}"
         lines.append(f"  {step.action:<8} {step.table:<{width}} {rows}{until}")
     if receipt.already_closed:
-        lines += ["", "  This account was closed before; nothing was changed."]
+        lines += ["", "  This account was already closed. Nothing was changed."]
     if receipt.search is not None:
         lines += ["", f"  {receipt.search.summary()}"]
     return "\n".join(lines)
@@ -41,18 +41,18 @@ def format_receipt(receipt: Receipt) -> str:
 def format_closing(receipt: Receipt) -> str:
     """Return one line about a recorded account closure and its state."""
     moment = receipt.closed_at.strftime("%Y-%m-%d %H:%M")
-    state = "not settled"
+    state = "not finalized"
     if receipt.finalized_at is not None:
-        state = "settled, not searched"
+        state = "finalized, not searched"
     if receipt.search is not None:
-        state = "clean" if receipt.search.is_clean else "something was left"
+        state = "clean" if receipt.search.is_clean else "identifiers found"
     kept = f" · kept until {receipt.kept_until.isoformat()}" if receipt.kept_until else ""
     return f"{moment}  {receipt.reference}  {receipt.actor} · {state}{kept}"
 
 
 def format_closings(receipts: Sequence[Receipt]) -> str:
     """Return one line for each recorded account closure, and their number."""
-    number = "1 closing." if len(receipts) == 1 else f"{len(receipts)} closings."
+    number = "1 account closure." if len(receipts) == 1 else f"{len(receipts)} account closures."
     return "\n".join([*map(format_closing, receipts), number])
 
 
@@ -63,7 +63,7 @@ def closings_to_json(receipts: Sequence[Receipt]) -> str:
 
 def format_pending_run(pending_run: PendingRun) -> str:
     """Return one line for each finalized account closure, and the number still pending."""
-    number = f"Settled: {len(pending_run.receipts)}. Due still: {pending_run.remaining}."
+    number = f"Finalized: {len(pending_run.receipts)}. Still pending: {pending_run.remaining}."
     return "\n".join([*map(format_closing, pending_run.receipts), number])
 
 
@@ -78,16 +78,17 @@ def format_already_closed(receipt: Receipt) -> str:
 def format_search_warning(receipt: Receipt, search: Search) -> str:
     """Return what to do if the *search* after an account closure found an identifier."""
     return (
-        f"The account is closed, receipt {receipt.reference}. {found_in(search)} Look there: each "
-        "identifier is searched for by itself, so it may be somebody else of the same name. What "
-        "is the person's, take out by hand, and give it a rule for the next closing; then verify."
+        f"The account is closed, receipt {receipt.reference}. {found_in(search)} Look "
+        "there, because Efface searches for each identifier by itself, and another user may have "
+        "the same name. If it is this user's, remove it by hand, add a rule for the next closure, "
+        "and then run verify."
     )
 
 
 def found_in(search: Search) -> str:
     """Return a sentence with the columns in which a *search* found an identifier."""
     columns = dict.fromkeys(f"{found.table}.{found.column}" for found in search.findings)
-    return f"An identifier of the person still stands in {', '.join(columns)}."
+    return f"An identifier of this user is still in {', '.join(columns)}."
 
 
 def format_search(search: Search) -> str:
@@ -96,7 +97,7 @@ def format_search(search: Search) -> str:
     lines += [f"  found   {f.table}.{f.column}: {f.rows}" for f in search.findings]
     lines += [f"  kept    {f.table}.{f.column}: {f.rows}" for f in search.kept]
     if search.skipped:
-        lines.append(f"  {search.skipped} too short to be searched for")
+        lines.append(f"  {search.skipped} too short to search for")
     return "\n".join(lines)
 
 
@@ -108,7 +109,7 @@ def search_to_json(search: Search) -> str:
 def format_missing_row(policy: Policy) -> str:
     """Return the text for a search if the user has no row, or no longer has one."""
     table = policy.subject_table.fullname
-    return f"No row of {table} has this key; the identifiers are searched for all the same."
+    return f"No row of {table} has this primary key. Efface searches for the identifiers anyway."
 
 
 def problems_to_json(problems: Sequence[Problem], errors: int) -> str:
@@ -121,7 +122,7 @@ def format_summary(policy: Policy, errors: int, warnings: int) -> str:
     counts = (_format_count(errors, "error"), _format_count(warnings, "warning"))
     said = " and ".join(each for each in counts if each)
     columns = sum(len(table_rules.table.columns) for table_rules in policy.tables.values())
-    return f"{len(policy.tables)} tables, {columns} columns: {said or 'everything is decided'}."
+    return f"{len(policy.tables)} tables, {columns} columns: {said or 'no problems'}."
 
 
 def _format_count(number: int, word: str) -> str:

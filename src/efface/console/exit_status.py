@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from efface.errors import (
+    ActorLengthError,
     AutocommitError,
     EffaceError,
     MissingExtraError,
@@ -30,6 +31,7 @@ class Status(IntEnum):
 
 
 USAGE: tuple[type[EffaceError], ...] = (
+    ActorLengthError,
     MissingExtraError,
     SettingsError,
     SubjectKeyError,
@@ -59,4 +61,4 @@ def describe_database_error(error: Exception) -> str:
     """
     # SQLAlchemy wraps the error of the driver, whose class is more specific.
     kind = type(getattr(error, "orig", None) or error).__name__
-    return f"The database did not do what was asked ({kind}). Its own log has details."
+    return f"The database reported an error ({kind}). Find the reason in its own log."

@@ -90,9 +90,9 @@ def _require_templates() -> None:
             get_template(f"efface/{name}.html")
         except TemplateDoesNotExist:
             raise SettingsError(
-                f"No engine in TEMPLATES finds efface/{name}.html, so the closing page cannot be "
-                'shown: {"BACKEND": "django.template.backends.django.DjangoTemplates", '
-                '"APP_DIRS": True}'
+                f"No engine in TEMPLATES finds efface/{name}.html, so the closing page can't be "
+                'shown. Add this engine: {"BACKEND": '
+                '"django.template.backends.django.DjangoTemplates", "APP_DIRS": True}'
             ) from None
 
 
@@ -107,8 +107,8 @@ def _require_sessions(page_settings: settings.PageSettings) -> None:
     is_known = all(name.startswith("django.") for name in installed)
     if page_settings.identify is None and is_known and _SESSIONS not in installed:
         raise SettingsError(
-            "The closing page finds nobody logged in, because MIDDLEWARE has no sessions and "
-            f'EFFACE no IDENTIFY: MIDDLEWARE = ["{_SESSIONS}", ...]'
+            "The closing page can't tell who is logged in, because MIDDLEWARE has no sessions and "
+            f'EFFACE has no IDENTIFY: MIDDLEWARE = ["{_SESSIONS}", ...]'
         )
 
 
@@ -132,7 +132,9 @@ def _find_unknown_labels(labels: Labels | None, schema: Schema) -> Iterator[chec
             known = [*{each: None for field in fields for each in (field.name, field.column)}]
         if missing and missing not in known:
             hint = did_you_mean(missing, known, listed=12)
-            yield _make_error(SettingsError(f"EFFACE names a {kind} {name} in LABELS.{hint}"))
+            yield _make_error(
+                SettingsError(f"EFFACE names an unknown {kind} {name} in LABELS.{hint}")
+            )
 
 
 def _is_in_tables(name: str, schema: Schema) -> bool:

@@ -115,7 +115,7 @@ def _refused(text: str, paste: str) -> RulesError:
 def _read_table_rules(rule_items: Sequence[Any]) -> tuple[TableRule, ...]:
     row_rules = [getattr(rule_item, "rule", None) for rule_item in rule_items]
     if not all(isinstance(rule, TableRule) for rule in row_rules):
-        text = "Rules begins with data_subject(), on_close() or no_personal_data(). Fields go to:"
+        text = "Rules takes data_subject(), on_close() or no_personal_data(). For fields, write:"
         raise _refused(text, 'personal={"name": Replace("...")}\nnot_personal=["name"]')
     return tuple(row_rules)  # type: ignore[arg-type]  # as checked above
 
@@ -127,7 +127,7 @@ def _read_mapping(keyword: str, said: Any, example: str) -> Mapping[str, Any]:
         [each for each in said if isinstance(each, str)] if isinstance(said, (list, tuple)) else []
     )
     entries = ", ".join(f'"{name}": {example}' for name in names or ["name"])
-    text = f"{keyword} is a dictionary with a decision for each field, and not {_kind(said)}:"
+    text = f"{keyword} must be a dictionary with a rule for each field, not {_kind(said)}:"
     raise _refused(text, f"{keyword}={{{entries}}}")
 
 
@@ -135,7 +135,7 @@ def _read_names(said: Any) -> tuple[str, ...]:
     if isinstance(said, (list, tuple, set, frozenset)) and all(isinstance(n, str) for n in said):
         return tuple(said)
     # A string is a sequence of strings too, so Python would accept its letters as names.
-    text = f"not_personal is a list of names of fields, and not {_kind(said)}:"
+    text = f"not_personal must be a list of field names, not {_kind(said)}:"
     raise _refused(text, f'not_personal=["{said if isinstance(said, str) else "name"}"]')
 
 
@@ -145,7 +145,7 @@ def _read_column_rules(name: str, said: Any) -> tuple[ColumnRule, ...]:
     rule_items = said if isinstance(said, (list, tuple)) else [said]
     row_rules = [getattr(rule_item, "rule", None) for rule_item in rule_items]
     if not row_rules or not all(isinstance(rule, ColumnRule) for rule in row_rules):
-        text = f"personal gives {name} {_kind(said)}, which is no action. Write one, such as:"
+        text = f"personal gives {name} {_kind(said)}, which is not an action. Write one, such as:"
         raise _refused(text, f'personal={{"{name}": Replace("...")}}')
     return tuple(row_rules)  # type: ignore[arg-type]  # as checked above
 

@@ -116,19 +116,22 @@ def page_settings() -> PageSettings:
     recent = values.get("RECENT_LOGIN", DEFAULT_RECENT_LOGIN)
     if not isinstance(recent, timedelta) or recent <= timedelta():
         raise SettingsError(
-            'EFFACE says how long a log-in is recent: "RECENT_LOGIN": timedelta(minutes=10)'
+            'EFFACE needs a positive timedelta in RECENT_LOGIN: "RECENT_LOGIN": '
+            "timedelta(minutes=10)"
         )
     redirect_path = values.get("REDIRECT_PATH")
     if redirect_path is not None and not _is_path_or_name(redirect_path):
-        raise SettingsError("EFFACE needs a path of this site in REDIRECT_PATH, or a route's name.")
+        raise SettingsError(
+            "EFFACE needs a path of this site, or the name of a route, in REDIRECT_PATH."
+        )
     # The function replaces the duration, which would have no effect.
     if "RECENT_LOGIN" in values and "HAS_RECENT_LOGIN" in values:
-        raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOGIN: one of them decides.")
+        raise SettingsError("EFFACE has both RECENT_LOGIN and HAS_RECENT_LOGIN. Keep one of them.")
     live, logout_path = _read_live(values), values.get("LOGOUT_PATH")
     if (live is not None or logout_path is not None) and not is_local_path(logout_path):
         raise SettingsError(
-            "EFFACE needs in LOGOUT_PATH the path of your route that answers DELETE and clears "
-            'cookies: "LOGOUT_PATH": "/users/log_out"'
+            "EFFACE needs the path of your logout route in LOGOUT_PATH. The route answers DELETE "
+            'and clears the cookies: "LOGOUT_PATH": "/users/log_out"'
         )
     return PageSettings(
         blockers=_read_function(values, "BLOCKERS"),
@@ -155,10 +158,12 @@ def _read_live(values: Mapping[str, Any]) -> LivePages | None:
         try:
             value = import_string(value)
         except ImportError:
-            raise SettingsError(f"EFFACE names in LIVE {value}: it is not there.") from None
+            raise SettingsError(
+                f"EFFACE names {value} in LIVE, but Python can't import it."
+            ) from None
     if not isinstance(value, LivePages):
         raise SettingsError(
-            'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
+            'EFFACE needs the object that Live("/live") makes in LIVE: "LIVE": "myapp.live.live"'
         )
     return value
 
@@ -172,7 +177,7 @@ def _read_labels(values: Mapping[str, Any]) -> Labels | None:
     if not all(isinstance(name, str) for name in labels):
         raise SettingsError(
             "EFFACE needs names of models or fields in LABELS: "
-            '"LABELS": {"town.Post": "your posts"}'
+            '"LABELS": {"myapp.Post": "your posts"}'
         )
     return labels
 
@@ -189,10 +194,10 @@ def _read_function(values: Mapping[str, Any], name: str) -> Any:
             value = import_string(value)
         except ImportError:
             raise SettingsError(
-                f"EFFACE names a function {value} in {name}: it is not there."
+                f"EFFACE names the function {value} in {name}, but Python can't import it."
             ) from None
     if value is not None and not callable(value):
-        raise SettingsError(f"EFFACE gives in {name} no function and no dotted path of one.")
+        raise SettingsError(f"EFFACE needs a function, or the dotted path of one, in {name}.")
     return value
 
 
@@ -213,9 +218,7 @@ def efface_settings() -> EffaceSettings:
     values = _read_dictionary()
     secret = values.get("SECRET")
     if not isinstance(secret, (bytes, str)):
-        raise SettingsError(
-            'EFFACE in the settings needs a SECRET, a text: "SECRET": os.environ["EFFACE_SECRET"]'
-        )
+        raise SettingsError('EFFACE needs a text in SECRET: "SECRET": os.environ["EFFACE_SECRET"]')
     policy, rules = values.get("POLICY"), values.get("RULES", {})
     if policy is not None and not isinstance(policy, (str, Path)):
         raise SettingsError(
@@ -241,13 +244,13 @@ def _read_dictionary() -> Mapping[str, Any]:
     values = getattr(settings, "EFFACE", None)
     if not isinstance(values, Mapping):
         raise SettingsError(
-            "The settings have no dictionary EFFACE: "
+            "The settings need a dictionary EFFACE: "
             'EFFACE = {"SECRET": os.environ["EFFACE_SECRET"]}'
         )
     for name in values:
         if name not in KNOWN:
             hint = did_you_mean(str(name), KNOWN, listed=len(KNOWN))
-            raise SettingsError(f"EFFACE in the settings has no {name}.{hint}")
+            raise SettingsError(f"EFFACE has no setting {name}.{hint}")
     return values
 
 
@@ -263,7 +266,7 @@ def _require_user_model(label: object) -> None:
     labels = [model._meta.label for model in apps.get_models()]
     if not isinstance(label, str) or label.lower() not in map(str.lower, labels):
         hint = did_you_mean(str(label), labels, listed=12)
-        raise SettingsError(f"EFFACE names a model {label} in TOMBSTONE.{hint}")
+        raise SettingsError(f"EFFACE names an unknown model {label} in USER_MODEL.{hint}")
 
 
 def _read_label(name: str) -> str:
@@ -276,13 +279,13 @@ def _read_label(name: str) -> str:
     labels = [each.label for each in apps.get_app_configs()]
     if label not in labels:
         hint = did_you_mean(label, labels, listed=12)
-        raise SettingsError(f"EFFACE names an application {label} in RULES.{hint}")
+        raise SettingsError(f"EFFACE names an unknown application {label} in RULES.{hint}")
     if not model:
         return label
     models = {each.__name__.lower(): each for each in apps.get_app_config(label).get_models(True)}
     if model.lower() not in models:
         hint = did_you_mean(model, [each.__name__ for each in models.values()], listed=12)
-        raise SettingsError(f"EFFACE names a model {name} in RULES.{hint}")
+        raise SettingsError(f"EFFACE names an unknown model {name} in RULES.{hint}")
     return name.lower()
 
 
@@ -291,4 +294,4 @@ def _read_rules(name: str, value: Any) -> Rules:
         return value
     if isinstance(value, RuleItem):
         return Rules(value)
-    raise SettingsError(f"EFFACE gives {name} in RULES neither Rules(...) nor a marker.")
+    raise SettingsError(f"EFFACE needs Rules(...) or a rule for {name} in RULES.")

@@ -21,7 +21,7 @@ from efface.errors import SettingsError
 # A system check cannot report this, because Django runs only the checks of installed apps.
 if not apps.is_installed("efface.django"):
     raise SettingsError(
-        "The closing page has routes, and its application is not installed: "
+        "The closing page has routes, but its application is not installed: "
         'INSTALLED_APPS += ["efface.django"]'
     )
 

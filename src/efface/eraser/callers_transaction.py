@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, inspect, select, tuple_, update
 
-from efface.errors import EffaceError, StatementError
+from efface.errors import BindError, EffaceError, StatementError
 from efface.plan.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
         TypeError: *bind* is an `AsyncSession`.
         AutocommitError: the connection commits each statement by itself.
     """
+    kind = type(bind).__name__
     if hasattr(bind, "run_sync"):
-        raise TypeError(
-            "An AsyncSession is joined by: await session.run_sync(eraser.close_account, "
-            'subject, actor="...")'
-        )
+        raise BindError(kind, 'await session.run_sync(eraser.close_account, pk, actor="...")')
     if isinstance(bind, Connection):
         connection = bind
+    elif not hasattr(bind, "flush"):
+        raise BindError(kind, 'eraser.close_account(session, pk, actor="...")')
     else:
         # Pending changes of the session must be in the database before rows are counted.
         bind.flush()

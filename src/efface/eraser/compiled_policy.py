@@ -137,6 +137,6 @@ def _check_tables(connection: Connection, statements: PolicyStatements) -> None:
         return
     columns = {c["name"] for c in inspector.get_columns(table.name, schema=table.schema)}
     if deleted_at not in columns:
-        text = f"The database has no column {deleted_at} yet; the model has. In a migration:"
+        text = f"The model has the column {deleted_at}, but the database does not. In a migration:"
         paste = f'op.add_deleted_at("{table.name}")    # after: import efface.alembic'
         raise MissingDeletedAtError([Problem("E105", table.fullname, deleted_at, text, paste)])

@@ -20,7 +20,7 @@ from efface.eraser.compiled_policy import CompiledPolicies, CompiledPolicy
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
 from efface.eraser.subject_keys import SubjectKeys
-from efface.errors import Problem
+from efface.errors import ActorLengthError, BatchError, Problem
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.execute.closing_order import OnProgress
@@ -248,13 +248,11 @@ class Eraser:
             UnrecordedClosingError: a ``deleted_at`` is set, but not by Efface; see `adopt`.
             ActorIdentifiesUserError: *actor* contains the email address of one of the users.
                 Nothing was changed.
-            ValueError: there are more than 1,000 accounts, or keys with several columns.
+            BatchError: there are more than 1,000 accounts, or keys with several columns.
         """
         keys = list(dict.fromkeys(self._key_of(pk) for pk in pks))
         if len(keys) > BATCH_LIMIT or len(self.policy.subject_table.primary_key.columns) > 1:
-            raise ValueError(
-                f"A batch has at most {BATCH_LIMIT} people, each with a key of one column."
-            )
+            raise BatchError.too_large(BATCH_LIMIT)
         context = self._context(actor)
         with self._joined(bind) as (cursor, compiled):
             batch = close_many(cursor, compiled, keys, context)
@@ -301,7 +299,7 @@ class Eraser:
             ForeignClosingError: the receipt is for another users' table than the policy's.
             UnrecognizedClosingError: the account was closed with another secret. Nothing was
                 changed.
-            ValueError: another process closed the batch; finalize each of its receipts.
+            BatchError: another process closed the batch; finalize each of its receipts.
 
         Example:
             >>> receipt = eraser.close_account(session, 1, actor="self-service")
@@ -372,7 +370,7 @@ class Eraser:
 
     def _context(self, actor: Any) -> CallContext:
         if not (isinstance(actor, str) and 0 < len(actor) <= ACTOR_LENGTH):
-            raise ValueError(f"actor is 1 to {ACTOR_LENGTH} characters long")
+            raise ActorLengthError(ACTOR_LENGTH)
         return CallContext(actor, self._now(), self._fingerprint, self._reference)
 
     @contextmanager

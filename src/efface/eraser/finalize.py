@@ -9,7 +9,7 @@ from typing import Any
 
 from efface.eraser.close_account import CallContext, Key, RowsClosedAt, fill_in_reached
 from efface.eraser.compiled_policy import CompiledPolicy
-from efface.errors import ForeignClosingError, UnrecognizedClosingError
+from efface.errors import BatchError, ForeignClosingError, UnrecognizedClosingError
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.execute import closing_order
@@ -125,11 +125,11 @@ def finalize_batch(
     """Run the post-commit pass and the search for a batch, and return the steps, too.
 
     Raises:
-        ValueError: another process closed the batch; finalize each receipt by itself.
+        BatchError: another process closed the batch; finalize each receipt by itself.
     """
     subjects, statements = batch.captured, compiled.batch
     if subjects is None:
-        raise ValueError("Only the process that closed a batch can settle it as one.")
+        raise BatchError.forgotten()
     keys = {f"subject_{statements.key_names[0]}": [subject.key[0] for subject in subjects.all]}
     search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
     locked = compiled.closings.lock(cursor, [each.reference for each in batch.receipts])

@@ -33,6 +33,6 @@ class SubjectKeys:
             for each, part in zip(self._types, key, strict=True)
         )
         if not fits or any(isinstance(part, bool) for part in key):
-            got = ", ".join(type(part).__name__ for part in key)
-            raise SubjectKeyError(self._table, ", ".join(self._types), got)
+            expected, got = ", ".join(self._types), ", ".join(type(part).__name__ for part in key)
+            raise SubjectKeyError(self._table, f"of type {expected}", f"of type {got}")
         return key

@@ -1,12 +1,15 @@
 """Every exception of Efface: facts as attributes, text derived, a stable code per class.
 
-The hundreds digit of a code is the stage that notices. No message carries a value out of the
-database: table and column names, counts and references only. Driver errors quote rows, so they
-are never chained; their type and SQLSTATE are kept.
+The hundreds digit of a code is the stage that notices. A message says what is wrong and where,
+what was changed, and one next step. It never contains a value from the database, only table and
+column names, counts and references. Driver errors quote rows, so they are never chained.
 """
 
 from efface.errors.closing_refusals import (
     ActorIdentifiesUserError,
+    ActorLengthError,
+    BatchError,
+    BindError,
     BlockedError,
     ForeignClosingError,
     ForeignPlanError,
@@ -33,12 +36,15 @@ from efface.errors.database_refusals import (
 from efface.errors.integration_refusals import (
     AtomicBlockError,
     AutocommitOffError,
+    BlockerError,
     BlockerTypeError,
     ClosedAccountsError,
     ClosedMergeError,
     ClosedObjectError,
+    FixtureError,
     MissingExtraError,
     RulesError,
+    SessionTargetError,
     SettingsError,
     TooManyAttemptsError,
     UnfilteredStatementError,
@@ -55,21 +61,28 @@ from efface.errors.policy_problems import (
     PolicyError,
     PolicyFileError,
     Problem,
+    RuleArgumentError,
+    RulePlacementError,
     SubjectTableError,
     UnreadableFileError,
     describe,
     raise_problems,
 )
-from efface.errors.root import NOTHING_CHANGED, EffaceError
+from efface.errors.root import DOCUMENTATION, NOTHING_CHANGED, EffaceError
 
 __all__ = [
+    "DOCUMENTATION",
     "NOTHING_CHANGED",
     "ActorIdentifiesUserError",
+    "ActorLengthError",
     "AmbiguousRelationshipError",
     "AtomicBlockError",
     "AutocommitError",
     "AutocommitOffError",
+    "BatchError",
+    "BindError",
     "BlockedError",
+    "BlockerError",
     "BlockerTypeError",
     "ClosedAccountsError",
     "ClosedMergeError",
@@ -78,6 +91,7 @@ __all__ = [
     "ConnectionLostError",
     "ConstraintError",
     "EffaceError",
+    "FixtureError",
     "ForeignClosingError",
     "ForeignPlanError",
     "ImpossibleActionError",
@@ -94,9 +108,12 @@ __all__ = [
     "ReadOnlyError",
     "RetryError",
     "RowCountError",
+    "RuleArgumentError",
+    "RulePlacementError",
     "RulesError",
     "SchemaMismatchError",
     "SchemaTranslateMapError",
+    "SessionTargetError",
     "SettingsError",
     "StalePlanError",
     "StatementError",

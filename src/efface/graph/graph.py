@@ -114,7 +114,10 @@ def _hops(
     policy: Policy, table: Table, via: Via, seen: frozenset[tuple[str, Via]]
 ) -> Iterator[Hop]:
     if (table.fullname, via) in seen:
-        raise BrokenRelationship("E201", f"The link through {table.fullname} runs in a circle.")
+        raise BrokenRelationship(
+            "E201",
+            f"The relationship through {table.fullname} runs in a circle. Choose another one.",
+        )
     hop, onward = first_hop(policy, table, via)
     yield hop
     if hop.target is policy.subject_table:
@@ -123,8 +126,8 @@ def _hops(
     if not table_rules.close_rules:
         raise BrokenRelationship(
             "E201",
-            f"The link {via} arrives at {table_rules.name}, and nothing leads from there to "
-            f"{policy.subject_table.fullname}. Give {table_rules.name} a link of its own.",
+            f"The relationship {via} ends at {table_rules.name}, which has no relationship to "
+            f"{policy.subject_table.fullname}. Add one to {table_rules.name}.",
         )
     links = [rule.via for rule in table_rules.close_rules]
     # A rule may name the relationship of the table in between: via="order_id.user_id".
@@ -133,7 +136,7 @@ def _hops(
     if len(links) != 1:
         choices = " or ".join(f'via="{via}.{rule.via}"' for rule in table_rules.close_rules)
         raise BrokenRelationship(
-            "E202", f"{table_rules.name} has several links; name the one meant: {choices}."
+            "E202", f"{table_rules.name} has several relationships. Name one of them: {choices}."
         )
     yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
 
@@ -175,7 +178,12 @@ def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
 def _owned_problems(policy: Policy, owned: tuple[Relationship, ...]) -> Iterator[Problem]:
     name = owned[0].path.hops[0].table.fullname
     if len(owned) > 1:
-        yield Problem("E202", name, None, "A table with an Owned link has no other link.")
+        yield Problem(
+            "E202",
+            name,
+            None,
+            "A table with OwnedBy can't have another relationship. Keep one of them.",
+        )
     for relationship in owned:
         hop = relationship.path.hops[0]
         table_rules = policy.tables[hop.target.fullname]
@@ -187,7 +195,9 @@ def _owned_problems(policy: Policy, owned: tuple[Relationship, ...]) -> Iterator
             lets_go or (goes and table_rules.close_rules)
         ):
             column = hop.target_columns[0].name
-            text = f"{table_rules.name}.{column} still refers to the rows that go. Mark the column:"
+            text = (
+                f"{table_rules.name}.{column} still refers to deleted rows. Add this to the column:"
+            )
             yield Problem("E103", name, None, text, "personal(Unlink())")
 
 
@@ -200,7 +210,7 @@ def _subject_must_stay(
     subject = policy.subject_table
     # Deleted rows are no obstacle, because they are deleted before the subject's row.
     kept = {
-        name: getattr(relationship.rule.action, "reason", "its rows stay")
+        name: getattr(relationship.rule.action, "reason", "redacted")
         for name, found in relationships.items()
         for relationship in found
         if not isinstance(relationship.rule.action, (Delete, Revoke))
@@ -217,10 +227,10 @@ def _subject_must_stay(
             if constraint.referred_table is subject and (name, columns) not in declared:
                 # The database would refuse to delete the user's row, whether a rule names the key
                 # or not.
-                kept.setdefault(name, f"{names_of(columns)} refers to it and no link says so")
+                kept.setdefault(name, f"no rule for {names_of(columns)}")
     for name, reason in kept.items():
-        text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
-        paste = "data_subject()    # redacts the row and leaves a tombstone"
+        text = f"Rows of {name} are kept ({reason}), so the user's row can't be deleted. Use:"
+        paste = "data_subject()    # redacts the row and leaves a tombstone row"
         yield Problem("E103", subject.fullname, None, text, paste)
 
 

@@ -66,7 +66,9 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
         names = (first,)
     for name in names:
         if name not in by_name(table):
-            raise BrokenRelationship("E201", f"The link {via} names {name}, which is not a column.")
+            raise BrokenRelationship(
+                "E201", (f"The relationship {via} names {name}, which is not a column.")
+            )
     targets = [
         constraint
         for constraint in table.foreign_key_constraints
@@ -75,7 +77,7 @@ def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:
     if not targets:
         raise BrokenRelationship(
             "E201",
-            f"No foreign key starts at {joined(names)}. Add one, or say which values match: "
+            f"{joined(names)} has no foreign key. Add one, or say which values match: "
             f'via=MatchBy("{names[0]}", equals="table.column").',
         )
     return reference_hop(policy, table, targets[0]), onward
@@ -93,14 +95,14 @@ def reference_hop(policy: Policy, table: Table, constraint: ForeignKeyConstraint
 def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     target_name, _, target_column = via.equals.rpartition(".")
     if via.column not in by_name(table):
-        raise BrokenRelationship("E201", f"Match names {via.column}, which is not a column.")
+        raise BrokenRelationship("E201", f"MatchBy names {via.column}, which is not a column.")
     if target_name not in policy.tables:
         raise BrokenRelationship(
-            "E201", f"Match names {via.equals}, which is not a column of a table here."
+            "E201", f"MatchBy names {via.equals}, which is not a column of this policy."
         )
     target = policy.tables[target_name].table
     if target_column not in by_name(target):
-        raise BrokenRelationship("E201", f"Match names {via.equals}, which is not a column.")
+        raise BrokenRelationship("E201", f"MatchBy names {via.equals}, which is not a column.")
     mine, column = by_name(table)[via.column], by_name(target)[target_column]
     # A column with a foreign key has keys of that table, even if its values look like the others.
     elsewhere = [key for key in mine.foreign_keys if key.column.table is not target]
@@ -114,9 +116,9 @@ def _match_hop(policy: Policy, table: Table, via: MatchBy) -> Hop:
     if not via.shared and not _is_unique(column):
         raise BrokenRelationship(
             "E201",
-            f"Values of {via.equals} may belong to several people, so this link could reach the "
-            f'rows of others. Make it unique, or say so: MatchBy("{via.column}", '
-            f'equals="{via.equals}", shared=True).',
+            f"A value of {via.equals} can belong to several users, so this relationship could "
+            "reach other users' rows. Make the column unique, or accept that: "
+            f'MatchBy("{via.column}", equals="{via.equals}", shared=True).',
         )
     return Hop(table, (mine,), target, (column,), True)
 
@@ -125,7 +127,7 @@ def _owned_hop(policy: Policy, table: Table, via: OwnedBy) -> Hop:
     name, _, column = via.by.rpartition(".")
     if name not in policy.tables or column not in by_name(policy.tables[name].table):
         raise BrokenRelationship(
-            "E201", f"Owned names {via.by}, which is not a column of a table here."
+            "E201", f"OwnedBy names {via.by}, which is not a column of this policy."
         )
     by = policy.tables[name].table
     for constraint in by.foreign_key_constraints:
@@ -144,7 +146,7 @@ def _generic_hop(policy: Policy, table: Table, via: Generic) -> Hop:
     key = tuple(subject.primary_key.columns)
     if len(key) != 1 or not (is_text(column) or same_kind(column, key[0])):
         raise BrokenRelationship(
-            "E201", f"{via.id_column} cannot hold the primary key of {subject.fullname}."
+            "E201", f"{via.id_column} can't hold the primary key of {subject.fullname}."
         )
     return Hop(
         table, (column,), subject, key, False, _generic_type(by_name(table)[via.type_column], via)
@@ -165,8 +167,8 @@ def _generic_type(column: Column[Any], via: Generic) -> GenericType:
                 return GenericType(column, columns, names, reference.column)
     raise BrokenRelationship(
         "E201",
-        f"{via.type_column} is no text and refers to no table with a unique key of {parts} texts, "
-        f"so {' or '.join(via.names)} is nothing it could hold.",
+        f"{via.type_column} is not text, and does not refer to a table with a unique key of "
+        f"{parts} text columns, so it can't hold {' or '.join(via.names)}.",
     )
 
 

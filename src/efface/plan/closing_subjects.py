@@ -33,7 +33,9 @@ class ClosingSubject:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Refuse to be pickled, because a pickle would save the subject's values."""
-        raise TypeError("A person that is being closed is never saved.")
+        raise TypeError(
+            "Efface never saves the user of an account closure, so it can't be pickled or copied."
+        )
 
 
 class ClosingSubjects:

@@ -114,8 +114,11 @@ class Cursor:
             ConstraintError: a foreign key would be broken at the commit.
         """
         self._execute(statement, statement.bind({}))
-        if self._cursor.description is not None and self._cursor.fetchone() is not None:
-            raise ConstraintError(statement.table, statement.act, "foreign key", None)
+        if self._cursor.description is not None and (broken := self._cursor.fetchone()) is not None:
+            # SQLite names the referring table, the row, and the table that it refers to.
+            referring, _, referred, *_ = broken
+            constraint = f"FOREIGN KEY (from {referring} to {referred})"
+            raise ConstraintError(statement.table, statement.act, "foreign key", None, constraint)
 
     @contextmanager
     def savepoint(self, table: str, undone_by: type[Exception] = ConstraintError) -> Iterator[None]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.schema import SchemaItem
 
+from efface.errors import RulePlacementError
 from efface.policy.actions import ColumnAction, Delete, Redact, RowAction
 from efface.policy.relationships import Via
 
@@ -67,13 +68,24 @@ class RuleItem(SchemaItem):
 
     def _set_parent(self, parent: Any, **_: Any) -> None:
         if not isinstance(parent, self.place):
-            raise TypeError(
-                f"{type(self.rule).__name__} belongs to a {self.place.__name__.lower()}, "
-                f"not to a {type(parent).__name__.lower()}."
-            )
+            place, found = self.place.__name__.lower(), type(parent).__name__.lower()
+            raise RulePlacementError(self._typed(), place, found)
         # The item itself is the key, so that two on_close() of one table do not overwrite each
         # other.
         parent.info[self] = self.rule
+
+    def _typed(self) -> str:
+        """Return the call that made this item."""
+        if isinstance(self.rule, ColumnRule):
+            return "not_personal()" if self.rule.action is None else "personal()"
+        return CALLS[type(self.rule)]
+
+
+CALLS: dict[type[Any], str] = {
+    SubjectRule: "data_subject()",
+    CloseRule: "on_close()",
+    NoPersonalDataRule: "no_personal_data()",
+}
 
 
 def data_subject(

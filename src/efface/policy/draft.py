@@ -28,9 +28,9 @@ from efface.policy.toml.reader import DeclaredRules
 from efface.policy.toml.writer import Comments, policy_to_toml
 
 HEAD = (
-    "A first policy, from names and types. Read every line: a guess is no decision.",
-    "What could not be guessed is listed below its table, and stops `efface check` until it is",
-    "decided. Beside each guess stands how sure it is: sure, likely, a guess.",
+    "A first policy, guessed from names and types. Read each line before you use it.",
+    "Each guess says how sure it is: sure, likely, a guess. Columns and tables without a rule",
+    "are listed as comments, and `efface check` fails until you give them one.",
 )
 AUTHORS = ("author", "sender", "writer", "creator", "user", "owner")
 """Names of columns that say who wrote a row, if several columns of it reference users."""
@@ -113,12 +113,12 @@ class _DraftBuilder:
                 return
         found = guess_subject_table(table_rules.table for table_rules in self._rules.values())
         if found is None:
-            self.notes.append("No table looks like the one whose rows are people: mark it first.")
+            self.notes.append("No table looks like the users' table: give it data_subject first.")
             return
         self._subject_table, guess = found
         table = self._subject_table
         drafts[table.fullname] = drafted = _TableDraft()
-        drafted.above.append(f"whose rows are people · {guess}")
+        drafted.above.append(f"the users' table · {guess}")
         rule = SubjectRule(identifiers=guess_identifiers(table))
         drafted.rules.table.append(rule)
         if rule.deleted_at not in by_name(table):
@@ -151,20 +151,20 @@ class _DraftBuilder:
         guess = guess_row_action(table_rules.table)
         if is_record(table_rules.table):
             drafted.above.append(
-                f"undecided: {table_rules.name}, linked by {names}. A law may want it kept: "
-                "Retain with period, basis and reason"
+                f"no rule: {table_rules.name}, related by {names}. If a law requires you to keep "
+                "it: Retain with period, basis and reason"
             )
             return drafted
         if guess is None:
             drafted.above.append(
-                f"undecided: {table_rules.name}, linked by {names}. Delete, Redact, Retain?"
+                f"no rule: {table_rules.name}, related by {names}. Delete, Redact or Retain?"
             )
             return drafted
         if not direct:
             if len(links) > 1:
                 drafted.above.append(
-                    f"undecided: {table_rules.name}, linked through several tables ({names}); "
-                    "choose via"
+                    f"no rule: {table_rules.name}, related through several tables ({names}). "
+                    "Choose via"
                 )
                 return drafted
             guess = self._follow_parent(table_rules, links[0], guess)
@@ -189,7 +189,7 @@ class _DraftBuilder:
         for constraint in table_rules.table.foreign_key_constraints:
             parent = self._actions.get(constraint.referred_table.fullname)
             if column_names(constraint) == names and isinstance(parent, (Delete, Revoke)):
-                return Guess(Delete(), UNSURE, "goes with the row it refers to")
+                return Guess(Delete(), UNSURE, "deleted with the row that it refers to")
         return guess
 
     def _unlinked(self, table_rules: TableRules) -> _TableDraft:
@@ -206,12 +206,12 @@ class _DraftBuilder:
         guess = guess_lookup_table(table_rules.table)
         if guess is not None and not soft_references and not referred:
             drafted.above.append(str(guess))
-            drafted.rules.table.append(NoPersonalDataRule("a list of the application's"))
+            drafted.rules.table.append(NoPersonalDataRule("reference data of the application"))
             return drafted
-        why = "" if soft_references else " Nothing leads from it to a person: unrelated?"
+        why = "" if soft_references else " It has no relationship to the users: no_personal_data?"
         if referred:
-            why = f" It refers to {', '.join(referred)}: decide that first."
-        drafted.above.append(f"undecided: {table_rules.name}.{why}")
+            why = f" It refers to {', '.join(referred)}: add rules there first."
+        drafted.above.append(f"no rule: {table_rules.name}.{why}")
         return drafted
 
     def _soft_references(self, table_rules: TableRules) -> Iterator[str]:
@@ -224,7 +224,10 @@ class _DraftBuilder:
             if found is None or table_rules.columns[column.name]:
                 continue
             place = f"{subject_table.fullname}.{found[0]}"
-            yield f"{found[1]}: {column.name} refers to {place} without a foreign key. As a link:"
+            yield (
+                f"{found[1]}: {column.name} refers to {place} without a foreign key. As a "
+                "relationship:"
+            )
             yield f'  via = {{link = "MatchBy", column = "{column.name}", equals = "{place}"}}'
 
     def _columns(self, table_rules: TableRules, drafted: _TableDraft) -> None:
@@ -251,7 +254,7 @@ class _DraftBuilder:
                 # The action is clear but not whose value it is, so the column stays without a rule.
                 guess = guess if via else None
             if guess is None:
-                drafted.below.append(f"undecided: {column.name}, {column.type!r}")
+                drafted.below.append(f"no rule: {column.name}, {column.type!r}")
                 continue
             drafted.rules.columns[column.name] = [ColumnRule(guess.action, via)]
             drafted.columns[column.name] = str(guess)

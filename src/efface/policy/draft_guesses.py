@@ -136,7 +136,7 @@ def _score(table: Table, known: list[Table]) -> tuple[int, str]:
     columns = [_snake_case(column.name) for column in table.c]
     if any(_ADDRESS.search(each) or _LOGIN.search(each) for each in columns):
         score += 3
-        reasons.append("an address or login")
+        reasons.append("an email address or login")
     others = sum(
         any(key.column.table is table for key in other.foreign_keys)
         for other in known
@@ -172,14 +172,14 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
     is_name = bool(_NAME.search(name)) or (name == "name" and of_person)
     # The first match decides, so names that identify a user come before vaguer ones.
     known: list[tuple[Any, str, str, list[ColumnAction]]] = [
-        (_ADDRESS.search(name), SURE, "an address", [Placeholder.email(), clear, empty]),
+        (_ADDRESS.search(name), SURE, "an email address", [Placeholder.email(), clear, empty]),
         (_SECRET.search(name), SURE, "a secret", [clear, empty, Replace(b""), unique]),
         (_USAGE.search(name), SURE, "a trace of use", [clear, empty]),
         (_LOGIN.search(name), SURE, "a login", [unique, clear]),
         (is_name, SURE, "a name", [clear, empty, unique]),
-        (_ABOUT_PERSON.search(name), SURE, "about the person", [clear, empty]),
+        (_ABOUT_PERSON.search(name), SURE, "about the user", [clear, empty]),
         (_CONTACT.search(name), LIKELY, "contact", [clear, empty]),
-        (_PROFILE.search(name), LIKELY, "about the person", [clear, empty]),
+        (_PROFILE.search(name), LIKELY, "about the user", [clear, empty]),
     ]
     for applies, confidence, reason, actions in known:
         if applies:
@@ -187,7 +187,7 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
             possible = [action for action in actions if why_impossible(target, action) is None]
             return Guess(possible[0], confidence, reason) if possible else None
     if _NOT_PERSONAL.search(name) or _is_moment(target):
-        return Guess(None, LIKELY, "says nothing about a person")
+        return Guess(None, LIKELY, "no personal data")
     return _text(target, name)
 
 
@@ -196,9 +196,9 @@ def _text(target: Column[Any], name: str) -> Guess | None:
         return None
     mentions = ReplaceMentions(REPLACEMENT)
     if _FREE_TEXT.search(name):
-        return Guess(mentions, LIKELY, "text that may mention the person")
+        return Guess(mentions, LIKELY, "text that may mention the user")
     if is_json(target) or isinstance(unwrapped(target.type), Text):
-        return Guess(mentions, UNSURE, "long text may mention the person")
+        return Guess(mentions, UNSURE, "long text may mention the user")
     return None
 
 
@@ -213,16 +213,16 @@ def guess_row_action(table: Table) -> Guess | None:
         # A name does not say how long the law wants a record kept.
         return None
     if _CREDENTIALS.search(name):
-        return Guess(Revoke(), SURE, "credentials go first")
+        return Guess(Revoke(), SURE, "credentials are deleted first")
     if _BELONGINGS.search(name):
-        return Guess(Delete(), LIKELY, "the person's own settings and marks")
+        return Guess(Delete(), LIKELY, "the user's own settings and choices")
     if all(
         c.primary_key or c.foreign_keys or _NOT_PERSONAL.search(_snake_case(c.name))
         for c in table.c
     ):
         return Guess(Delete(), LIKELY, "it only connects other rows")
     if any(_FREE_TEXT.search(_snake_case(c.name)) for c in table.c if is_text(c)):
-        return Guess(Redact(), LIKELY, "what people wrote, and others answered")
+        return Guess(Redact(), LIKELY, "content that other users replied to")
     return None
 
 
@@ -237,7 +237,7 @@ def guess_lookup_table(table: Table) -> Guess | None:
         (g := guess_column(c, of_person=False)) and g.confidence == SURE for c in table.c
     )
     if _LOOKUPS.search(_snake_case(table.name)) and not personal:
-        return Guess(None, LIKELY, "its name says a list of the application's")
+        return Guess(None, LIKELY, "its name suggests reference data")
     return None
 
 

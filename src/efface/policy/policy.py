@@ -160,7 +160,7 @@ class Policy:
 
         Raises:
             MissingExtraError: tomlkit is not installed.
-            ValueError: TOML has no form for a replacement's type.
+            RuleArgumentError: TOML has no form for a replacement's type.
         """
         declared = {name: _declared_rules(table_rules) for name, table_rules in self.tables.items()}
         # A table without rules is left out, so that the file is as incomplete as the models are.
@@ -216,10 +216,10 @@ def subject_problems(policy: Policy) -> list[Problem]:
     if len(names) == 1 and len(policy.tables[names[0]].subjects) == 1:
         return []
     if not names:
-        text = "No table is marked as the one whose rows are people."
+        text = "No table has the rule data_subject(). Add it to the table of your users:"
         paste = '__table_args__ = (data_subject(identifiers=["email"]),)'
         return [Problem("E102", "(policy)", None, text, paste)]
-    text = "More than one data_subject() marks a table of people; a policy has exactly one."
+    text = "The policy has data_subject() more than once. Keep it on the table of your users only."
     return [Problem("E102", name, None, text) for name in names]
 
 

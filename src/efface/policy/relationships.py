@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from efface.errors import RuleArgumentError
+
 
 @dataclass(frozen=True, slots=True)
 class MatchBy:
@@ -56,7 +58,7 @@ class Generic:
             types, such as multi-table subclasses.
 
     Raises:
-        ValueError: *type* is empty, so rows about anything would match.
+        RuleArgumentError: *type* is empty, so rows about anything would match.
     """
 
     type_column: str
@@ -66,7 +68,11 @@ class Generic:
     def __post_init__(self) -> None:
         """Refuse an empty type."""
         if not self.names or not all(self.names):
-            raise ValueError("Generic needs the name of what people are called in its kind.")
+            raise RuleArgumentError(
+                "Generic needs a type, because without one it would reach rows about anything. "
+                "Give the value that type_column has for your users: Generic("
+                f'"{self.type_column}", "{self.id_column}", type="...")'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

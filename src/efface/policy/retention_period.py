@@ -27,7 +27,7 @@ class Period:
         """
         match = _DURATION.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is not an ISO 8601 period such as 'P10Y' or 'P30D'")
+            raise ValueError(f"{text!r} is not an ISO 8601 duration such as 'P10Y' or 'P30D'")
         years, months, weeks, days = (int(group or 0) for group in match.groups())
         return cls(months=12 * years + months, days=7 * weeks + days)
 

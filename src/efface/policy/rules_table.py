@@ -53,8 +53,8 @@ def _table_lines(table_rules: TableRules) -> Iterator[Line]:
         yield name, "*", leaving.action.word, _level(leaving.action), _reason(leaving.action, str(
             leaving.via))  # fmt: skip
     for subject in table_rules.subjects:
-        level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone"
-        yield name, "*", subject.action.word, level, "the person's own row"
+        level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone row"
+        yield name, "*", subject.action.word, level, "the user's own row"
     if table_rules.keeps_rows:
         yield from _column_lines(table_rules)
 
@@ -77,7 +77,7 @@ def _column_lines(table_rules: TableRules) -> Iterator[Line]:
                 column.name,
                 "stays",
                 "pseudonymized",
-                "the link to the tombstone",
+                "refers to the tombstone row",
             )
         elif not rules and column.foreign_keys:
             yield table_rules.name, column.name, "stays", "unchanged", "refers to another row"
@@ -86,9 +86,9 @@ def _column_lines(table_rules: TableRules) -> Iterator[Line]:
         ):
             yield table_rules.name, column.name, "set", "", "marks a closed account"
         elif not rules and column.primary_key:
-            yield table_rules.name, column.name, "stays", "pseudonymized", "the key of the row"
+            yield table_rules.name, column.name, "stays", "pseudonymized", "the primary key"
         elif not rules:
-            yield table_rules.name, column.name, "undecided", "", ""
+            yield table_rules.name, column.name, "no rule", "", ""
 
 
 def _level(action: RowAction) -> str:

@@ -91,10 +91,10 @@ def compare(
 
 def _tables(policy: Policy, live: MetaData, names: set[str]) -> Iterator[Problem]:
     for name in sorted(policy.tables.keys() - live.tables.keys()):
-        text = "This table is not in the database; the models have it. Run the migrations."
+        text = "This table is not in the database, but a model has it. Run the migrations."
         yield Problem("E108", name, None, text)
     for name in sorted(names - policy.tables.keys()):
-        text = "This table is in the database, and no model has it. Add it, and decide it:"
+        text = "This table is in the database, but no model has it. Add it, and give it a rule:"
         paste = f'Table("{live.tables[name].name}", metadata, autoload_with=engine)'
         yield Problem("E108", name, None, text, paste)
 
@@ -110,10 +110,13 @@ def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
             if table_rules.subjects and missing == table_rules.subjects[0].deleted_at:
                 line = f'op.add_deleted_at("{table_rules.table.name}")'
                 paste = f"{line}    # after: import efface.alembic"
-            text = f"{missing} is not in the database; the model has it. Run the migrations."
+            text = f"{missing} is not in the database, but the model has it. Run the migrations."
             yield Problem("E108", name, missing, text, paste)
         for extra in sorted(set(there.keys()) - here):
-            text = f"{extra} is in the database, and the model does not have it. Nobody decided it."
+            text = (
+                f"{extra} is in the database, but not in the model, so it has no rule. Add it "
+                "there."
+            )
             # Deleting a row deletes a column that the model does not have, too.
             harmless = not table_rules.keeps_rows or needs_no_rule(table_rules, there[extra])
             level: Any = "warning" if harmless else "error"
@@ -132,7 +135,7 @@ def _references(policy: Policy, live: MetaData) -> Iterator[Problem]:
                 # They agree, or `_columns` has reported the column.
                 continue
             text = f"In the database, {', '.join(columns)} refers to {_any(there)}"
-            text += f"; in the model, to {_any(here)}."
+            text += f". In the model, it refers to {_any(here)}."
             # If both have a target, Efface would change rows of the wrong table.
             level: Any = "error" if here and there else "warning"
             yield Problem("E108", name, columns[0], text, level=level)
@@ -163,7 +166,7 @@ def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
     known = {(p.code, p.place) for p in check(policy)}
     for problem in check(policy.with_metadata(_merged(policy, live))):
         if (problem.code, problem.place) not in known:
-            yield replace(problem, text=f"In the database, other than in the model: {problem.text}")
+            yield replace(problem, text=f"The database differs from the model: {problem.text}")
 
 
 def _merged(policy: Policy, live: MetaData) -> MetaData:

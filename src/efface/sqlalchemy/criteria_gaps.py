@@ -37,7 +37,7 @@ def find_problem(statement: Any, user_classes: tuple[UserClass, ...]) -> str | N
         # `add_conditions` changes only the outermost statement.
         if element is not statement and find_unfiltered(element, user_classes):
             what = "UPDATE or DELETE" if isinstance(element, (Update, Delete)) else "SELECT"
-            return f"a {what} inside it has a join() object, or a second class, with people"
+            return f"a {what} inside it has a join() object, or a second class, with users"
     return None
 
 
@@ -76,7 +76,7 @@ def add_open_condition(statement: Any, user_class: UserClass) -> Any:
         UnfilteredStatementError: the column is in another table than the statement writes.
     """
     if user_class.top is not user_class.mapper:
-        what = "it writes without the ORM, and the tombstone is in the table of a subclass"
+        what = "it writes without the ORM, and the table of a subclass marks closed accounts"
         raise UnfilteredStatementError(user_class.deleted_at.table.fullname, what)
     return statement.where(user_class.deleted_at.is_(None))
 
@@ -136,7 +136,7 @@ def _find_alias_problem(entity: Any, user_classes: tuple[UserClass, ...]) -> str
             continue
         if any(entity.selectable.corresponding_column(column) is None for column in needed):
             return (
-                f"an alias stands for a subquery without the column {needed[0].name}; add it there"
+                f"an alias is of a subquery without the column {needed[0].name}, which you can add"
             )
     return None
 
@@ -147,11 +147,11 @@ def _find_target_problem(element: Any, user_classes: tuple[UserClass, ...]) -> s
     if target is None:
         return None
     if target.is_aliased_class:
-        return "it writes through an alias; write through the class"
+        return "it writes through an alias and not through the class"
     if not _is_own_table(target, user_classes):
         return (
-            "it writes a table that is not where closed accounts are marked; write "
-            "update(Class.__table__).where(Class.__table__.c.id.in_(select(Class.id)))"
+            "it writes to a table that does not mark closed accounts (write instead: "
+            "update(Class.__table__).where(Class.__table__.c.id.in_(select(Class.id))))"
         )
     return None
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Result
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmaker
 
-from efface.errors import UnfilteredStatementError, raise_problems
+from efface.errors import SessionTargetError, UnfilteredStatementError, raise_problems
 from efface.include_closed_block import include_closed
 from efface.policy.check.deleted_at_column import deleted_at_problems
 from efface.policy.policy import Policy
@@ -41,7 +41,7 @@ def hide_closed(target: Any, policy: Policy) -> None:
         policy: The policy, which names the user table and its ``deleted_at`` column.
 
     Raises:
-        TypeError: *target* is SQLAlchemy's own class, which all other sessions share.
+        SessionTargetError: *target* is SQLAlchemy's own class, which all other sessions share.
         MissingDeletedAtError: the user table does not have the column.
         SubjectTableError: the policy has no user table, or several.
 
@@ -79,10 +79,7 @@ def _session_class(target: Any) -> type[Session]:
         return target.sync_session_class
     if isinstance(target, type) and issubclass(target, Session) and target is not Session:
         return target
-    raise TypeError(
-        "hide_closed takes a sessionmaker, async_sessionmaker, scoped_session or a Session class "
-        "of your own: Session = sessionmaker(engine); hide_closed(Session, policy)"
-    )
+    raise SessionTargetError
 
 
 class _SessionFilter:

@@ -60,7 +60,7 @@ class StatementFilter:
             # The key of a lambda statement is its Python code, so it does not name any class. Such
             # a statement accepts options, but no further condition.
             resolved = self.find_rewrite(statement._resolved)  # noqa: SLF001  # no public way to look
-            what = "it is a lambda with a join() object; write it without the lambda"
+            what = "it is a lambda with a join() object (write it without the lambda)"
             return (
                 replace(resolved, problem=resolved.problem or what)
                 if resolved.needs_conditions

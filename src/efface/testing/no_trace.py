@@ -22,6 +22,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from efface.errors import FixtureError
 from efface.graph.graph import Graph, build
 from efface.plan.action_sql import as_text
 from efface.plan.mentions import SHORTEST, SearchTerms, parsed
@@ -58,11 +59,13 @@ def assert_no_trace(
     Raises:
         AssertionError: something is left. The message has tables, columns and numbers of rows,
             but no value.
-        ValueError: no identifier has at least four characters.
+        FixtureError: no identifier has at least four characters.
     """
     search_terms = SearchTerms(identifiers)
     if not search_terms:
-        raise ValueError(f"There is nothing to look for: give identifiers of {SHORTEST} characters")
+        raise FixtureError(
+            f"There is nothing to search for. Pass identifiers of at least {SHORTEST} characters."
+        )
     policy = policy_of(policy)
     if not isinstance(bind, Connection):
         # Pending changes of the session must be in the database to be searched.
@@ -84,7 +87,7 @@ def assert_no_trace(
             f"\n  {place}  {rows} {'row' if rows == 1 else 'rows'}"
             for place, rows in sorted(found.items())
         )
-        raise AssertionError(f"Something is left of the person:{lines}")
+        raise AssertionError(f"The database still contains an identifier of the user:{lines}")
 
 
 class _AnySubject(SubjectParameters):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, inspec
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.schema import sort_tables_and_constraints
 
+from efface.errors import FixtureError
 from efface.policy.policy import Policy
 from efface.testing.completeness import policy_of
 from efface.testing.synthetic_names import SyntheticNames
@@ -50,7 +51,7 @@ def populate(
 
     Raises:
         SubjectTableError: no table has `data_subject`, or several have.
-        ValueError: columns of unknown types need *values*, or foreign keys in a circle allow no
+        FixtureError: columns of unknown types need *values*, or foreign keys in a circle allow no
             first row. The message names all of them.
     """
     policy = policy_of(policy)
@@ -124,7 +125,7 @@ def _insertion_order(connection: Connection, tables: list[Table]) -> Any:
     """Return the tables, each after those it references, and the foreign keys in a circle.
 
     Raises:
-        ValueError: the foreign keys in a circle are neither nullable nor deferrable.
+        FixtureError: the foreign keys in a circle are neither nullable nor deferrable.
     """
     is_sqlite = connection.dialect.name == "sqlite"
 
@@ -142,8 +143,8 @@ def _insertion_order(connection: Connection, tables: list[Table]) -> Any:
         return sort_tables_and_constraints(tables, extra_dependencies=first)  # type: ignore[no-untyped-call]  # SQLAlchemy's
     except CircularDependencyError as error:
         names = ", ".join(sorted(table.fullname for table in error.cycles))
-        raise ValueError(
-            f"These tables refer to one another, so that none can have the first row: {names}. "
+        raise FixtureError(
+            f"These tables refer to each other, so none of them can have the first row: {names}. "
             "Nothing was inserted. Let one of their columns accept NULL, or make its foreign key "
             "deferrable=True."
         ) from None
@@ -154,8 +155,8 @@ def _run(connection: Connection, table: Table, statement: Any, row: SyntheticRow
         result = connection.execute(statement)
     except DBAPIError as error:
         error.add_note(
-            f"populate() could not fill {table.fullname}. Give the column that was refused a "
-            f'value: populate(..., values={{"{table.fullname}.<column>": ...}})'
+            f"populate() could not fill {table.fullname}. Give a value for the column that the "
+            f'database refused: populate(..., values={{"{table.fullname}.<column>": ...}})'
         )
         raise
     if row is not None and result.inserted_primary_key is not None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 
+from efface.errors import FixtureError
 from efface.graph.graph import Relationship, build
 from efface.graph.hops import GenericType
 from efface.plan.mentions import SHORTEST
@@ -99,7 +100,7 @@ class SyntheticRows:
         """Check that every column can be filled.
 
         Raises:
-            ValueError: columns of unknown types need a value.
+            FixtureError: columns of unknown types need a value.
         """
         unknown = [
             f"{table_rules.name}.{column.name}"
@@ -109,8 +110,8 @@ class SyntheticRows:
         ]
         if unknown:
             lines = ", ".join(f'"{place}": ...' for place in unknown)
-            raise ValueError(
-                "Only the application knows what these columns hold. Nothing was inserted. "
+            raise FixtureError(
+                "populate() does not know which values these columns accept. Nothing was inserted. "
                 f"Give a value for each: populate(..., values={{{lines}}})"
             )
 
@@ -282,7 +283,7 @@ class SyntheticRows:
         other = other or self.own(target.table, side)
         asked = (target.table.fullname, side, target.name)
         if asked in self._resolving:
-            raise ValueError(
+            raise FixtureError(
                 f"{target.table.fullname}.{target.name} refers to itself through other tables. "
                 f'Give it a value: populate(..., values={{"{target.table.fullname}.{target.name}": '
                 "...})"

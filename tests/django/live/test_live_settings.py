@@ -306,15 +306,24 @@ def test_a_closing_from_anywhere_ends_the_sockets(site, town, ada):
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"LIVE": "nowhere.at.all", **LIVE}, "names in LIVE nowhere.at.all"),
-        ({"LIVE": f"{HERE}.HERE", **LIVE}, 'made by Live("/live")'),
-        ({"LIVE": 7, **LIVE}, 'made by Live("/live")'),
+        (
+            {"LIVE": "nowhere.at.all", **LIVE},
+            "names nowhere.at.all in LIVE, but Python can't import it",
+        ),
+        ({"LIVE": f"{HERE}.HERE", **LIVE}, 'the object that Live("/live") makes'),
+        ({"LIVE": 7, **LIVE}, 'the object that Live("/live") makes'),
         ({"LOGOUT_PATH": "https://elsewhere.example"}, "LOGOUT_PATH"),
         ({"LOGOUT_PATH": 7}, "LOGOUT_PATH"),
-        ({"IDENTIFY": "nowhere.at.all"}, "IDENTIFY: it is not there"),
-        ({"IDENTIFY": 7}, "IDENTIFY no function"),
-        ({"CONFIRMATION_EMAIL": 7}, "CONFIRMATION_EMAIL no function"),
-        ({"HAS_RECENT_LOGIN": 7}, "HAS_RECENT_LOGIN no function"),
+        ({"IDENTIFY": "nowhere.at.all"}, "in IDENTIFY, but Python can't import it"),
+        ({"IDENTIFY": 7}, "needs a function, or the dotted path of one, in IDENTIFY"),
+        (
+            {"CONFIRMATION_EMAIL": 7},
+            "needs a function, or the dotted path of one, in CONFIRMATION_EMAIL",
+        ),
+        (
+            {"HAS_RECENT_LOGIN": 7},
+            "needs a function, or the dotted path of one, in HAS_RECENT_LOGIN",
+        ),
         ({"LOG_OUT_PATH": "/"}, "Did you mean LOGOUT_PATH?"),
     ],
 )
@@ -337,7 +346,7 @@ def test_a_socket_needs_a_log_out_and_only_one_decides_how_recent_is_recent(site
     with site(LIVE=socket()), pytest.raises(SettingsError, match="LOGOUT_PATH"):
         settings.page_settings()
     both = {"RECENT_LOGIN": timedelta(minutes=1), "HAS_RECENT_LOGIN": lambda _: True}
-    with site(**both), pytest.raises(SettingsError, match="one of them decides"):
+    with site(**both), pytest.raises(SettingsError, match="Keep one of them"):
         settings.page_settings()
 
 

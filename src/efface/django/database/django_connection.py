@@ -87,8 +87,8 @@ def _make_url(connection: BaseDatabaseWrapper) -> str:
     if connection.vendor == "postgresql" and driver == "psycopg":
         return "postgresql+psycopg://"
     raise SettingsError(
-        f"The database {connection.alias} is {connection.display_name} over {driver}; "
-        "Efface runs on PostgreSQL over psycopg 3, and on SQLite."
+        f"The database {connection.alias} is {connection.display_name} with the driver {driver}. "
+        "Efface runs on PostgreSQL with psycopg 3, and on SQLite."
     )
 
 

@@ -11,22 +11,20 @@ BLOCK = """
       with transaction.atomic({using}), sqlalchemy_connection("{alias}") as bind:
           {line}"""
 COMMANDS = {
-    "E406": "Give the primary key of a row, or in Python an object of the model.",
+    "E406": "Pass the primary key of a row, or in Python an object of the model.",
     "E407": (
-        "A unique, foreign key or check constraint of this table does not accept what the Rules "
-        "write. Those of the models are known to: manage.py efface check{database}. If it finds "
-        "nothing, the constraint is in the database alone."
+        "Compare the rules with the constraints of the models: manage.py efface check{database}. "
+        "If it finds nothing, the constraint is in the database only."
     ),
     "E409": (
-        "The database does not have a table or column that the models name. Bring it up to date: "
-        "manage.py makemigrations, and then: manage.py migrate{database}"
+        "Update the database: manage.py makemigrations, and then: manage.py migrate{database}"
     ),
-    "E501": "Make it: manage.py migrate{database}",
+    "E501": "Create it: manage.py migrate{database}",
 }
 LINES = {
-    "E404": 'eraser({alias}).adopt(bind, key, actor="...")',
+    "E404": 'eraser({alias}).adopt(bind, pk, actor="...")',
     "E415": "eraser({alias}).finalize(bind, eraser({alias}).get_receipt(bind, reference))",
-    "E416": 'eraser({alias}).adopt(bind, key, actor="...")',
+    "E416": 'eraser({alias}).adopt(bind, pk, actor="...")',
 }
 """Methods of the engine, which need Django's transaction around them."""
 

@@ -202,8 +202,8 @@ class _QueryFilter:
         if query.on_conflict == OnConflict.UPDATE:
             raise UnfilteredStatementError(
                 query.model._meta.label,
-                "bulk_create(update_conflicts=True) may find one of them by its key, "
-                "and write into it",
+                "bulk_create(update_conflicts=True) could find one by its key and write to it",
+                "visibility-django",
             )
 
 

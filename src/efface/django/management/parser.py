@@ -8,16 +8,16 @@ from pathlib import Path
 from django.core.management.base import CommandParser
 
 COMMANDS = {
-    "check": "Report every undecided column and every impossible action; exit 1 where there is "
-    "one. The live schema is not looked at: manage.py makemigrations --check, and migrate.",
-    "plan": "Print what closing the account would do; nothing is changed. The JSON can be kept, "
-    "read by somebody, and given to: manage.py efface close KEY --plan FILE",
-    "close": "Close the account, then make the second pass and search the database. On a terminal "
-    "the plan is shown first, and you are asked. Exit 4 where the search still finds the person "
-    "outside the records that are kept: the account is closed all the same.",
-    "verify": "Search every text and JSON column for the identifiers in FILE; exit 4 where one is "
-    "found. They are read from a file, because a command line stays in the history of the shell.",
-    "closed": "List the closings that are recorded, oldest first.",
+    "check": "Report every column without a rule and every impossible action; exit 1 if there is "
+    "one. Efface reads the models, not the database: use manage.py makemigrations --check, too.",
+    "plan": "Print what closing the account would do, without changing anything. To close the "
+    "account only as planned, keep the JSON, and use: manage.py efface close PK --plan FILE",
+    "close": "Close the account, then run the post-commit pass and search the database. On a "
+    "terminal, Efface first shows the plan and asks you. It exits with 4 if the search still finds "
+    "an identifier outside the kept records. The account is closed in that case, too.",
+    "verify": "Search every text and JSON column for the identifiers in FILE; exit 4 if one is "
+    "found. Efface reads them from a file, because the shell keeps command lines in its history.",
+    "closed": "List the recorded account closures, oldest first.",
     "work": "Finalize unfinished account closures, oldest first, each in its own transaction. "
     "It needs --once. If one fails, the others continue, and it stays pending.",
 }
@@ -39,25 +39,23 @@ def add_commands(parser: CommandParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON for programs")
         _add_django_options(command)
     for name in ("plan", "close", "verify"):
-        commands[name].add_argument("key", metavar="PK", help="the primary key of the person's row")
+        commands[name].add_argument("key", metavar="PK", help="the user's primary key")
     _add_specific_options(commands)
 
 
 def _add_specific_options(commands: dict[str, CommandParser]) -> None:
     """Add the options that only one of the *commands* has."""
     check, close = commands["check"], commands["close"]
-    check.add_argument("--strict", action="store_true", help="warnings are errors")
-    check.add_argument(
-        "--table", action="store_true", help="print every decision as a Markdown table"
-    )
+    check.add_argument("--strict", action="store_true", help="treat warnings as errors")
+    check.add_argument("--table", action="store_true", help="print every rule as a Markdown table")
     commands["plan"].add_argument(
-        "--sql", action="store_true", help="print the statements for reviewers"
+        "--sql", action="store_true", help="print the SQL statements, without values"
     )
     close.add_argument(
         "--actor", required=True, help='who asked, such as "ticket 8114"; never a name'
     )
     close.add_argument(
-        "--plan", metavar="FILE", type=Path, help="refuse if this plan no longer fits"
+        "--plan", metavar="FILE", type=Path, help="refuse if this plan no longer matches"
     )
     close.add_argument("--yes", action="store_true", help="do not ask")
     commands["verify"].add_argument(
@@ -65,10 +63,10 @@ def _add_specific_options(commands: dict[str, CommandParser]) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help='one identifier a line; "-" reads standard input',
+        help='one identifier per line; "-" reads standard input',
     )
     commands["closed"].add_argument(
-        "--since", metavar="DATE", help="as 2026, 2026-01 or 2026-01-31, in UTC"
+        "--since", metavar="DATE", help="such as 2026, 2026-01 or 2026-01-31, in UTC"
     )
     commands["work"].add_argument(
         "--once", action="store_true", help="do the pending work once, then exit; required"

@@ -161,7 +161,9 @@ def read_primary_key(database_eraser: DatabaseEraser, user: Any) -> Any:
         return database_eraser.model._meta.pk.to_python(user)
     except ValidationError:
         kind = database_eraser.model._meta.pk.get_internal_type()
-        raise _key_error(database_eraser, f"of {kind}", f"of {type(user).__name__}") from None
+        raise _key_error(
+            database_eraser, (f"of type {kind}"), f"of type {type(user).__name__}"
+        ) from None
 
 
 def _key_error(database_eraser: DatabaseEraser, expected: str, got: str) -> SubjectKeyError:

@@ -114,9 +114,9 @@ def _find_wrong_generic_keys(policy: Policy, schema: Schema) -> Iterator[Problem
                 continue
             (named, *_) = other_models
             text = (
-                f"A generic pair leads to people alone, and {named._meta.label} is about other "
-                f"rows: their keys would be taken for those of {people[0]._meta.label}. Give the "
-                "model a foreign key, and name it in via."
+                f"Generic takes keys of {people[0]._meta.label} only, because keys of "
+                f"{named._meta.label} would be taken for keys of users. Give the model a foreign "
+                "key, and name it in via."
             )
             yield Problem("E606", name, fields[via.type_column].name, text)
 
@@ -139,9 +139,9 @@ def _find_missed_references(policy: Policy, schema: Schema) -> Iterator[Problem]
                 if table_name(field.target_field.model) not in user_tables:
                     continue
                 text = (
-                    f"{model._meta.label} reads this table too, and {field.name} there leads to "
-                    f"people. {owner} decides about the table and has no such field, so rows of "
-                    "whoever leaves would stay as they are. Let it have one, and decide there:"
+                    f"{model._meta.label} reads this table too, and its field {field.name} refers "
+                    f"to users. {owner} has the rules for this table, but not this field, so these "
+                    f"rows would not change. Add the field to {owner}, with a rule:"
                 )
                 kind, label = type(field).__name__, field.related_model._meta.label
                 paste = f'{field.name} = models.{kind}("{label}", ...)    # in {owner}'
@@ -156,7 +156,7 @@ def _read_file_rules(
         return {}
     if not settings.policy.is_file():
         raise SettingsError(
-            f"EFFACE names a file {settings.policy} in POLICY, and it is not there: "
+            f"EFFACE names a file {settings.policy} in POLICY that does not exist: "
             '"POLICY": BASE_DIR / "efface.toml"'
         )
     return reader.read(settings.policy, read_schema(alias, get_rules).metadata)
@@ -206,7 +206,7 @@ def _find_duplicate_rules(
         if model._meta.label_lower in settings.rules:
             places.append(f'EFFACE["RULES"]["{label}"] in the settings')
         if len(places) > 1:
-            text = f"{label} has rules in two places, and one would be ignored. Keep one of them:"
+            text = f"{label} has rules in two places. Efface would ignore one, so keep one of them:"
             yield Problem("E606", table_name(model), None, text, "\n".join(places))
 
 
@@ -216,6 +216,6 @@ def _find_proxy_rules(settings: EffaceSettings) -> Iterator[Problem]:
         options = model._meta
         if options.proxy and options.label_lower in settings.rules:
             there = options.concrete_model._meta.label
-            text = f"{options.label} is a proxy, so its rules would be ignored. Name {there}:"
+            text = f"{options.label} is a proxy, so Efface would ignore its rules. Name {there}:"
             paste = f'"{there}": ...,    # in EFFACE["RULES"], in place of "{options.label}"'
             yield Problem("E606", table_name(model), None, text, paste)

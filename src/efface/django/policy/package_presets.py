@@ -37,13 +37,13 @@ from efface.policy.relationships import Generic, MatchBy, OwnedBy
 PERMISSION_FIELDS = ("groups", "user_permissions")
 PRESETS: Mapping[str, Rules] = {
     "auth.group": Rules(no_personal_data(reason="names of groups")),
-    "auth.permission": Rules(no_personal_data(reason="what may be done, by anybody")),
-    "auth.group_permissions": Rules(no_personal_data(reason="what groups may do")),
+    "auth.permission": Rules(no_personal_data(reason="permissions of the application")),
+    "auth.group_permissions": Rules(no_personal_data(reason="permissions of groups")),
     "contenttypes.contenttype": Rules(no_personal_data(reason="names of models")),
     "sites.site": Rules(no_personal_data(reason="names of sites")),
     # The user's key is inside the encoded session, so no SQL condition can find it.
     "sessions.session": Rules(
-        no_personal_data(reason="ended one by one when the account is closed")
+        no_personal_data(reason="Efface ends them one by one when it closes an account")
     ),
     "authtoken.token": Rules(on_close(Revoke(), via="user")),
     "token_blacklist.blacklistedtoken": Rules(
@@ -168,7 +168,7 @@ def _history_rules(model: type[Model], *, deletes_user_rows: bool) -> Rules | No
     ]
     fields = [field.name for field in model._meta.local_concrete_fields if not field.primary_key]
     if "history_user" not in fields:
-        return Rules(*rule_items or [no_personal_data(reason="former rows that are about nobody")])
+        return Rules(*rule_items or [no_personal_data(reason="former rows without personal data")])
     # The user may have changed rows of other users, so only the reference is removed.
     if deletes_user_rows:
         fields.remove("history_user")
@@ -176,7 +176,7 @@ def _history_rules(model: type[Model], *, deletes_user_rows: bool) -> Rules | No
         rule_items.append(on_close(Redact(), via="history_user"))
         return Rules(*rule_items, personal={"history_user": unlink}, not_personal=fields)
     # The reference stays, because the tombstone row remains.
-    rule_items = rule_items or [no_personal_data(reason="former rows that are about nobody")]
+    rule_items = rule_items or [no_personal_data(reason="former rows without personal data")]
     return Rules(*rule_items, not_personal=["history_user"])
 
 

@@ -21,7 +21,7 @@ COMMENT = "    # "
 # These match the texts and lines that `efface.policy.check` writes for SQLAlchemy.
 _VIA = re.compile(r"""via=(["'])([^"']+)\1""")
 _PARENT = re.compile(r"on (\S+):$")
-_ASKS = re.compile(r"(Add one of these( to the column)?|Mark the column):$")
+_ASKS = re.compile(r"Add (one of these( to the column)?|this to the column):$")
 
 
 def translate_problems(
@@ -59,9 +59,7 @@ class _Translator:
         text, paste = problem.text, problem.paste
         if model is None:
             if paste.startswith(TABLE):
-                paste = (
-                    f"efface = Rules({_inner(paste)}){COMMENT}in the model whose rows are people"
-                )
+                paste = f"efface = Rules({_inner(paste)}){COMMENT}in your user model"
             return replace(problem, paste=paste)
         if problem.code == "E101" and problem.column is None:
             paste = self._format_rules(model, self._suggest_rules(model))
@@ -86,7 +84,9 @@ class _Translator:
         if links:
             return [f'on_close(Delete(), via="{_link(model, each)}")' for each in links]
         if pair is not None and people:
-            named = f'"{pair.ct_field}", key="{pair.fk_field}", name="{people[0]._meta.label}"'
+            named = (
+                f'"{pair.ct_field}", id_column="{pair.fk_field}", type="{people[0]._meta.label}"'
+            )
             return [f"on_close(Delete(), via=Generic({named}))"]
         return ['no_personal_data(reason="...")']
 
@@ -133,7 +133,7 @@ class _Translator:
         names = [_field_name(model, each.column) for each in group]
         name = _field_name(model, problem.column)
         if problem.column != group[0].column:
-            return f"{name} is undecided: the lines of {group[0].place} are for it too.", ""
+            return f"{name} has no rule. The lines of {group[0].place} are for it, too.", ""
         decided = [
             (each, _strip_personal(_replace_columns(model, line)))
             for each, one in zip(names, group, strict=True)
@@ -144,10 +144,9 @@ class _Translator:
         lines.append(self._format_fields(model, "not_personal", [f'"{each}"' for each in names]))
         paste = "\n".join(lines if decided else lines[1:])
         if len(names) == 1:
-            return f"{name} is undecided. Give {self._where(model)} one of these:", paste
-        others = ", ".join(names[1:])
+            return f"{name} has no rule. Give {self._where(model)} one of these:", paste
         asked = f"Give {self._where(model)} one of these for each:"
-        return f"{name} is undecided, and so: {others}. {asked}", paste
+        return f"These fields have no rule: {', '.join(names)}. {asked}", paste
 
     def _format_fields(self, model: type[Model], keyword: str, entries: Sequence[str]) -> str:
         """Return one line for all *entries*, with a comment that names the place to paste it."""

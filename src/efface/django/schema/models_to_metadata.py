@@ -110,7 +110,7 @@ def _find_claim_problems(
     """Yield a problem for each table of several models whose rules are ambiguous or ignored."""
     if len(found) > 1 and (sum(bool(m._meta.managed) for m in found) != 1):
         labels = " and ".join(sorted(model._meta.label for model in found))
-        text = f"{labels} have this table both, so nobody can say which of them decides about it."
+        text = f"{labels} both use this table, so Efface can't tell whose rules are meant."
         yield Problem(
             "E606", name, None, text, 'Meta.db_table = "..."    # another for one of them'
         )
@@ -121,8 +121,8 @@ def _find_claim_problems(
             continue
         here, there = model._meta.label, owner._meta.label
         text = (
-            f"{there} and {here} have this table both. {there} decides about it, as the one that "
-            f"is managed, so the rules of {here} would be ignored. Move them:"
+            f"{there} and {here} both use this table. {there} has the rules, because it is "
+            f"managed, so Efface would ignore the rules of {here}. Move them:"
         )
         paste = f"efface = Rules(...)    # out of {here} into {there}, with the fields they name"
         yield Problem("E606", name, None, text, paste)
@@ -132,13 +132,13 @@ def _find_misplaced_rules(name: str, found: list[type[Model]]) -> Iterator[Probl
     """Yield a problem for each ``efface`` attribute that is not `Rules`, or is on a proxy model."""
     for model in found:
         for place, said in find_invalid_rules(model):
-            text = f"efface of {place} is no Rules(...), so it would be ignored. Write:"
+            text = f"efface of {place} is not Rules(...), so Efface would ignore it. Write:"
             yield Problem("E606", name, None, text, f"efface = {said}    # in {place}")
     for proxy in apps.get_models():
         options = proxy._meta
         if options.proxy and options.concrete_model in found and ATTRIBUTE in proxy.__dict__:
             here, there = options.label, options.concrete_model._meta.label
-            text = f"{here} is a proxy, so its efface would be ignored. Move it:"
+            text = f"{here} is a proxy, so Efface would ignore its rules. Move them:"
             paste = f"efface = Rules(...)    # out of {here} into {there}"
             yield Problem("E606", name, None, text, paste)
 

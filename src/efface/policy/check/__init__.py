@@ -40,7 +40,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
             problems += unindexed_relationships(policy, table_rules)
     # A model that was imported after the policy was built has no rule, whatever it declares.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):
-        text = "This table was added after the policy had read the models."
-        paste = "import every model before: policy = Policy.from_metadata(Base.metadata)"
+        text = "This table was added after the policy was made. Import every model before:"
+        paste = "policy = Policy.from_metadata(Base.metadata)"
         problems.append(Problem("E101", name, None, text, paste))
     return tuple(problems)

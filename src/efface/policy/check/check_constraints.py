@@ -75,8 +75,8 @@ class ConstraintEvaluator:
             if isinstance(action, Clear) and is_json(column) and _JSON_NULL.search(text):
                 yield Problem(
                     "E103", table_rules.name, column.name,
-                    f"A CHECK wants JSON null in {column.name}, and Clear writes SQL NULL, "
-                    "which is another.",
+                    f"A CHECK constraint requires JSON null in {column.name}, but Clear writes SQL "
+                    "NULL. Use:",
                     "personal(Replace(None))    # JSON null",
                 )  # fmt: skip
                 return
@@ -87,8 +87,8 @@ class ConstraintEvaluator:
             name = next(iter(written))
             yield Problem(
                 "E103", table_rules.name, name,
-                f"A CHECK refuses the new value of {', '.join(written)}: {text}",
-                "choose a value that fulfills it, or change the constraint",
+                f"A CHECK constraint refuses the new value of {', '.join(written)}: {text}. "
+                "Choose a value that it accepts, or change the constraint.",
             )  # fmt: skip
 
     def passes(self, text: str, values: Mapping[str, Any]) -> bool:

@@ -16,19 +16,19 @@ OVERWRITING = (Clear, Unlink, Replace, Placeholder)
 def conflicting_rules(table_rules: TableRules) -> Iterator[Problem]:
     """Yield a problem for the table, a relationship or a column with two rules."""
     if table_rules.no_personal_data and (table_rules.subjects or table_rules.close_rules):
-        text = "This table is marked as unrelated and as related at once; keep one of the markers."
+        text = "This table has no_personal_data() and a rule for personal data. Keep one of them."
         yield Problem("E104", table_rules.name, None, text)
     if len(table_rules.no_personal_data) > 1:
-        text = "This table is marked as unrelated twice; keep one of the reasons."
+        text = "This table has no_personal_data() more than once. Keep one of them."
         yield Problem("E104", table_rules.name, None, text)
     vias = [rule.via for rule in table_rules.close_rules]
     for via in {str(via): via for via in vias if vias.count(via) > 1}.values():
-        text = f"The link {via} is given two actions; keep one of them."
+        text = f"The relationship {via} has more than one action. Keep one of them."
         yield Problem("E104", table_rules.name, None, text)
     for name, rules in table_rules.columns.items():
         # One rule for each relationship: a value may be the sender's and the recipient's.
         if len({rule.via for rule in rules}) < len(rules):
-            text = f"{name} is decided {len(rules)} times; keep one of the decisions."
+            text = f"{name} has {len(rules)} rules. Keep one of them."
             yield Problem("E104", table_rules.name, name, text)
         else:
             yield from _differing_values(table_rules, name, rules)
@@ -47,8 +47,8 @@ def _differing_values(
     if len({_written(rule.action) for rule in written}) > 1:
         first = written[0].action
         text = (
-            f"Two links give {name} different values, so of two people in one row whoever leaves "
-            "last would decide. Give both links one action:"
+            f"Two relationships give {name} different values. If two users are in one row, the "
+            "last closure would decide. Give both relationships the same action:"
         )
         paste = "\n".join(f"personal({first!r}, via={rule.via!r})" for rule in written)
         yield Problem("E104", table_rules.name, name, text, paste)

@@ -120,17 +120,17 @@ class _Reference:
 
     def problem(self, going: list[CloseRule]) -> Problem:
         text = (
-            f"Its rows stay, and {', '.join(self.names)} refers to {self.parent.name}, whose rows "
-            f"go. Let those stay without their values, on {self.parent.name}:"
+            f"These rows are kept, but {', '.join(self.names)} refers to {self.parent.name}, whose "
+            f"rows are deleted. Keep those without their values, on {self.parent.name}:"
         )
         return Problem("E203", self.table_rules.name, None, text, _kept(going))
 
     def warning(self, going: list[CloseRule]) -> Problem:
         text = (
-            f"A row that is one person's by two links can stay by one of them, while the row of "
-            f"{self.parent.name} goes that {', '.join(self.names)} refers to; the closing is then "
-            f"rolled back. If there are such rows, let those stay without their values, on "
-            f"{self.parent.name}:"
+            "If a row belongs to one user by two relationships, one of them can keep it, while "
+            f"the row of {self.parent.name} that {', '.join(self.names)} refers to is deleted. The "
+            "database refuses that, and the account stays open. If you have such rows, keep those "
+            f"that they refer to without their values, on {self.parent.name}:"
         )
         return Problem(
             "W103", self.table_rules.name, self.names[0], text, _kept(going), level="warning"

@@ -20,18 +20,18 @@ def deleted_at_problems(policy: Policy) -> Iterator[Problem]:
     paste = f"{name}: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))"
     if column is None:
         if not policy.removes_subject:
-            text = f"The column {name}, which marks a closed account, is not in the table."
+            text = f"The table has no column {name} to mark closed accounts. Add it:"
             yield Problem("E105", table.fullname, name, text, paste)
         return
     # A reflected column of an unknown type may be one.
     if not isinstance(unwrapped(column.type), (DateTime, NullType)):
-        text = f"The column {name} must be a date with a time: the moment an account was closed."
+        text = f"{name} must be a date with a time, to record the moment. Change it:"
         yield Problem("E105", table.fullname, name, text, paste)
     if not column.nullable:
-        text = f"The column {name} must accept NULL: NULL means that the account is open."
+        text = f"{name} must accept NULL, because NULL means that the account is open."
         yield Problem("E105", table.fullname, name, text)
     if _has_default(column):
-        text = f"The column {name} must not have a default, because new accounts would be closed."
+        text = f"{name} must not have a default, because it would hide each new account. Change it:"
         yield Problem("E105", table.fullname, name, text, paste)
 
 

@@ -17,7 +17,7 @@ from efface.policy.relationships import referring_columns
 def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
     """Yield a problem if the table has no rule, and one for each column without a rule."""
     if not table_rules.has_rules:
-        text = "This table is undecided: does it hold anything about a person?"
+        text = "This table has no rule. Does it hold personal data? Add a rule such as:"
         paste = f"__table_args__ = ({suggest_table_rule(policy, table_rules)},)"
         yield Problem("E101", table_rules.name, None, text, paste)
     # If no row is redacted, no column changes: rows are deleted or retained as a whole.
@@ -31,7 +31,7 @@ def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
             or needs_no_rule(table_rules, column)
         ):
             continue
-        text = f"{column.name} is undecided. Add one of these to the column:"
+        text = f"{column.name} has no rule. Add one of these to the column:"
         paste = "not_personal()"
         if (line := suggest_column_rule(table_rules, column)) is not None:
             paste = f"{line}\n{paste}"

@@ -34,12 +34,12 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
 
 def _unlinked(subject: Table, names: tuple[str, ...]) -> tuple[str, str]:
     text = (
-        f"{', '.join(names)} refers to {subject.fullname}, and no link says what happens "
-        "to these rows when that person leaves. Add one of these:"
+        f"{', '.join(names)} refers to {subject.fullname}, but no rule says what happens "
+        "to these rows when that user closes the account. Add one of these:"
     )
     via = f'"{names[0]}"' if len(names) == 1 else str(names).replace("'", '"')
     paste = f"on_close(Redact(), via={via})    # on the table\nnot_personal()"
-    return text, f"{paste}    # on the column: it may point at the tombstone"
+    return text, f"{paste}    # on the column: it may refer to the tombstone row"
 
 
 def _between(table_rules: TableRules, names: tuple[str, ...]) -> tuple[str, str]:
@@ -48,12 +48,12 @@ def _between(table_rules: TableRules, names: tuple[str, ...]) -> tuple[str, str]
     `on_close` is not among the suggestions: it would close the referencing account, too.
     """
     text = (
-        f"{', '.join(names)} leads from one person to another, and stays when either of them "
-        "leaves. Add one of these to the column:"
+        f"{', '.join(names)} refers from one user to another, and stays when either of them "
+        "closes the account. Add one of these to the column:"
     )
-    cut = "personal(Unlink())    # cut when the person of the row leaves\n"
+    cut = "personal(Unlink())    # cleared when the user of this row closes the account\n"
     can_be_cut = all(by_name(table_rules.table)[name].nullable for name in names)
-    return text, f"{cut if can_be_cut else ''}not_personal()    # it may lead to a tombstone"
+    return text, f"{cut if can_be_cut else ''}not_personal()    # it may refer to a tombstone row"
 
 
 def unindexed_relationships(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
@@ -73,7 +73,10 @@ def unindexed_relationships(policy: Policy, table_rules: TableRules) -> Iterator
             continue
         joined = "_".join(names)
         listed = ", ".join(f'"{name}"' for name in names)
-        text = f"{', '.join(names)} is not indexed, so each closing reads the whole table."
+        text = (
+            f"{', '.join(names)} has no index, so each account closure reads the whole table. Add "
+            "one:"
+        )
         paste = f'Index("ix_{table.name}_{joined}", {listed})'
         yield Problem("W102", table.fullname, names[0], text, paste, level="warning")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from efface.errors import RuleArgumentError
 from efface.policy.did_you_mean import did_you_mean
 
 FOLDER = Path(__file__).parent
@@ -20,5 +21,5 @@ def preset(name: str) -> Path:
     """
     known = sorted(path.stem for path in FOLDER.glob("*.toml"))
     if name not in known:
-        raise ValueError(f"{name} is not a preset.{did_you_mean(name, known, listed=12)}")
+        raise RuleArgumentError(f"{name} is not a preset.{did_you_mean(name, known, listed=12)}")
     return FOLDER / f"{name}.toml"

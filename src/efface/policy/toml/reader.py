@@ -97,10 +97,10 @@ class _FileReader:
     def declared_rules(self, data: Mapping[str, Any]) -> dict[str, DeclaredRules]:
         """Return the rules of the whole file, by table."""
         for word in data:
-            self._known("(file)", None, word, ["tables"], "a word of a policy file")
+            self._known("(file)", None, word, ["tables"], "a key of a policy file")
         tables = data.get("tables", {})
         if not isinstance(tables, dict):
-            self._reject("(file)", None, "tables is not a table of tables: [tables.users]")
+            self._reject("(file)", None, "tables must be a table of tables: [tables.users]")
             return {}
         result = {}
         for name, said in _by_table(tables, self._metadata):
@@ -126,7 +126,7 @@ class _FileReader:
                 self._not_personal(table, value, declared)
             else:
                 words = [*TABLE_KEYS, *COLUMN_KEYS]
-                self._known(table.fullname, None, word, words, "a word for a table")
+                self._known(table.fullname, None, word, words, "a key for a table")
         for rule in declared.table:
             # The reader of a rule does not know the table, so its columns are checked here.
             for where in ("identifiers", "not_personal"):
@@ -136,7 +136,11 @@ class _FileReader:
 
     def _personal(self, table: Table, value: Any, declared: DeclaredRules) -> None:
         if not isinstance(value, dict):
-            self._reject(table.fullname, None, 'personal names columns: personal.email = "Clear"')
+            self._reject(
+                table.fullname,
+                None,
+                f"personal must be a table: [tables.{table.fullname}.personal]",
+            )
             return
         for name, said in value.items():
             if self._column(table, name):
@@ -147,7 +151,9 @@ class _FileReader:
 
     def _not_personal(self, table: Table, value: Any, declared: DeclaredRules) -> None:
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            self._reject(table.fullname, None, 'not_personal is a list of columns: ["locale"]')
+            self._reject(
+                table.fullname, None, 'not_personal must be a list: not_personal = ["locale"]'
+            )
             return
         for name in value:
             if self._column(table, name):
@@ -161,7 +167,7 @@ class _FileReader:
         self, table: Table, column: str | None, word: str, cls: type[Any], said: Any
     ) -> Any | None:
         if not isinstance(said, dict):
-            self._reject(table.fullname, column, f"{word} is written as a table: {{ … }}")
+            self._reject(table.fullname, column, f"{word} must be a table: {{ … }}")
             return None
         record = RecordReader(dict(said), None if column is None else by_name(table)[column])
         try:

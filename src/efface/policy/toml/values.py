@@ -19,11 +19,12 @@ from uuid import UUID
 
 from sqlalchemy import Column
 
+from efface.errors import NOTHING_CHANGED, EffaceError, RuleArgumentError
 from efface.policy.column_types import python_type
 from efface.policy.did_you_mean import did_you_mean
 
 PLAIN = (bool, int, float, datetime, date, time)
-VALUE_KINDS = {"action": "an action here", "via": "a kind of link"}
+VALUE_KINDS = {"action": "an action here", "via": "a kind of relationship"}
 CLASS_KEYS = {"action": "action", "via": "link", "then": "action"}
 """The key that names the class of a nested value; its other keys are the fields."""
 
@@ -86,7 +87,7 @@ class RecordReader:
         if name is MISSING:
             return MISSING, []
         if not isinstance(name, str):
-            raise Rejected(f'{key} is the name of a class: {key} = "{next(iter(known))}"')
+            raise Rejected(f'{key} must be a name: {key} = "{next(iter(known))}"')
         if name not in known:
             hinted = did_you_mean(name, known, listed=12)
             raise Rejected(f"{name} is not {VALUE_KINDS.get(key, f'a value of {key}')}.{hinted}")
@@ -108,13 +109,13 @@ class RecordReader:
             return _member(name, hint, value)
         if get_origin(hint) is tuple or (_is_list(hint) and isinstance(value, list)):
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise Rejected(f'{name} is a list of names: {name} = ["…"]')
+                raise Rejected(f'{name} must be a list of names: {name} = ["…"]')
             return tuple(value)
         # Only a replacement value has no type of its own: it has that of the column.
         if hint is Any:
             return _typed(value, self._column)
         if not _fits(value, hint):
-            raise Rejected(f"{name} cannot be a {type(value).__name__}.")
+            raise Rejected(f"{name} can't be of type {type(value).__name__}.")
         return value
 
     def _nested(self, name: str, hint: Any, value: Any) -> Any:
@@ -125,13 +126,15 @@ class RecordReader:
         made, allowed = record._choice(key, hint, record._data.pop(key, MISSING))
         if made is MISSING:
             known = ", ".join(choices(hint))
-            raise Rejected(f'{name} does not say which it is: {key} = "…", one of {known}.')
+            raise Rejected(
+                f'{name} does not say which one it is. Add {key} = "…", with one of: {known}.'
+            )
         record._nothing_left([key, *allowed])
         return made
 
     def _nothing_left(self, allowed: list[str]) -> None:
         for name in self._data:
-            raise Rejected(f"{name} is not a word here.{did_you_mean(name, allowed, listed=12)}")
+            raise Rejected(f"{name} is not a key here.{did_you_mean(name, allowed, listed=12)}")
 
 
 def _make(cls: Any, values: dict[str, Any], name: str) -> Any:
@@ -145,7 +148,8 @@ def _make(cls: Any, values: dict[str, Any], name: str) -> Any:
     try:
         return cls(**values)
     except (TypeError, ValueError) as error:
-        raise Rejected(f"{name} does not take these values: {error}") from None
+        said = error.message() if isinstance(error, EffaceError) else str(error)
+        raise Rejected(f"{name} does not accept these values: {said}") from None
 
 
 def _is_list(hint: Any) -> bool:
@@ -165,7 +169,7 @@ def _member(name: str, cls: type[Enum], value: Any) -> Enum:
     known = {str(member.value): member for member in cls}
     if not isinstance(value, str) or value not in known:
         hint = did_you_mean(str(value), known, listed=12)
-        raise Rejected(f"{name} is not one of the {len(known)} there are.{hint}")
+        raise Rejected(f"{name} is not one of the {len(known)} known values.{hint}")
     return known[value]
 
 
@@ -173,7 +177,7 @@ def _from_json(name: str, text: Any) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError):
-        raise Rejected(f"{name} is not JSON.") from None
+        raise Rejected(f"{name} is not valid JSON.") from None
 
 
 def _typed(value: Any, column: Column[Any] | None) -> Any:
@@ -190,7 +194,7 @@ def _typed(value: Any, column: Column[Any] | None) -> Any:
             return kind(value)
     except (ArithmeticError, KeyError, ValueError):
         members = f" Known are: {', '.join(kind.__members__)}." if issubclass(kind, Enum) else ""
-        raise Rejected(f"The value is not a {kind.__name__}.{members}") from None
+        raise Rejected(f"The value is not of type {kind.__name__}.{members}") from None
     return value
 
 
@@ -202,7 +206,7 @@ def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
         inlined: The field whose own fields are written next to those of *value*.
 
     Raises:
-        ValueError: TOML has no form for a value's type.
+        RuleArgumentError: TOML has no form for a value's type.
     """
     data: dict[str, Any] = {}
     cls: Any = type(value)
@@ -239,4 +243,7 @@ def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
     try:
         return {f"{name}_json": json.dumps(value, ensure_ascii=False)}
     except TypeError:
-        raise ValueError(f"a {type(value).__name__} cannot be written to a policy file") from None
+        raise RuleArgumentError(
+            f"A value of type {type(value).__name__} can't be written to a policy file. "
+            f"{NOTHING_CHANGED} Keep this rule in the models."
+        ) from None

@@ -35,7 +35,7 @@ def policy_to_toml(
 
     Raises:
         MissingExtraError: tomlkit is not installed.
-        ValueError: TOML has no form for a value's type.
+        RuleArgumentError: TOML has no form for a value's type.
     """
     kit = _tomlkit()
     blocks = ["\n".join(f"# {line}".rstrip() for line in head)] if head else []

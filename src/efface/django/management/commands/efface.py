@@ -46,7 +46,7 @@ from efface.policy.rules_table import format_rules
 class Command(BaseCommand):
     """Run Efface's commands for the models and databases of this project."""
 
-    help = "Close accounts: check the policy, show a plan, close, verify, list closings."
+    help = "Close accounts: check the policy, show a plan, close, verify, list closed accounts."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the arguments of each command."""
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if act is None:
             named = ", ".join(COMMANDS)
             raise CommandError(
-                f"Name a command: {named}. What each does: manage.py efface --help",
+                f"Name a command: {named}. To read what each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
         # Django's `execute` passes further options, which each command ignores.
@@ -91,7 +91,7 @@ class Command(BaseCommand):
             warnings = len(problems) - errors
             self.stdout.write(texts.format_summary(policy, errors, warnings))
         if errors:
-            raise CommandError("The policy cannot be carried out.", returncode=Status.REFUSED)
+            raise CommandError("The policy has errors.", returncode=Status.REFUSED)
 
     def _plan(self, alias: str, *, key: str, **options: Any) -> None:
         if options["sql"]:
@@ -123,7 +123,7 @@ class Command(BaseCommand):
         if receipt.finalized_at is None and is_committed and not receipt.already_closed:
             raise CommandError(
                 f"The account is closed, receipt {receipt.reference}. The post-commit pass or "
-                "the search failed; the log says why. Later, run: manage.py efface work --once",
+                "the search failed. The log says why. Run later: manage.py efface work --once",
                 returncode=Status.DATABASE,
             )
         search = receipt.search
@@ -158,7 +158,7 @@ class Command(BaseCommand):
             self._write_note(f"{failure.reference}: {failure.error}")
         if done.failures:
             status = find_status(done.failures[0].error)
-            raise CommandError("Not all could be settled.", returncode=status)
+            raise CommandError("Some account closures were not finalized.", returncode=status)
 
     def _confirm(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
         """Show the plan and ask for confirmation. Return the plan that the closure must match."""
@@ -217,5 +217,5 @@ def _is_mismatch(error: Exception) -> bool:
 def _format_migrate_hint(alias: str) -> str:
     return (
         f"The database {alias} does not have all tables and columns of the models yet. Nothing was "
-        f"changed. Run first: manage.py migrate --database {alias}"
+        f"changed. First, run: manage.py migrate --database {alias}"
     )
