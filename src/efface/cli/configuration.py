@@ -197,4 +197,7 @@ def _make_engine(name: str) -> Engine:
             "such as postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as error:
-        raise SettingsError(f"The driver {error.name} of this database is not installed.") from None
+        extra = ' Install it: pip install "efface[postgresql]"' if error.name == "psycopg" else ""
+        raise SettingsError(
+            f"The driver {error.name} of this database is not installed.{extra}"
+        ) from None
