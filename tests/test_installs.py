@@ -42,7 +42,8 @@ FOREIGN = {
     "efface.django.channels": "channels",
     "efface.django.simplejwt": "djangorestframework-simplejwt",
 }
-NAMED = re.compile(r"\befface\[([\w,]+)\]")
+# From a clone it is a dot in the place of the name.
+NAMED = re.compile(r"(?:\befface|\")\.?\[([\w,]+)\]")
 BLOCK = re.compile(r"^```(?:python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -199,10 +200,11 @@ class Installed:
             path.write_text(text)
 
     def run(self, program, *arguments):
-        """Run a program of the environment."""
+        """Run Python, or another program of the environment."""
+        script = [] if program == "python" else [self.programs / program]
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         return subprocess.run(
-            [self.programs / program, *arguments],
+            [self.programs / "python", *script, *arguments],
             cwd=self.folder,
             env={**env, "PYTHONPATH": str(self.folder)},
             capture_output=True,

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from tests.support.paths import DOCS, ROOT
+from tests.support.paths import DOCS
+from tests.support.readme_differences import applied, django_and_fastapi
 
 BLOCK = re.compile(r"^```(\w+)\n(?:# ([\w/]+\.py)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -54,13 +55,24 @@ EFFACE_SECRET = "a secret of sixteen bytes or more"
 class Base(DeclarativeBase):
     pass
 
+class User(Base):
+    __tablename__ = "users"
+    email: Mapped[str] = mapped_column(String(160), unique=True)
+    hashed_password: Mapped[str | None]
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+class UserToken(Base):
+    __tablename__ = "users_tokens"
+    token: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+
 
 def log_in(request):
     request.session["user_id"] = 1
     return PlainTextResponse("")
 
 
-def current_user_id(connection):
+def get_user_id(connection):
     return connection.session.get("user_id")
 
 
@@ -141,12 +153,10 @@ asyncio.run(visit())
 
 
 def site():
-    """The lines that README adds, in an application on Starlette alone."""
-    readme = (ROOT / "README.md").read_text()
-    _, difference = (code for language, _, code in BLOCK.findall(readme) if language == "diff")
-    (line,) = re.findall(r"`(\{\{ .+ \}\})`", readme)
-    after = "\n".join(line[1:] for line in difference.splitlines() if line[:1] != "-")
-    return {"site.py": SITE + after + VISIT, "templates/settings.html": line}
+    """The application on Starlette alone, with the lines that README adds."""
+    _, difference = django_and_fastapi()
+    files = applied(difference, {"app.py": SITE, "templates/settings.html": ""})
+    return files | {"app.py": files["app.py"] + VISIT}
 
 
 # ---------------------------------------------------------------- alembic
@@ -221,7 +231,7 @@ PROGRAMS = {
         APPLICATION | MIGRATIONS | {"leave.py": LEAVE},
         [(["python", "leave.py"], "['alembic_version', 'efface_closings', 'posts', ")],
     ),
-    "asgi": Program(site(), [(["python", "site.py"], "The account is closed.")]),
+    "asgi": Program(site(), [(["python", "app.py"], "The account is closed.")]),
     "cli": Program(
         APPLICATION | {"pyproject.toml": CONFIGURATION, "database.py": DATABASE},
         [
