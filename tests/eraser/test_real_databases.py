@@ -26,7 +26,7 @@ from sqlalchemy import (
     Delete as DeleteStatement,
 )
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, registry, sessionmaker
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Field, SQLModel
 
@@ -452,6 +452,7 @@ def test_a_model_may_call_its_columns_otherwise_than_the_database(database):
         on_close(Delete(), via=MatchBy("ADDRESS", equals="users.E_MAIL")),
     )
     eraser = created(metadata, database)
+    mapped = registry(metadata=metadata).map_imperatively(type("User", (), {}), people).class_
     hide_closed(sessions := sessionmaker(database), eraser.policy)
     add(database, people, {"id": 1, "email": ADA}, {"id": 2, "email": GRACE})
     add(database, notes, {"id": 1, "user_id": 1, "what": f"by {ADA}"})
@@ -462,6 +463,8 @@ def test_a_model_may_call_its_columns_otherwise_than_the_database(database):
     with sessions.begin() as session:
         finalized = eraser.finalize(session, receipt)
 
+    with sessions() as session:
+        assert session.scalars(select(mapped.email)).all() == [GRACE]
     assert eraser.check() == ()
     assert finalized.search.is_clean
     assert column(database, notes, "what") == ["by a former member"]

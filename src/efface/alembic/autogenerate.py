@@ -30,6 +30,7 @@ from efface.errors import Problem, raise_problems
 from efface.graph.graph import build
 from efface.policy.check import check
 from efface.policy.column_types import by_name, unwrapped
+from efface.policy.declarations import RuleItem
 from efface.policy.policy import Policy
 from efface.store.efface_tables import metadata
 
@@ -104,6 +105,11 @@ def _rewritten(policy: Policy, found: Iterable[MigrateOperation]) -> Iterator[Mi
                 yield from _deleted_at(policy, each)
             if not each.ops:
                 continue
+        if isinstance(each, CreateTableOp):
+            # Alembic writes a table's info as Python, and rules are not for migrations.
+            each.info = {
+                key: value for key, value in each.info.items() if not isinstance(key, RuleItem)
+            }
         yield each
 
 

@@ -203,6 +203,7 @@ def _make_engine(name: str) -> Engine:
             "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as error:
+        extra = ' Install it: pip install "efface[postgresql]"' if error.name == "psycopg" else ""
         raise SettingsError(
-            f"The driver {error.name} for this database is not installed."
+            f"The driver {error.name} for this database is not installed.{extra}"
         ) from None

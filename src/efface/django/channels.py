@@ -11,8 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
-from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
+
+try:
+    from channels.layers import get_channel_layer
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"efface.django.channels needs {missing.name}. Install it: pip install channels",
+        name=missing.name,
+    ) from None
 
 from efface.django import settings
 from efface.django.signals import account_closed

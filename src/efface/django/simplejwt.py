@@ -11,9 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt import serializers
-from rest_framework_simplejwt.settings import api_settings
+
+try:
+    from rest_framework.exceptions import AuthenticationFailed
+    from rest_framework_simplejwt import serializers
+    from rest_framework_simplejwt.settings import api_settings
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"efface.django.simplejwt needs {missing.name}. "
+        "Install it: pip install djangorestframework-simplejwt",
+        name=missing.name,
+    ) from None
 
 
 class TokenRefreshSerializer(serializers.TokenRefreshSerializer):

@@ -8,16 +8,17 @@ statements, ``text()`` and ``from_statement(text())`` are not filtered. The page
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Result
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmaker
 
 from efface.errors import SessionTargetError, UnfilteredStatementError, raise_problems
 from efface.include_closed_block import include_closed
 from efface.policy.check.deleted_at_column import deleted_at_problems
+from efface.policy.column_types import by_name
 from efface.policy.policy import Policy
 from efface.sqlalchemy.bulk_update import is_update_by_keys, remove_closed_parameters
 from efface.sqlalchemy.criteria_gaps import add_conditions, add_open_condition
@@ -53,7 +54,7 @@ def hide_closed(target: Any, policy: Policy) -> None:
             session.scalars(select(User).execution_options(include_closed=True)).all()  # all
     """
     cls = _session_class(target)
-    if policy.subject.deleted_at not in policy.subject_table.c:
+    if policy.subject.deleted_at not in by_name(policy.subject_table):
         raise_problems(list(deleted_at_problems(policy)))
         return
     session_filter = _SessionFilter(policy)
@@ -63,23 +64,42 @@ def hide_closed(target: Any, policy: Policy) -> None:
 
 def _session_class(target: Any) -> type[Session]:
     """Return the session class that *target* makes, or a subclass that no other sessions share."""
-    if isinstance(target, (scoped_session, async_scoped_session)):
+    if isinstance(target, scoped_session):
         return _session_class(target.session_factory)
     if isinstance(target, sessionmaker):
         return target.class_
-    if isinstance(target, async_sessionmaker):
+    if isinstance(target, type) and issubclass(target, Session) and target is not Session:
+        return target
+    session_class = _class_of_async_sessions(target)
+    if session_class is None:
+        raise SessionTargetError
+    return session_class
+
+
+def _class_of_async_sessions(target: Any) -> type[Session] | None:
+    """Return the synchronous class behind an asynchronous *target*, or None for another target."""
+    # Importing this module needs greenlet, which synchronous applications don't have. If *target*
+    # is asynchronous, the application has imported it already.
+    module: Any = sys.modules.get("sqlalchemy.ext.asyncio")
+    if module is None:
+        return None
+    if isinstance(target, module.async_scoped_session):
+        return _session_class(target.session_factory)
+    session_class: type[Session]
+    if isinstance(target, module.async_sessionmaker):
         # Events belong to the class, and every AsyncSession shares one synchronous class by
         # default. A subclass keeps the filter away from the application's other sessions.
         base = target.kw.get("sync_session_class") or target.class_.sync_session_class
         session_class = type(base.__name__, (base,), {})
         target.configure(sync_session_class=session_class)
         return session_class
-    if isinstance(target, type) and issubclass(target, AsyncSession) and target is not AsyncSession:
-        target.sync_session_class = type("Session", (target.sync_session_class,), {})
-        return target.sync_session_class
-    if isinstance(target, type) and issubclass(target, Session) and target is not Session:
-        return target
-    raise SessionTargetError
+    async_session: Any = module.AsyncSession
+    if isinstance(target, type) and issubclass(target, async_session):
+        own: Any = target
+        if own is not async_session:
+            session_class = own.sync_session_class = type("Session", (own.sync_session_class,), {})
+            return session_class
+    return None
 
 
 class _SessionFilter:
