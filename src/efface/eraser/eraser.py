@@ -140,7 +140,7 @@ class Eraser:
             return make_plan(cursor, compiled.single, key, self._fingerprint, self._now().date())
 
     def preview(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
-        """Return the steps of a closing without reading any text; only reads.
+        """Return the steps of a closure without reading any text; only reads.
 
         It takes a fraction of the time of `plan`, so a page can show it. Each step's ``rows`` are
         the most that may change, because only reading a text shows whether it mentions the user.
@@ -180,7 +180,7 @@ class Eraser:
         return [Receipt.from_json(text) for text in found]
 
     def statements(self, bind: Bind) -> list[str]:
-        """Return the SQL of a closing on this database, in its order and without values."""
+        """Return the SQL of a closure on this database, in its order and without values."""
         with self._joined(bind) as (_, compiled):
             return [statement.sql for statement in compiled.closing_statements()]
 
@@ -290,7 +290,7 @@ class Eraser:
 
         Only the process that closed the account knows the identifiers. With a receipt from
         another process, ``search`` stays None, and the pass does not find late rows by value. The
-        pass never finds late rows through rows that the closing unlinked. `verify` finds both.
+        pass never finds late rows through rows that the closure unlinked. `verify` finds both.
 
         Returns:
             The receipt with ``finalized_at``, ``late`` and ``search``.
