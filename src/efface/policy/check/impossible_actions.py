@@ -104,7 +104,8 @@ def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
             text = "Retain needs a basis and a reason, because users are told why a record is kept:"
             paste = 'Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law")'
             yield Problem("E103", table_rules.name, None, text, paste)
-        if not isinstance(action.then, (Delete, Redact)):
+        then: object = action.then
+        if not isinstance(then, (Delete, Redact)):
             text = "Retain ends with Delete() or Redact(). Write, for example:"
             yield Problem("E103", table_rules.name, None, text, "Retain(..., then=Delete())")
         try:
