@@ -197,29 +197,26 @@ class Eraser:
         """Close the account and return the receipt. You commit, then call `finalize`.
 
         It locks the user's row, deletes credentials, sets ``deleted_at`` and carries out the other
-        rules. The session's objects of changed tables are expired. Closing a closed account
-        changes nothing and returns the first receipt, with ``already_closed`` set.
+        rules. Closing a closed account changes nothing and returns the first receipt, with
+        ``already_closed`` set. If it raises, nothing was changed.
 
         Args:
             bind: The Session or Connection whose transaction is used.
             pk: The primary key of the user's row.
-            actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, in 1 to 200
-                characters; never a name.
+            actor: Who asked, such as ``"ticket 8114"``: 1 to 200 characters, never a name.
             plan: A plan that you reviewed. It is refused if the database has changed since.
             blockers: Takes *bind* and *pk*, and returns reasons not to close the account now, or
                 nothing. Efface calls it when the row is locked. What it reads must stay true until
                 the commit, so lock it (``FOR UPDATE``), always in the same order.
-            on_progress: Takes the numbers of finished and of all tables, after each table. It runs
-                inside the transaction, so it must be quick and must not use *bind*.
+            on_progress: Takes the numbers of finished and of all tables; must not use *bind*.
 
         Raises:
             UnknownSubjectError: no row has this key.
             UnrecordedClosingError: ``deleted_at`` is set, but not by Efface; see `adopt`.
-            ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
-                changed.
-            BlockedError: *blockers* returned reasons, which the error has. Nothing was changed.
-            ForeignPlanError: *plan* is for another account or another policy. Nothing was changed.
-            StalePlanError: the database has changed since *plan*. Nothing was changed.
+            ActorIdentifiesUserError: *actor* contains the user's email address.
+            BlockedError: *blockers* returned reasons, which the error has.
+            ForeignPlanError: *plan* is for another account or another policy.
+            StalePlanError: the database has changed since *plan*.
 
         Example:
             >>> receipt = eraser.close_account(session, 1, actor="self-service")
