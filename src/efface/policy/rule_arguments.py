@@ -64,7 +64,7 @@ def require_names(call: str, argument: str, names: Any) -> tuple[str, ...]:
     """Return *names* as a tuple.
 
     Raises:
-        RuleArgumentError: it is one text, whose letters would be the names, or holds other values.
+        RuleArgumentError: it is one text, whose characters would be the names, or has other values.
     """
     if isinstance(names, str):
         fault, shown = "is one text", names
