@@ -7,6 +7,7 @@ from sqlalchemy import MetaData, select, text
 
 from efface.asgi import Blocker, TooManyAttemptsError
 from efface.eraser.eraser import Eraser
+from efface.errors import BlockerError
 from efface.page.consequences import PolicyTexts, labels_in
 from efface.page.translations import languages
 from efface.policy.actions import Basis, Clear, Delete, Placeholder, Retain
@@ -230,7 +231,7 @@ async def test_the_socket_refuses_too(site, browser, ada):
 
 @pytest.mark.parametrize("href", ["javascript:alert(1)", "//evil.example", "http://x", "", "x"])
 def test_a_blocker_leads_nowhere_hostile(href):
-    with pytest.raises(ValueError, match="not a path on this site"):
+    with pytest.raises(BlockerError, match="not a path on this site"):
         Blocker("text", href)
 
 
@@ -256,7 +257,7 @@ def test_a_blocker_speaks_the_language_of_the_page_as_far_as_it_can(texts, code,
 
 
 def test_a_blocker_without_a_text_is_refused():
-    with pytest.raises(ValueError, match="in at least one language"):
+    with pytest.raises(BlockerError, match="in at least one language"):
         Blocker({}, "/a")
 
 
@@ -282,7 +283,7 @@ async def test_what_is_no_blocker_closes_nothing_and_the_log_names_its_type(
 
     assert page.status_code == 503
     assert "E609 BlockerTypeError\n" in caplog.text
-    assert f"in BLOCKERS, or blockers=, gave a value of type {kind}." in caplog.text
+    assert f"(BLOCKERS, or blockers=) returned a value of type {kind} instead" in caplog.text
     assert "ada@" not in caplog.text
     assert site.is_open(1)
 
@@ -293,7 +294,7 @@ async def test_under_the_lock_what_is_no_blocker_closes_nothing_either(site, bro
     answer = await browser.close_account(**RIGHT)
 
     assert answer.status_code == 503
-    assert "gave a value of type NoneType" in caplog.text
+    assert "returned a value of type NoneType instead" in caplog.text
     assert site.is_open(ada)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from efface.errors import BlockerTypeError
+from efface.errors import BlockerError, BlockerTypeError
 from efface.page.local_paths import is_local_path
 from efface.page.translations import SOURCE
 
@@ -24,7 +24,7 @@ class Blocker:
         href: Where to do it: a path on this site, an https address, or a mailto address.
 
     Raises:
-        ValueError: *href* is something else, or *text* has no language.
+        BlockerError: *href* is something else, or *text* has no language. Also a ValueError.
 
     Example:
         >>> Blocker("Name another organizer for the book club.", "/groups/7").href
@@ -39,11 +39,11 @@ class Blocker:
 
     def __post_init__(self) -> None:
         if isinstance(self.text, Mapping) and not self.text:
-            raise ValueError(
+            raise BlockerError(
                 "A Blocker has no text. Say what the user has to do, in at least one language."
             )
         if not is_local_path(self.href) and not self.href.startswith(("https://", "mailto:")):
-            raise ValueError(
+            raise BlockerError(
                 "A Blocker has a link that is not a path on this site, an https address or a "
                 'mailto address. Use a path such as "/groups/7".'
             )
