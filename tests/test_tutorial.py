@@ -159,7 +159,7 @@ def test_T01_deletion_is_refused_with_the_reason_where_something_must_stay():
     with engine.begin() as connection, pytest.raises(ImpossibleActionError) as refused:
         eraser.close_account(connection, 1, actor="self-service")
 
-    assert "invoices must stay (tax law)" in str(refused.value)
+    assert "Rows of invoices are kept (tax law)" in str(refused.value)
     with engine.begin() as connection:
         assert connection.scalar(select(func.count()).select_from(people)) == 1
     engine.dispose()
