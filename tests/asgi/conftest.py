@@ -65,3 +65,19 @@ def open_browser(site):
         return Browser(transport=httpx.ASGITransport(app), base_url="http://site.example")
 
     return open_browser
+
+
+@pytest.fixture
+def build(tmp_path, open_browser):
+    """A maker of sites with other settings, and of Ada's browser there."""
+    built = []
+
+    async def build(**settings):
+        site = Site(tmp_path / f"site-{len(built)}.db", **settings)
+        built.append(site)
+        ada = site.add("ada@example.org", posts=3)
+        return site, await open_browser(site.app).sign_in(ada)
+
+    yield build
+    for site in built:
+        site.engine.dispose()

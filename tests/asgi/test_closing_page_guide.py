@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from efface.asgi import AccountClosing
+from tests.support.documentation import Written, at, blocks
 from tests.support.paths import DOCS
-from tests.test_docs import Written, at, blocks
 
 GUIDE = DOCS / "how-to" / "closing-page.md"
 # What the reader of the guide has already: models, an eraser, and a login.

@@ -14,9 +14,9 @@ from efface.live.frames import LARGEST
 from efface.live.message_loop import LARGEST_UNHANDLED, MOST_UNHANDLED
 from efface.live.signed_signals import SignalSigner
 from efface.live.socket_writer import FAILED, LOGGED_OUT, TOO_FAST, TOO_LARGE, TOO_MANY
+from tests.support.documentation import Written, at, block, blocks
 from tests.support.page_in_node.serving import serve
 from tests.support.paths import DOCS
-from tests.test_docs import Written, at, block, blocks
 
 HOW_TO = DOCS / "how-to"
 

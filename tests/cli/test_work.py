@@ -9,10 +9,10 @@ from sqlalchemy import insert, select
 
 from efface import Eraser
 from tests.support.databases import refuse
+from tests.support.documentation import blocks
 from tests.support.paths import DOCS
 from tests.support.schemas import forum
 from tests.support.schemas.forum import Token
-from tests.test_docs import blocks
 
 PAGE = DOCS / "how-to" / "workers.md"
 
