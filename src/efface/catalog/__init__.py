@@ -1,0 +1,126 @@
+"""BEFORE THE STAGES · what models, and what a database says of itself: one value, two sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+from sqlalchemy import Connection, MetaData, Table
+
+from efface.catalog import metadata as models
+from efface.catalog import postgresql, sqlite
+from efface.catalog.fingerprint import Schemas, fingerprint
+from efface.catalog.relation import ForeignKey, Name, Relation
+from efface.catalog.unknown import Unknown, ask
+from efface.errors.database import RetryError
+
+READERS = {"postgresql": postgresql.read, "sqlite": sqlite.read}
+ATTEMPTS = 3
+"""How often a catalog is read, if the schema changes meanwhile."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The relations that models describe, or that a database has.
+
+    Attributes:
+        relations: Tables, views and the like, by name.
+        dialect: The kind of database, as SQLAlchemy names it; None for models.
+        fingerprint: What `fingerprint` said before the relations were read; None for models.
+    """
+
+    relations: tuple[Relation, ...]
+    dialect: str | None = None
+    fingerprint: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def of_metadata(cls, metadata: MetaData) -> Self:
+        """Return what SQLAlchemy's models say."""
+        return cls(models.read(metadata))
+
+    @classmethod
+    def of_database(cls, connection: Connection, schemas: Schemas = (None,)) -> Self | Unknown:
+        """Return what the database says, by the same few queries for any number of tables.
+
+        Relations of other schemas are among them if they refer to relations of *schemas*, or are
+        a part of them.
+
+        Args:
+            connection: The database; its transaction goes on, whatever the database refuses.
+            schemas: The schemas to look at; None is what a name without a schema finds: the
+                search path of PostgreSQL, temporary and main tables of SQLite.
+
+        Raises:
+            UnsupportedDatabaseError: the database is neither PostgreSQL nor SQLite.
+            StatementError: the database refused to answer, or changes without end.
+        """
+        before = fingerprint(connection, schemas)
+        if isinstance(before, Unknown):
+            return before
+        return ask(connection, lambda asked: cls._read(asked, schemas, before))
+
+    @classmethod
+    def _read(cls, connection: Connection, schemas: Schemas, before: str) -> Self:
+        """Return a catalog whose queries have all seen the same schema, if there was one."""
+        read, name = READERS[connection.dialect.name], connection.dialect.name
+        for attempt in range(1, ATTEMPTS + 1):
+            with suppress(LookupError):  # one query has seen what another has not
+                found = cls(read(connection, schemas), name, before)
+                after = fingerprint(connection, schemas, guarded=False)
+                # At last with a fingerprint that is older, so that it is not used again.
+                if after == before or attempt == ATTEMPTS:
+                    return found
+            before = str(fingerprint(connection, schemas, guarded=False))
+        raise RetryError("catalog", "describe", LookupError.__name__, None)
+
+    def find(self, name: str, schema: str | None = None) -> Relation | None:
+        """Return the relation of this name, or None.
+
+        On PostgreSQL the real schema of a relation finds it as well. SQLite does not tell
+        capitals from small letters.
+        """
+        return self._by_name.get(Name(schema, name)) or self._by_name.get(
+            Name(self._folded(schema), self._folded(name) or name)
+        )
+
+    def find_table(self, table: Table) -> Relation | None:
+        """Return the relation that a table of models is in the database, or None."""
+        return self.find(str(table.name), None if table.schema is None else str(table.schema))
+
+    def references_to(self, relation: Relation) -> Iterator[tuple[Relation, ForeignKey]]:
+        """Yield each foreign key that refers to *relation*, and whose it is."""
+        yield from self._references.get(relation.name, ())
+
+    def descendants(self, relation: Relation) -> Iterator[Relation]:
+        """Yield the partitions of *relation*, and the tables that inherit from it, at any depth."""
+        for name in relation.children:
+            child = self.find(name.name, name.schema)
+            if child is not None:
+                yield child
+                yield from self.descendants(child)
+
+    def _folded(self, name: str | None) -> str | None:
+        return name.lower() if name is not None and self.dialect == "sqlite" else name
+
+    @cached_property
+    def _by_name(self) -> Mapping[Name, Relation]:
+        found: dict[Name, Relation] = {}
+        for each in self.relations:
+            found[Name(self._folded(each.name.schema), self._folded(each.name.name) or "")] = each
+            if each.namespace is not None:
+                found.setdefault(Name(each.namespace, each.name.name), each)
+        # What is called so goes before what is really there.
+        return {**found, **{each.name: each for each in self.relations}}
+
+    @cached_property
+    def _references(self) -> Mapping[Name, Collection[tuple[Relation, ForeignKey]]]:
+        found: dict[Name, list[tuple[Relation, ForeignKey]]] = {}
+        for each in self.relations:
+            for key in each.foreign_keys:
+                target = self.find(key.target.name, key.target.schema)
+                name = key.target if target is None else target.name
+                found.setdefault(name, []).append((each, key))
+        return found

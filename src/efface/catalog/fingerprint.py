@@ -1,0 +1,92 @@
+"""A short text that changes when the schema does, by one query."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from hashlib import blake2b
+
+from sqlalchemy import ARRAY, Boolean, Connection, Text, bindparam, text
+
+from efface.catalog.sqlite.queries import quoted
+from efface.catalog.unknown import Unknown, ask
+from efface.errors.catalog import UnsupportedDatabaseError
+
+Schemas = Collection[str | None]
+
+# Indexes are in pg_class as well, so that a new unique key shows. Neither relfilenode nor xmin of
+# pg_class: TRUNCATE, VACUUM FULL and GRANT change those. pg_attribute would cost three times the
+# rest; whoever writes to a column that has changed in its place is refused by the database.
+# A sum of xmin, because only sums notice a transaction that is older and committed later; age()
+# is counted from the present, so the age of a fixed transaction is what it is compared with.
+_POSTGRESQL = text(
+    """
+    SELECT current_user::text, pg_catalog.current_schemas(false)::text,
+      pg_catalog.current_setting('row_security'),
+      pg_catalog.current_setting('session_replication_role'),
+      (SELECT ROW(count(*), sum(pg_catalog.hashoid(c.oid)),
+              sum(c.relchecks * 2000 + c.relnatts), count(nullif(c.relhastriggers, false)),
+              count(nullif(c.relrowsecurity, false)), count(nullif(c.relhasrules, false)))::text
+         FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY (s.oids)),
+      (SELECT ROW(count(*),
+              count(*) * pg_catalog.age('1000'::xid) - sum(pg_catalog.age(k.xmin)))::text
+         FROM pg_catalog.pg_constraint k WHERE k.connamespace = ANY (s.oids)),
+      (SELECT ROW(count(*), sum(t.xmin::text::bigint))::text
+         FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal OR t.tgenabled <> 'O')
+    FROM (SELECT ARRAY(
+            SELECT n.oid FROM pg_catalog.pg_namespace n
+            WHERE n.nspname = ANY (:schemas) OR :visible AND (
+              n.nspname = ANY (pg_catalog.current_schemas(false))
+              OR n.oid = pg_catalog.pg_my_temp_schema())) AS oids) s
+    """
+).bindparams(
+    bindparam("schemas", type_=ARRAY(Text)),
+    bindparam("visible", type_=Boolean),
+)
+# Temporary tables hide others of their name, and have a version of their own.
+_SQLITE = """
+    SELECT v.schema_version, f.foreign_keys,
+           (SELECT group_concat(t.sql, ' ') FROM sqlite_temp_master t)
+    FROM pragma_schema_version v, pragma_foreign_keys f
+"""
+
+
+def fingerprint(
+    connection: Connection, schemas: Schemas = (None,), *, guarded: bool = True
+) -> str | Unknown:
+    """Return a text that is another one after the schema has changed.
+
+    It also depends on what changes a catalog without a change of the schema: the role, the
+    search path, whether foreign keys are enforced. On PostgreSQL a column that is changed in its
+    place, by a type, a default or NOT NULL, is not noticed, nor is a table in another schema
+    that refers to one that itself refers to these schemas.
+
+    Args:
+        connection: The database.
+        schemas: The schemas to look at; None is what a name without a schema finds.
+        guarded: Whether to ask inside of a savepoint, which costs two further statements. Without
+            one a refusal ends the caller's transaction: for a catalog that could be read before.
+
+    Raises:
+        UnsupportedDatabaseError: the database is neither PostgreSQL nor SQLite.
+        StatementError: the database refused to answer.
+    """
+    question = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}.get(connection.dialect.name)
+    if question is None:
+        raise UnsupportedDatabaseError(connection.dialect.name)
+    return ask(connection, lambda asked: question(asked, schemas), guarded=guarded)
+
+
+def _on_postgresql(connection: Connection, schemas: Schemas) -> str:
+    bound = {"schemas": [each for each in schemas if each is not None], "visible": None in schemas}
+    return _digest(connection.execute(_POSTGRESQL, bound).one())
+
+
+def _on_sqlite(connection: Connection, schemas: Schemas) -> str:
+    found = [*connection.exec_driver_sql(_SQLITE).one()]
+    for name in sorted({each for each in schemas if each not in (None, "main", "temp")}, key=str):
+        found += connection.exec_driver_sql(f"PRAGMA {quoted(str(name))}.schema_version").one()
+    return _digest(found)
+
+
+def _digest(found: Iterable[object]) -> str:
+    return blake2b(repr(tuple(found)).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,80 @@
+"""Asking the database about itself, so that a refusal leaves the caller's transaction alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from efface.errors.database import refused
+
+Answer = TypeVar("Answer")
+# Nobody may read the catalog, or the database has none of PostgreSQL's kind.
+_CLOSED = frozenset({"42501", "42P01", "42703", "42883", "0A000", "SQLITE_AUTH"})
+_SAVEPOINT = "efface_catalog"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The database does not say: this role must not read its catalog.
+
+    Attributes:
+        driver_error: The name of the driver's error, never its text.
+        sqlstate: The SQLSTATE, or the name of SQLite's result code.
+    """
+
+    driver_error: str
+    sqlstate: str | None
+
+
+def ask(
+    connection: Connection, question: Callable[[Connection], Answer], *, guarded: bool = True
+) -> Answer | Unknown:
+    """Return the answer to *question*, or that the database does not give one.
+
+    If it is *guarded*, the transaction of *connection* goes on, whatever the database refuses.
+
+    Raises:
+        StatementError: the database refused for another reason than missing permission.
+    """
+    # On SQLite, and if each statement is committed by itself, a failure ends no transaction.
+    if connection.dialect.name == "sqlite" or _commits_each_statement(connection):
+        guarded = False
+    if guarded:
+        connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
+    try:
+        answer = question(connection)
+    except Exception as error:
+        if guarded:
+            # A connection that is lost has no savepoint either.
+            with suppress(DBAPIError):
+                connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+                connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        if isinstance(error, DBAPIError):
+            return _unknown(error)
+        raise
+    if guarded:
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+    return answer
+
+
+def _unknown(error: DBAPIError) -> Unknown:
+    cause = error.orig if isinstance(error.orig, Exception) else error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    if state in _CLOSED:
+        return Unknown(type(cause).__name__, state)
+    # As everywhere, without the driver's words.
+    is_lost = error.connection_invalidated
+    raise refused("catalog", "describe", cause, is_lost=is_lost, is_conflict=False) from None
+
+
+def _commits_each_statement(connection: Connection) -> bool:
+    dbapi: Any = connection.connection.dbapi_connection
+    try:
+        return bool(connection.dialect.detect_autocommit_setting(dbapi))
+    except NotImplementedError:
+        return False
