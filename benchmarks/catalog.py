@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from benchmarks.measure import Measure, within
 from efface.catalog import Catalog
-from efface.catalog.fingerprint import fingerprint
+from efface.catalog.fingerprints import fingerprint
 from tests import databases
 
 TABLES = 180

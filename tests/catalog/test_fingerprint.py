@@ -5,7 +5,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import mysql
 
 from efface.catalog import Catalog
-from efface.catalog.fingerprint import fingerprint
+from efface.catalog.fingerprints import fingerprint
 from efface.catalog.unknown import Unknown
 from efface.errors import EffaceError
 from efface.errors.catalog import UnsupportedDatabaseError

@@ -71,7 +71,7 @@ def test_columns_are_told_past_the_types_of_the_application():
         "mood": ("VARCHAR(4)", "VARCHAR(4)", None, None),
         "upper": ("TEXT", "TEXT", None, None),
         "loose": ('VARCHAR COLLATE "NOCASE"', 'VARCHAR COLLATE "NOCASE"', None, None),
-        "uuid": ("CHAR(32)", "CHAR(32)", None, None),
+        "uuid": ("CHAR(32)", "CHAR(32)", None, 32),
     }
     assert [c.name for c in relation.columns if not c.nullable] == ["id", "secret", "email"]
     assert relation.column("id").identity == "ALWAYS"

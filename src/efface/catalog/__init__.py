@@ -12,7 +12,7 @@ from sqlalchemy import Connection, MetaData, Table
 
 from efface.catalog import metadata as models
 from efface.catalog import postgresql, sqlite
-from efface.catalog.fingerprint import Schemas, fingerprint
+from efface.catalog.fingerprints import Schemas, fingerprint
 from efface.catalog.relation import ForeignKey, Name, Relation
 from efface.catalog.unknown import Unknown, ask
 from efface.errors.database import RetryError

@@ -192,13 +192,13 @@ class _Comparison:
         """Return the foreign keys by their columns, and by what they refer to."""
         found: dict[tuple[str, ...], dict[object, ForeignKey]] = {}
         for key in relation.foreign_keys:
-            pairs = sorted(zip(key.columns, key.target_columns, strict=True))
-            columns = tuple(self.fold(mine) for mine, _ in pairs)
+            folded = (map(self.fold, names) for names in (key.columns, key.target_columns))
+            pairs = sorted(zip(*folded, strict=True))
             # By what the database calls it: models can name the schema that a search path finds.
             target = self.database.find(key.target.name, key.target.schema)
             name = key.target if target is None else target.name
-            targets = (name, *(self.fold(theirs) for _, theirs in pairs))
-            found.setdefault(columns, {})[targets] = key
+            columns, targets = zip(*pairs, strict=True)
+            found.setdefault(columns, {})[name, targets] = key
         return found
 
     def _has_columns(self, relation: Relation, columns: tuple[str, ...]) -> bool:
