@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from benchmarks.measure import Measure, within
 from efface.catalog import Catalog
 from efface.catalog.fingerprints import fingerprint
-from tests import databases
+from tests.support import databases
 
 TABLES = 180
 READINGS = 5

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from efface.catalog import Catalog
-from tests import databases
+from tests.support import databases
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SAWarning
 from efface.catalog import Catalog
 from efface.catalog.difference import difference
 from garden.models import Base as Garden
-from tests.schemas import crew, forum, odds, tangle
+from tests.support.schemas import crew, forum, odds, tangle
 
 SCHEMAS = {
     "crew": lambda _: crew.Base.metadata,

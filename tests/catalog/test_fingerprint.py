@@ -8,7 +8,7 @@ from efface.catalog import Catalog
 from efface.catalog.fingerprints import fingerprint
 from efface.catalog.unknown import Unknown
 from efface.errors import EffaceError
-from efface.errors.catalog import UnsupportedDatabaseError
+from efface.errors.catalog_refusals import UnsupportedDatabaseError
 
 TABLES = (
     "CREATE TABLE people (id INTEGER PRIMARY KEY, email VARCHAR(80))",

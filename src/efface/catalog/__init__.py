@@ -1,4 +1,4 @@
-"""BEFORE THE STAGES · what models, and what a database says of itself: one value, two sources."""
+"""BEFORE THE STAGES · the schema as a value, from models or from a live database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from efface.catalog import postgresql, sqlite
 from efface.catalog.fingerprints import Schemas, fingerprint
 from efface.catalog.relation import ForeignKey, Name, Relation
 from efface.catalog.unknown import Unknown, ask
-from efface.errors.database import RetryError
+from efface.errors.database_refusals import RetryError
 
 READERS = {"postgresql": postgresql.read, "sqlite": sqlite.read}
 ATTEMPTS = 3
@@ -24,7 +24,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Catalog:
-    """The relations that models describe, or that a database has.
+    """The relations that models describe or a database contains.
 
     Attributes:
         relations: Tables, views and the like, by name.
@@ -49,7 +49,7 @@ class Catalog:
         a part of them.
 
         Args:
-            connection: The database; its transaction goes on, whatever the database refuses.
+            connection: The database; its transaction stays usable after a refusal.
             schemas: The schemas to look at; None is what a name without a schema finds: the
                 search path of PostgreSQL, temporary and main tables of SQLite.
 
@@ -70,7 +70,7 @@ class Catalog:
             with suppress(LookupError):  # one query has seen what another has not
                 found = cls(read(connection, schemas), name, before)
                 after = fingerprint(connection, schemas, guarded=False)
-                # At last with a fingerprint that is older, so that it is not used again.
+                # An older fingerprint at worst: the caller then reads the catalog again.
                 if after == before or attempt == ATTEMPTS:
                     return found
             before = str(fingerprint(connection, schemas, guarded=False))
@@ -79,19 +79,19 @@ class Catalog:
     def find(self, name: str, schema: str | None = None) -> Relation | None:
         """Return the relation of this name, or None.
 
-        On PostgreSQL the real schema of a relation finds it as well. SQLite does not tell
-        capitals from small letters.
+        On PostgreSQL you can also name the real schema of a relation. SQLite ignores the case of
+        names.
         """
         return self._by_name.get(Name(schema, name)) or self._by_name.get(
             Name(self._folded(schema), self._folded(name) or name)
         )
 
     def find_table(self, table: Table) -> Relation | None:
-        """Return the relation that a table of models is in the database, or None."""
+        """Return the relation that belongs to a model's table, or None."""
         return self.find(str(table.name), None if table.schema is None else str(table.schema))
 
     def references_to(self, relation: Relation) -> Iterator[tuple[Relation, ForeignKey]]:
-        """Yield each foreign key that refers to *relation*, and whose it is."""
+        """Yield each foreign key to *relation*, after the relation that has the key."""
         yield from self._references.get(relation.name, ())
 
     def descendants(self, relation: Relation) -> Iterator[Relation]:
@@ -112,7 +112,7 @@ class Catalog:
             found[Name(self._folded(each.name.schema), self._folded(each.name.name) or "")] = each
             if each.namespace is not None:
                 found.setdefault(Name(each.namespace, each.name.name), each)
-        # What is called so goes before what is really there.
+        # The name that a statement uses wins over the real schema.
         return {**found, **{each.name: each for each in self.relations}}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Where a database is other than the models say, as values: what drift is made of."""
+"""The differences between models and a database, as values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[frozenset[str], bool, bool]
 
 
 class What(StrEnum):
-    """In what they differ."""
+    """The kinds of difference."""
 
     RELATION_MISSING = "relation missing"
     RELATION_EXTRA = "relation extra"
@@ -40,10 +40,10 @@ Side = Relation | Column | Index | ForeignKey | None
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is on one side only, or other on the two sides.
+    """One thing that only one side has, or that differs between both.
 
     Attributes:
-        what: In what they differ.
+        what: The kind of difference.
         relation: The relation, as the models name it if they have it.
         columns: The columns that it is about.
         models: The models' side; None if they do not have it.
@@ -58,13 +58,14 @@ class Difference:
 
 
 def difference(models: Catalog, database: Catalog) -> tuple[Difference, ...]:
-    """Return where *database* is other than *models* say.
+    """Return the differences between *models* and *database*.
 
-    Not reported are temporary relations, those of extensions, tables that SQLite's virtual tables
-    keep their data in, and the partitions of a table that the models have: its rows are theirs. A
-    table that inherits from one is reported for the columns that its parent does not have. That
-    SQLite does not enforce foreign keys is not reported either, since it is the connection that
-    says so, of all of them.
+    It leaves out
+
+    - temporary relations, relations of extensions, and the shadow tables of SQLite;
+    - partitions of a table that the models have;
+    - tables that inherit from such a table, except for their additional columns;
+    - foreign keys that SQLite does not enforce, because the connection decides that for all.
     """
     fold = str.lower if database.dialect == "sqlite" else str
     return tuple(_Comparison(models, database, fold).differences())
@@ -134,7 +135,7 @@ class _Comparison:
             columns = here.primary_key or there.primary_key
             yield Difference(What.PRIMARY_KEY, here.name, columns, mine, theirs)
         said, found = self._unique(here), self._unique(there)
-        # What makes the primary key unique does so for a unique key of the same columns.
+        # A primary key also serves as the unique key over the same columns.
         keys = {(self._same(each.primary_key), False, True) for each in (here, there)}
         for key, index in said.items():
             if key not in found and key not in keys:
@@ -207,9 +208,9 @@ class _Comparison:
 
 def _column(name: Name, mine: Column, theirs: Column, *, is_key: bool) -> Iterator[Difference]:
     differs = {
-        # SQLite lets a key be NULL that nobody has declared NOT NULL, and no model says so.
+        # SQLite accepts NULL in a key without NOT NULL, and models do not say so.
         What.NULLABLE: mine.nullable != theirs.nullable and not is_key,
-        # Where there is no enumeration, it is kept as text that is as long as its values.
+        # A database without enumerations stores text, as long as the longest value.
         What.LENGTH: theirs.length is not None
         and not mine.labels
         and (mine.length is None or theirs.length < mine.length),

@@ -1,4 +1,4 @@
-"""A short text that changes when the schema does, by one query."""
+"""A short text that changes with the schema, from one query."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import ARRAY, Boolean, Connection, Text, bindparam, text
 
 from efface.catalog.sqlite.queries import quoted
 from efface.catalog.unknown import Unknown, ask
-from efface.errors.catalog import UnsupportedDatabaseError
+from efface.errors.catalog_refusals import UnsupportedDatabaseError
 
 Schemas = Collection[str | None]
 
 # Indexes are in pg_class as well, so that a new unique key shows. Neither relfilenode nor xmin of
 # pg_class: TRUNCATE, VACUUM FULL and GRANT change those. pg_attribute would cost three times the
-# rest; whoever writes to a column that has changed in its place is refused by the database.
+# rest, and the database refuses a statement that no longer fits a column.
 # A sum of xmin, because only sums notice a transaction that is older and committed later; age()
 # is counted from the present, so the age of a fixed transaction is what it is compared with.
 _POSTGRESQL = text(
@@ -53,18 +53,21 @@ _SQLITE = """
 def fingerprint(
     connection: Connection, schemas: Schemas = (None,), *, guarded: bool = True
 ) -> str | Unknown:
-    """Return a text that is another one after the schema has changed.
+    """Return a text that differs after a change of the schema.
 
-    It also depends on what changes a catalog without a change of the schema: the role, the
-    search path, whether foreign keys are enforced. On PostgreSQL a column that is changed in its
-    place, by a type, a default or NOT NULL, is not noticed, nor is a table in another schema
-    that refers to one that itself refers to these schemas.
+    It also depends on the role, the search path, and whether foreign keys are enforced.
+
+    On PostgreSQL it does not notice
+
+    - a column whose type, name, default or NOT NULL changes in place;
+    - a table in another schema, if it refers to these schemas only through a third table.
 
     Args:
         connection: The database.
         schemas: The schemas to look at; None is what a name without a schema finds.
-        guarded: Whether to ask inside of a savepoint, which costs two further statements. Without
-            one a refusal ends the caller's transaction: for a catalog that could be read before.
+        guarded: Whether to ask inside a savepoint, which costs two more statements. Without one
+            a refusal ends the caller's transaction, so pass False only after you could read the
+            catalog.
 
     Raises:
         UnsupportedDatabaseError: the database is neither PostgreSQL nor SQLite.

@@ -1,4 +1,4 @@
-"""A SQLAlchemy MetaData as relations: what the models say of the database."""
+"""A SQLAlchemy MetaData as relations."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def _action(said: str | None) -> tuple[Action, tuple[str, ...]]:
 def _checks(table: Table) -> Iterator[Check]:
     names = [str(column.name) for column in table.columns]
     for constraint in table.constraints:
-        # Those that a Boolean or a native Enum brings along are not made everywhere.
+        # Only some databases get the constraint of a Boolean or a native Enum.
         if isinstance(constraint, CheckConstraint) and not _is_of_a_type(constraint):
             text = _text(constraint.sqltext)
             yield Check(

@@ -1,4 +1,4 @@
-"""What a catalog says of one relation: columns, keys, references, triggers, as plain values."""
+"""The values of a catalog: relations with columns, keys, foreign keys and triggers."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class Relation:
     Attributes:
         name: Its name.
         kind: What it is.
-        namespace: The schema that it is really in; None if models say it, who do not know.
+        namespace: The schema that contains it; None in a catalog of models.
         columns: Its columns, in order; none for a view of SQLite that no longer works.
         indexes: Its indexes, the primary key and unique constraints among them.
         foreign_keys: Its references to others.

@@ -1,4 +1,4 @@
-"""What a type's text says of its values."""
+"""The length that a type's text names."""
 
 from __future__ import annotations
 

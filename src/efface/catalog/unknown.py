@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from efface.errors.database import refused
+from efface.errors.database_refusals import refused
 
 Answer = TypeVar("Answer")
-# Nobody may read the catalog, or the database has none of PostgreSQL's kind.
+# The role must not read the catalog, or the database has no such catalog.
 _CLOSED = frozenset({"42501", "42P01", "42703", "42883", "0A000", "SQLITE_AUTH"})
 _SAVEPOINT = "efface_catalog"
 
@@ -36,7 +36,7 @@ def ask(
 ) -> Answer | Unknown:
     """Return the answer to *question*, or that the database does not give one.
 
-    If it is *guarded*, the transaction of *connection* goes on, whatever the database refuses.
+    With *guarded*, the caller's transaction stays usable after a refusal.
 
     Raises:
         StatementError: the database refused for another reason than missing permission.
@@ -67,7 +67,7 @@ def _unknown(error: DBAPIError) -> Unknown:
     state = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     if state in _CLOSED:
         return Unknown(type(cause).__name__, state)
-    # As everywhere, without the driver's words.
+    # Driver errors quote rows, so their text is dropped.
     is_lost = error.connection_invalidated
     raise refused("catalog", "describe", cause, is_lost=is_lost, is_conflict=False) from None
 

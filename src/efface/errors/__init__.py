@@ -5,6 +5,7 @@ database: table and column names, counts and references only. Driver errors quot
 are never chained; their type and SQLSTATE are kept.
 """
 
+from efface.errors.catalog_refusals import UnsupportedDatabaseError
 from efface.errors.closing_refusals import (
     ActorIdentifiesUserError,
     BlockedError,
@@ -104,6 +105,7 @@ __all__ = [
     "UnreadableFileError",
     "UnrecognizedClosingError",
     "UnrecordedClosingError",
+    "UnsupportedDatabaseError",
     "WeakSecretError",
     "WrongDatabaseError",
     "describe",

@@ -1,4 +1,4 @@
-"""PostgreSQL's catalog as relations: seven queries, whatever the number of tables."""
+"""PostgreSQL's catalog as relations: eight queries for any number of tables."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _by_relation(rows: Iterable[Row[Any]]) -> Rows:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the queries gave, by the relations' numbers."""
+    """The rows of the queries, by the oid of their relation."""
 
     name: Callable[[Any, str], Name]
     types: Types

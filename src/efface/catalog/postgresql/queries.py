@@ -13,8 +13,8 @@ def _query(sql: str) -> TextClause:
     return text(sql).bindparams(bindparam("oids", type_=ARRAY(BigInteger)))
 
 
-# Besides the schemas themselves: whatever refers to them, since it is deleted or emptied along
-# with them, and whatever is a part of their tables.
+# Also relations of other schemas with a foreign key to these, because a delete can reach their
+# rows, and partitions in other schemas.
 RELATIONS = text(
     """
     WITH RECURSIVE edges(child, parent) AS (
@@ -76,7 +76,7 @@ COLUMNS = _query(
     """
 )
 
-# Down through domains and arrays to what values are made of.
+# Resolves domains and arrays.
 TYPES = _query(
     """
     WITH RECURSIVE used(oid) AS (
@@ -135,7 +135,7 @@ COLLATIONS = _query(
     """
 )
 
-# The parts of a partitioned table that is referred to have a constraint of their own each.
+# PostgreSQL adds a constraint for each partition of a referenced table.
 CONSTRAINTS = _query(
     """
     SELECT k.conrelid::bigint AS oid, k.conname::text AS name, k.contype::text AS kind,

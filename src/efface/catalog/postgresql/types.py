@@ -1,4 +1,4 @@
-"""What PostgreSQL's types and collations are made of, down through domains and arrays."""
+"""PostgreSQL's types and collations, resolved through domains and arrays."""
 
 from __future__ import annotations
 

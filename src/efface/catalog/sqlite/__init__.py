@@ -196,7 +196,7 @@ class _Table:
 
     @cached_property
     def rowid_column(self) -> str | None:
-        """Return the column that is the rowid by another name: INTEGER PRIMARY KEY."""
+        """Return the column that is an alias of the rowid: INTEGER PRIMARY KEY."""
         key = [row for row in self.rows if row.pk]
         has_index = any(row.origin == "pk" for row in self.index_rows)
         if [row.type.upper() for row in key] != ["INTEGER"] or has_index:

@@ -1,4 +1,4 @@
-"""What only the text of SQLite's CREATE statements says, since no pragma does."""
+"""The facts that SQLite tells only in the text of its CREATE statements."""
 
 from __future__ import annotations
 

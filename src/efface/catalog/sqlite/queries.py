@@ -9,8 +9,7 @@ def quoted(name: str) -> str:
 
 
 OBJECTS = "SELECT type, name, tbl_name, sql FROM {database}.sqlite_master WHERE sql IS NOT NULL"
-# Views and virtual tables apart: one that no longer works, or whose module is not loaded, is an
-# error of the whole query.
+# Views and virtual tables are read separately: a broken view or a missing module fails the query.
 COLUMNS = """
     SELECT m.name AS relation, x.name, x.type, x."notnull" AS not_null, x.dflt_value AS "default",
            x.pk, x.hidden
