@@ -122,7 +122,7 @@ def leave(browser: Browser, address: str, shutter: Shutter) -> None:
         dialog.get_by_role("button", name="Close my account").click()
         page.wait_for_url("**/")
         page.get_by_role("status").get_by_text("Your account is closed").wait_for()
-        shutter(page, "farewell")
+        shutter(page, "goodbye")
 
 
 def meet_others(browser: Browser, address: str, shutter: Shutter) -> None:

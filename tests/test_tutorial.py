@@ -463,7 +463,7 @@ def test_T24_the_readme_has_a_picture_of_it(request):
     root = request.config.rootpath
     readme = (root / "README.md").read_text()
 
-    pictures = re.findall(r'(?:src="|\]\()(docs/pictures/[\w-]+\.png)', readme)
+    pictures = re.findall(r"!\[[^]]+\]\(https?://[^/]+/(docs/pictures/[\w-]+\.png)\)", readme)
     assert pictures
     for picture in pictures:
         assert (root / picture).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -1,4 +1,4 @@
-"""The how-to pages about sockets, workers and CSRF: what they show is run."""
+"""The how-to pages about WebSockets, workers and CSRF: what they show is run."""
 
 import json
 import subprocess
@@ -23,13 +23,15 @@ HOW_TO = DOCS / "how-to"
 
 @pytest.fixture
 def typed(tmp_path, request):
-    """The module that a page builds out of its blocks of Python."""
+    """The module that a page builds out of its blocks, and the templates beside it."""
     page, module = request.param
-    with at(tmp_path) as monkeypatch:
+    with at(tmp_path, SESSION_SECRET="a secret") as monkeypatch:
         written = Written(tmp_path, monkeypatch)
         for language, code in blocks(HOW_TO / page):
             if language == "python":
                 written.python(code)
+            elif code.startswith("{# templates/"):
+                written.file(code)
         yield written.modules[module]
 
 
@@ -56,14 +58,14 @@ def reading(module):
 
 def test_the_page_on_workers_makes_a_broker(tmp_path):
     key = "a secret of this page alone"
-    with at(tmp_path, REDIS_URL="redis://127.0.0.1:1/0", BROKER_KEY=key) as monkeypatch:
+    with at(tmp_path, REDIS_URL="redis://127.0.0.1:1/0", BROKER_SECRET=key) as monkeypatch:
         page = Written(tmp_path, monkeypatch)
         page.python(block(HOW_TO / "workers.md", "python"))
 
     assert page.scratch["broker"].topic(1) == SignalSigner(key.encode()).topic(1)
 
 
-# ---------------------------------------------------------------- the live socket
+# ---------------------------------------------------------------- the WebSocket
 
 
 @pytest.mark.parametrize("typed", [("live.md", "server")], indirect=True)
@@ -88,18 +90,19 @@ def test_the_page_names_every_close_code_and_limit():
 
     for code in (LOGGED_OUT, TOO_FAST, TOO_MANY, TOO_LARGE, FAILED):
         assert f"| {code} |" in said
-    assert f"over {MOST_UNHANDLED} messages, or {LARGEST_UNHANDLED // 1024} KiB, waited" in said
+    kibibytes = LARGEST_UNHANDLED // 1024
+    assert f"over {MOST_UNHANDLED} messages, or {kibibytes} KiB, were waiting" in said
     assert f"longer than {LARGEST // 1024} KiB" in said
 
 
 # ---------------------------------------------------------------- CSRF alone
 
 CROSS = {"Sec-Fetch-Site": "cross-site"}
-csrf_page = pytest.mark.parametrize("typed", [("csrf.md", "shop")], indirect=True)
+csrf_page = pytest.mark.parametrize("typed", [("csrf.md", "server")], indirect=True)
 
 
 def token_on(browser):
-    return browser.get("/").text.split('name="csrf-token" content="')[1].split('"')[0]
+    return browser.get("/notes").text.split('name="csrf-token" content="')[1].split('"')[0]
 
 
 @csrf_page
@@ -107,33 +110,33 @@ def token_on(browser):
 def test_field_and_header_are_good_and_nothing_else_is(typed):
     with reading(typed) as browser:
         token = token_on(browser)
-        by_field = browser.post("/orders", data={"_csrf_token": token})
-        by_header = browser.post("/orders", headers={"X-CSRF-Token": token})
+        by_field = browser.post("/notes", data={"_csrf_token": token})
+        by_header = browser.post("/notes", headers={"X-CSRF-Token": token})
         refused = [
-            browser.post("/orders"),
-            browser.post("/orders", params={"_csrf_token": token}),
-            browser.post("/orders", headers={"X-CSRF-Token": token} | CROSS),
-            browser.post("/orders", headers={"X-CSRF-Token": token, "Origin": "https://x.example"}),
+            browser.post("/notes"),
+            browser.post("/notes", params={"_csrf_token": token}),
+            browser.post("/notes", headers={"X-CSRF-Token": token} | CROSS),
+            browser.post("/notes", headers={"X-CSRF-Token": token, "Origin": "https://x.example"}),
         ]
 
-    assert by_field.text == by_header.text == "Ordered."
+    assert by_field.text == by_header.text == "Noted."
     assert [answer.status_code for answer in refused] == [403] * 4
 
 
 @csrf_page
 @pytest.mark.cases("CSR-04")
-@pytest.mark.parametrize("path", ["/log_in", "/log_out"])
+@pytest.mark.parametrize("path", ["/login", "/logout"])
 def test_log_in_and_log_out_make_every_page_from_before_stale(typed, path):
     with reading(typed) as browser:
-        browser.post("/log_in", data={"_csrf_token": token_on(browser)})
+        browser.post("/login", data={"_csrf_token": token_on(browser)})
         before = token_on(browser)
         browser.post(path, data={"_csrf_token": before})
-        stale = browser.post("/orders", data={"_csrf_token": before})
-        fresh = browser.post("/orders", data={"_csrf_token": token_on(browser)})
+        stale = browser.post("/notes", data={"_csrf_token": before})
+        fresh = browser.post("/notes", data={"_csrf_token": token_on(browser)})
 
     assert stale.status_code == 403
     assert "Reload the page" in stale.text
-    assert fresh.text == "Ordered."
+    assert fresh.text == "Noted."
 
 
 @csrf_page

@@ -126,5 +126,5 @@ def test_the_task_on_the_page_does_the_same(engine, closed):
     written = {"engine": engine, "eraser": late_eraser()}
     exec(code, written)
 
-    assert written["settle_what_is_due"]() == 0
+    assert written["finalize_pending"]() == 0
     assert tokens(engine) == set()

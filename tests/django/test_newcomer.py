@@ -1,4 +1,4 @@
-"""The page on Django: its files make a project, and its code runs in it."""
+"""The guides for Django: their files make a project, and their code runs in it."""
 
 import os
 import re
@@ -8,8 +8,19 @@ import sys
 import pytest
 
 from tests.support.installed_wheel import built, python_with
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 
+HOW_TO = DOCS / "how-to"
+# In the order in which a newcomer reads them.
+GUIDES = (
+    "django",
+    "django-rules",
+    "django-hiding",
+    "django-logout",
+    "django-closing-page",
+    "django-live",
+    "django-operations",
+)
 BLOCK = re.compile(r"^```python\n(?:# (\S+\.py)\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 START = """
 import django
@@ -34,23 +45,22 @@ print(efface.__file__)
 """
 
 OPEN_PAGES = """
-from django.conf import settings
-
-settings.EFFACE |= {"LIVE": "town.live.live", "LOGOUT_PATH": "/log_out"}
-from town import asgi, live, log_out
+from myapp import asgi, live
 
 joan = Member.objects.create_user("joan", "joan@example.org", "a password")
 browser.force_login(joan)
 assert 'data-live-path="/live"' in browser.get("/account/close").text
-assert callable(asgi.application) and callable(log_out.log_out)
+assert callable(asgi.application)
+assert browser.delete("/logout").status_code == 204
+assert 'data-live-path="/live"' not in browser.get("/account/close").text
 assert live.live.count(joan.pk) == 0
 """
 
 
-# What the page says of notes and of namesakes.
+# What the guides say of notes and of namesakes.
 NOTES = """
 from django.contrib.contenttypes.models import ContentType
-from town.models import Note
+from myapp.models import Note
 
 people, posts = (ContentType.objects.get_for_model(model) for model in (Member, Post))
 mary = Member.objects.create_user("mary", "mary@example.org", "a password", last_name="Somerville")
@@ -60,8 +70,27 @@ for kind in (people, posts):
 receipt = close_account(mary, actor="test")
 assert Note.objects.get().content_type == posts
 (found,) = receipt.search.findings
-assert (found.table, found.column, found.rows) == ("town_member", "last_name", 1)
+assert (found.table, found.column, found.rows) == ("myapp_member", "last_name", 1)
 """
+
+# The settings of the closing page, as the guide for it makes them.
+SETTINGS_OF_THE_PAGE = """
+from django.core import mail
+
+assert [email.to for email in mail.outbox] == [["grace@example.org"]]
+chief = Member.objects.create_superuser("chief", "chief@example.org", "a password")
+browser.force_login(chief)
+page = browser.get("/account/close").text
+assert "You are the last administrator." in page
+assert browser.post("/account/close", sent).status_code == 409
+Member.objects.create_superuser("deputy", "deputy@example.org", "a password")
+Post.objects.create(author=chief, body="Welcome.")
+page = browser.get("/account/close").text
+assert "You are the last administrator." not in page
+assert "things you wrote (1)" in page and "our bookkeeper" in page
+"""
+# Its emails are kept in memory.
+EMAIL = 'EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"\n'
 
 # A settings page of the project's own, in a project whose TEMPLATES name no context processor.
 OWN_TEMPLATES = """
@@ -69,7 +98,7 @@ from django.shortcuts import render
 from django.test import RequestFactory
 
 joan = Member.objects.create_user("joan", "joan@example.org", "a password")
-request = RequestFactory(headers={"host": "town.example"}).get("/settings")
+request = RequestFactory(headers={"host": "myapp.example"}).get("/settings")
 request.user = joan
 assert "<b>Sure?</b>" in render(request, "settings.html").text
 browser.force_login(joan)
@@ -77,8 +106,8 @@ page = browser.get("/account/close").text
 assert "<b>Sure?</b>" in page and "Current password" in page
 """
 TEMPLATES = {
-    "town/templates/settings.html": "{% load efface %}{% delete_account %}",
-    "town/templates/efface/delete_account_dialog.html": (
+    "myapp/templates/settings.html": "{% load efface %}{% delete_account %}",
+    "myapp/templates/efface/delete_account_dialog.html": (
         '{% extends "efface/delete_account_dialog.html" %}'
         "{% block consent %}<b>Sure?</b>{% endblock %}"
     ),
@@ -87,12 +116,12 @@ TEMPLATES = {
 
 # What the reader of README has already: Django's own users, and a table.
 PROJECT = {
-    "town/settings.py": """
+    "myapp/settings.py": """
 import os
 
-SECRET_KEY, ROOT_URLCONF = os.environ["SECRET_KEY"], "town.urls"
+SECRET_KEY, ROOT_URLCONF = os.environ["SECRET_KEY"], "myapp.urls"
 INSTALLED_APPS = [f"django.contrib.{name}" for name in ("auth", "contenttypes", "sessions")]
-INSTALLED_APPS += ["town"]
+INSTALLED_APPS += ["myapp"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -103,13 +132,13 @@ TEMPLATES = [
 ]
 ALLOWED_HOSTS = ["testserver"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "town.db"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "myapp.db"}}
 """,
-    "town/models.py": """
+    "myapp/models.py": """
 from django.contrib.auth.models import User
 from django.db import models
 """,
-    "town/urls.py": """
+    "myapp/urls.py": """
 from django.http import HttpResponse
 from django.urls import include, path
 
@@ -122,7 +151,7 @@ urlpatterns = [path("", who)]
 LEAVING = """
 from django.contrib.auth.models import User
 from django.test import Client
-from town.models import Post
+from myapp.models import Post
 
 ada = User.objects.create_user("ada", "ada@example.org", "a password", last_name="Lovelace")
 Post.objects.create(author=ada, body="Yours, Lovelace")
@@ -142,11 +171,11 @@ assert Post.objects.get().body == "Yours, a former member"
 
 def added():
     """What README adds to each file, after what is there."""
-    (_, difference, *_) = re.findall(
+    (difference, *_) = re.findall(
         r"^```diff\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
     lines = "\n".join(line[1:] for line in difference.splitlines())
-    parts = re.split(r"^# (town/\w+\.py)\n", lines, flags=re.MULTILINE)
+    parts = re.split(r"^# (myapp/\w+\.py)\n", lines, flags=re.MULTILINE)
     files = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert files.keys() == PROJECT.keys()
     return {name: f"{PROJECT[name]}\n{files.get(name, '')}" for name in PROJECT}
@@ -160,31 +189,37 @@ def test_the_lines_of_readme_close_an_account_and_sign_it_out(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def page():
-    """The files of the project on the page, and the code that runs in it."""
+def guides():
+    """The files of the project in the guides, and the code that runs in it."""
     code, files = START, {}
-    for name, block in BLOCK.findall((ROOT / "docs" / "how-to" / "django.md").read_text()):
-        if name:
-            files[name] = block
-        else:
-            code += block
+    for guide in GUIDES:
+        for name, block in BLOCK.findall((HOW_TO / f"{guide}.md").read_text()):
+            if name:
+                files[name] = files.get(name, "") + block
+            else:
+                code += block
+    files["myapp/settings.py"] += EMAIL
     return files, code
 
 
-@pytest.mark.slow
-def test_the_project_of_the_page_closes_an_account(page, tmp_path):
-    files, code = page
+def test_every_guide_is_run():
+    assert sorted(GUIDES) == sorted(path.stem for path in HOW_TO.glob("django*.md"))
 
-    done = run(tmp_path, files, code + OPEN_PAGES + NOTES)
+
+@pytest.mark.slow
+def test_the_project_of_the_guides_closes_an_account(guides, tmp_path):
+    files, code = guides
+
+    done = run(tmp_path, files, code + SETTINGS_OF_THE_PAGE + OPEN_PAGES + NOTES)
 
     assert done.returncode == 0, done.stderr
     assert "WARNINGS" not in done.stderr
-    assert "town_post" in done.stdout
+    assert "myapp_post" in done.stdout
 
 
 @pytest.mark.slow
-def test_templates_of_the_project_on_the_page_stand_before_ours(page, tmp_path):
-    files, code = page
+def test_templates_of_the_project_in_the_guides_replace_ours(guides, tmp_path):
+    files, code = guides
 
     done = run(tmp_path, files | TEMPLATES, code + OWN_TEMPLATES)
 
@@ -192,20 +227,20 @@ def test_templates_of_the_project_on_the_page_stand_before_ours(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(page, tmp_path):
+def test_it_does_so_where_no_more_is_installed_than_the_extra_brings_along(guides, tmp_path):
     """What the tests import besides, such as Starlette, would hide an import of it."""
     (tmp_path / "installed").mkdir()
     python, environment = python_with(built(tmp_path), "django", tmp_path / "installed")
-    files, code = page
+    files, code = guides
 
     done = run(tmp_path, files, WITHOUT + code + OPEN_PAGES + WHERE, python=python, **environment)
 
     assert done.returncode == 0, done.stderr
-    assert "town_post" in done.stdout
+    assert "myapp_post" in done.stdout
     assert done.stdout.splitlines()[-1] == str(tmp_path / "installed" / "efface" / "__init__.py")
 
 
-# The project of README with the admin, and stock users in it as the page registers them.
+# The project of README with the admin, and built-in users in it as the guide registers them.
 WITH_ADMIN = """
 INSTALLED_APPS += ["django.contrib.admin", "django.contrib.messages"]
 MIDDLEWARE += ["django.contrib.messages.middleware.MessageMiddleware"]
@@ -232,27 +267,29 @@ assert "auth_user" in office.post(there, chosen).text  # its plan
 
 
 @pytest.mark.slow
-def test_stock_users_are_registered_anew_in_the_admin_as_the_page_shows(page, tmp_path):
-    files, _ = page
+def test_built_in_users_are_registered_again_in_the_admin_as_the_guide_shows(guides, tmp_path):
+    files, _ = guides
     project = added()
-    project["town/settings.py"] += WITH_ADMIN
-    project["town/urls.py"] += (
+    project["myapp/settings.py"] += WITH_ADMIN
+    project["myapp/urls.py"] += (
         "\nfrom django.contrib import admin\nurlpatterns += [path('admin/', admin.site.urls)]\n"
     )
 
-    done = run(tmp_path, project | {"town/admin.py": files["town/admin.py"]}, START + IN_THE_ADMIN)
+    project["myapp/admin.py"] = files["myapp/admin.py"]
+
+    done = run(tmp_path, project, START + IN_THE_ADMIN)
 
     assert done.returncode == 0, done.stderr
 
 
 # People who log in by a link in a mail: their model is Django's in nothing but its name.
 PLAIN = {
-    "town/settings.py": PROJECT["town/settings.py"]
+    "myapp/settings.py": PROJECT["myapp/settings.py"]
     + """
 INSTALLED_APPS += ["efface.django"]
-AUTH_USER_MODEL, EFFACE = "town.Guest", {"SECRET": os.environ["EFFACE_SECRET"]}
+AUTH_USER_MODEL, EFFACE = "myapp.Guest", {"SECRET": os.environ["EFFACE_SECRET"]}
 """,
-    "town/models.py": """
+    "myapp/models.py": """
 from django.db import models
 
 from efface import Placeholder, Redact, data_subject
@@ -272,7 +309,7 @@ class Guest(models.Model):
         # Before Django 6.1 a model could do without.
         return "of a guest"
 """,
-    "town/urls.py": """
+    "myapp/urls.py": """
 from django.urls import include, path
 
 urlpatterns = [path("account/close", include("efface.django.urls"))]
@@ -283,7 +320,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.test import Client
-from town.models import Guest
+from myapp.models import Guest
 
 ada = Guest.objects.create(email="ada@example.org")
 browser = Client()
@@ -307,8 +344,8 @@ def test_who_has_no_password_at_all_proves_it_by_a_recent_log_in(tmp_path):
 
 def run(folder, files, code, *, python=(sys.executable,), **environment):
     """Run *code* beside a project of these files."""
-    (folder / "town" / "migrations").mkdir(parents=True)
-    for package in ("town", "town/migrations"):
+    (folder / "myapp" / "migrations").mkdir(parents=True)
+    for package in ("myapp", "myapp/migrations"):
         (folder / package / "__init__.py").touch()
     for name, text in {**files, "page.py": code}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -318,7 +355,7 @@ def run(folder, files, code, *, python=(sys.executable,), **environment):
         cwd=folder,
         env={
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "town.settings",
+            "DJANGO_SETTINGS_MODULE": "myapp.settings",
             "SECRET_KEY": "a key of the project, for tests alone",
             "EFFACE_SECRET": "a key for the tests alone",
             **environment,

@@ -1,10 +1,22 @@
 """Closings under settings of Django that change transactions and times."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.paths import DOCS
+
 URL = "/leave/"
+
+
+@pytest.mark.usefixtures("django")
+def test_the_reference_names_every_setting():
+    from efface.django.settings import KNOWN
+
+    page = (DOCS / "reference" / "django-settings.md").read_text()
+
+    assert sorted(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == sorted(KNOWN)
 
 
 @pytest.fixture

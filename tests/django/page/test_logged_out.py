@@ -266,7 +266,7 @@ def test_a_token_of_simplejwt_finds_nobody_and_one_without_a_lookup_lives_on(sit
         JWTAuthentication().get_user(token)
     with pytest.raises(site.models.Person.DoesNotExist):
         TokenRefreshSerializer().validate({"refresh": str(refresh)})
-    # Named in docs/how-to/django.md: it asks no database, so it ends when it expires.
+    # Named in docs/how-to/django-logout.md: it asks no database, so it ends when it expires.
     assert JWTStatelessUserAuthentication().get_user(token).is_authenticated
 
 
