@@ -5,7 +5,7 @@ import re
 import pytest
 
 from efface.policy.draft import draft
-from efface.policy.schema_drift import reflected
+from efface.policy.schema_drift import reflect
 from tests.support.schemas.lobsters.schema import TABLES
 from tests.support.schemas.lobsters.tables import build, undeclared
 
@@ -15,7 +15,7 @@ SOFTLY = re.compile(r"(\w+) refers to users\.id without a foreign key")
 def first_policy(engine, words):
     """Return the draft for a database with these tables, of which nothing else is known."""
     build(words).create_all(engine)
-    return draft(reflected(engine))
+    return draft(reflect(engine))
 
 
 @pytest.mark.laws("M08")

@@ -30,7 +30,7 @@ from efface import (
 )
 from efface.policy.check import check
 from efface.policy.draft import draft
-from efface.policy.schema_drift import reflected
+from efface.policy.schema_drift import reflect
 from tests.support.schemas import forum
 from tests.support.schemas.lobsters.schema import lobsters
 
@@ -67,7 +67,7 @@ def test_a_draft_is_a_policy_without_impossible_actions(drafted, schema):
     if schema == "database":
         engine = create_engine("sqlite://")
         metadata.create_all(engine)
-        metadata = reflected(engine)
+        metadata = reflect(engine)
         engine.dispose()
 
     text, policy = drafted(metadata)

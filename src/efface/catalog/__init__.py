@@ -83,7 +83,7 @@ class Catalog:
         names.
         """
         return self._by_name.get(Name(schema, name)) or self._by_name.get(
-            Name(self._folded(schema), self._folded(name) or name)
+            Name(self._folded(schema), self.fold(name))
         )
 
     def find_table(self, table: Table) -> Relation | None:
@@ -102,14 +102,26 @@ class Catalog:
                 yield child
                 yield from self.descendants(child)
 
+    def ancestors(self, relation: Relation) -> Iterator[Relation]:
+        """Yield the table that *relation* is a part of, or inherits from, at any depth."""
+        for name in relation.parents:
+            parent = self.find(name.name, name.schema)
+            if parent is not None:
+                yield parent
+                yield from self.ancestors(parent)
+
+    def fold(self, name: str) -> str:
+        """Return what names have in common that the database takes for the same."""
+        return name.lower() if self.dialect == "sqlite" else name
+
     def _folded(self, name: str | None) -> str | None:
-        return name.lower() if name is not None and self.dialect == "sqlite" else name
+        return None if name is None else self.fold(name)
 
     @cached_property
     def _by_name(self) -> Mapping[Name, Relation]:
         found: dict[Name, Relation] = {}
         for each in self.relations:
-            found[Name(self._folded(each.name.schema), self._folded(each.name.name) or "")] = each
+            found[Name(self._folded(each.name.schema), self.fold(each.name.name))] = each
             if each.namespace is not None:
                 found.setdefault(Name(each.namespace, each.name.name), each)
         # The name that a statement uses wins over the real schema.

@@ -93,7 +93,7 @@ class _Comparison:
     def _extra(self, there: Relation, known: set[Name]) -> Iterator[Difference]:
         if there.is_temporary or there.extension is not None or there.kind is Kind.SHADOW:
             return
-        parents = list(self._ancestors(there))
+        parents = list(self.database.ancestors(there))
         if any(parent.name in known for parent in parents):
             inherited = {column.name for parent in parents for column in parent.columns}
             for column in there.columns:
@@ -101,13 +101,6 @@ class _Comparison:
                     yield Difference(What.COLUMN_EXTRA, there.name, (column.name,), database=column)
         else:
             yield Difference(What.RELATION_EXTRA, there.name, database=there)
-
-    def _ancestors(self, relation: Relation) -> Iterator[Relation]:
-        for name in relation.parents:
-            parent = self.database.find(name.name, name.schema)
-            if parent is not None:
-                yield parent
-                yield from self._ancestors(parent)
 
     # ------------------------------------------------------------ one relation
 

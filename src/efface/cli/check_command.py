@@ -25,7 +25,7 @@ from efface.graph.graph import build
 from efface.policy.check import check as check_policy
 from efface.policy.policy import Policy
 from efface.policy.rules_table import overview
-from efface.policy.schema_drift import compare, reflected
+from efface.policy.schema_drift import compare, reflect
 from efface.store.efface_tables import metadata as own
 
 
@@ -81,7 +81,7 @@ def _policy(
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
     if metadata is None and file is not None and engine is not None:
-        metadata = reflected(engine, leave_out=own.tables)
+        metadata = reflect(engine, exclude=own.tables)
     if metadata is None:
         # Says what could be named, and how.
         return settings.eraser(None).policy

@@ -7,7 +7,7 @@ from efface.cli.error_reporting import reporting
 from efface.cli.terminal_output import say, working
 from efface.errors import SettingsError
 from efface.policy.draft import draft as make_draft
-from efface.policy.schema_drift import reflected
+from efface.policy.schema_drift import reflect
 from efface.store.efface_tables import metadata as own
 
 
@@ -23,5 +23,5 @@ def draft(models: ModelsOption = None, database: DatabaseOption = None) -> None:
         if not database and "database" not in settings.values:
             raise SettingsError("Name what to draft from: --models module:Base or --database URL.")
         with settings.engine(database) as engine, working("Reading the schema"):
-            metadata = reflected(engine, leave_out=own.tables)
+            metadata = reflect(engine, exclude=own.tables)
     say(make_draft(metadata).rstrip("\n"))
