@@ -94,6 +94,10 @@ class Catalog:
         """Yield each foreign key to *relation*, after the relation that has the key."""
         yield from self._references.get(relation.name, ())
 
+    def has_column(self, relation: Relation, name: str) -> bool:
+        """Return whether *relation* has a column of this name."""
+        return self.fold(name) in {self.fold(column.name) for column in relation.columns}
+
     def descendants(self, relation: Relation) -> Iterator[Relation]:
         """Yield the partitions of *relation*, and the tables that inherit from it, at any depth."""
         for name in relation.children:

@@ -14,6 +14,7 @@ from efface.errors import (
     SubjectKeyError,
     UnknownSubjectError,
     UnreadableFileError,
+    UnsupportedDatabaseError,
     WeakSecretError,
 )
 
@@ -36,7 +37,12 @@ USAGE: tuple[type[EffaceError], ...] = (
     UnreadableFileError,
     WeakSecretError,
 )
-DATABASE: tuple[type[EffaceError], ...] = (AutocommitError, MissingTablesError, StatementError)
+DATABASE: tuple[type[EffaceError], ...] = (
+    AutocommitError,
+    MissingTablesError,
+    StatementError,
+    UnsupportedDatabaseError,
+)
 
 
 def status_of(error: EffaceError) -> Status:

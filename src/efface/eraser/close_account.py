@@ -70,6 +70,7 @@ def close_one(
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
+    compiled.databases.require_rules(cursor.connection)
     _unnamed(request.actor, people)
     # Under the lock and before anything changes: what held when the page was drawn may not now.
     if reasons := tuple(blockers()):
@@ -124,6 +125,7 @@ def close_many(
     new: dict[Key, Receipt] = {}
     people = capture(cursor, statements, opened) if opened else None
     if people is not None:
+        compiled.databases.require_rules(cursor.connection)
         _unnamed(request.actor, people)
         steps = closing_order.close(cursor, statements, people, request.now).steps
         new = {

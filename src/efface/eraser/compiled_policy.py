@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
 
-from efface.errors import MissingDeletedAtError, MissingTablesError, Problem, raise_problems
-from efface.errors.database_refusals import refused
+from efface.eraser.known_databases import KnownDatabases
+from efface.errors import raise_problems
 from efface.evidence.database_search import DatabaseSearch
 from efface.graph.graph import build
 from efface.plan.compiled_statement import CompiledStatement
@@ -35,6 +33,7 @@ class CompiledPolicy:
         self._graph, problems = build(policy)
         raise_problems([problem for problem in problems if problem.level == "error"])
         self._dialect, self._random_source = dialect, random_source
+        self.databases = KnownDatabases(policy)
         self.single = PolicyStatements(self._graph, dialect, random_source)
         self.closings = Closings(dialect)
         self.search = DatabaseSearch(self.single, tuple(metadata.tables.values()))
@@ -70,40 +69,3 @@ def _statements(table: TableStatements) -> Iterator[CompiledStatement]:
         yield table.candidates(1, locked=True)
         yield table.rewrite
     yield from (statement for statement in (table.delete, table.update) if statement is not None)
-
-
-def check_database(connection: Connection, statements: PolicyStatements) -> None:
-    """Make sure that the database has what a closing needs besides the application's tables.
-
-    Raises:
-        MissingTablesError: our tables are not there.
-        MissingDeletedAtError: the model has the tombstone and the database has not.
-        StatementError: the database refused to answer.
-    """
-    try:
-        _look(connection, statements)
-    except DBAPIError as error:
-        # As everywhere, without the driver's words.
-        is_lost, cause = error.connection_invalidated, error.orig
-        raise refused(
-            statements.table.fullname,
-            "describe",
-            cause if isinstance(cause, Exception) else error,
-            is_lost=is_lost,
-            is_conflict=False,
-        ) from None
-
-
-def _look(connection: Connection, statements: PolicyStatements) -> None:
-    inspector = inspect(connection)
-    missing = [name for name in metadata.tables if not inspector.has_table(name)]
-    if missing:
-        raise MissingTablesError(missing)
-    table, deleted_at = statements.table, statements.deleted_at
-    if deleted_at is None or not inspector.has_table(table.name, schema=table.schema):
-        return
-    columns = {c["name"] for c in inspector.get_columns(table.name, schema=table.schema)}
-    if deleted_at not in columns:
-        text = f"The database has no column {deleted_at} yet; the model has. In a migration:"
-        paste = f'op.add_deleted_at("{table.name}")    # after: import efface.alembic'
-        raise MissingDeletedAtError([Problem("E105", table.fullname, deleted_at, text, paste)])

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, overload
-from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 
 from efface.eraser.callers_transaction import Bind, expire, join
 from efface.eraser.close_account import Request, close_many, close_one, find_receipt
-from efface.eraser.compiled_policy import CompiledPolicy, check_database
+from efface.eraser.compiled_policy import CompiledPolicy
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
 from efface.errors import Problem, SubjectKeyError
@@ -89,7 +88,6 @@ class Eraser:
         self._reference = reference
         self._random_source = random_source
         self._compiled: dict[tuple[type, str, int], CompiledPolicy] = {}
-        self._ready: WeakSet[Engine] = WeakSet()
 
     def check(self) -> tuple[Problem, ...]:
         """Return everything that keeps the policy from being carried out, links included."""
@@ -346,9 +344,7 @@ class Eraser:
             compiled = self._compiled[key] = CompiledPolicy(
                 self.policy, dialect, self._random_source
             )
-        if connection.engine not in self._ready:
-            check_database(connection, compiled.single)
-            self._ready.add(connection.engine)
+        compiled.databases.require_tables(connection)
         return compiled
 
     @cached_property

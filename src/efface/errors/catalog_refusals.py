@@ -8,7 +8,7 @@ from efface.errors.root import NOTHING_CHANGED, EffaceError
 class UnsupportedDatabaseError(EffaceError):
     """Efface cannot read the catalog of this kind of database."""
 
-    code = "E109"
+    code = "E503"
 
     def __init__(self, dialect: str) -> None:
         """Keep the name that SQLAlchemy has for the database."""
