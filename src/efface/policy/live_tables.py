@@ -26,6 +26,15 @@ class LiveTables:
             if (relation := self.live.find_table(rules.table)) is not None
         }
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Return whether a table is missing whose rows can belong to users."""
+        return any(
+            self.live.find_table(rules.table) is None
+            for rules in self.policy.tables.values()
+            if rules.subjects or rules.close_rules
+        )
+
     def rules(self, relation: Relation) -> TableRules | None:
         """Return the rules for *relation*, or for the table that it is a part of."""
         every = (relation, *self.live.ancestors(relation))

@@ -60,7 +60,11 @@ def schemas_of(policy: Policy) -> set[str | None]:
 
 
 def compare(
-    policy: Policy, bind: Engine | Connection, *, own: Collection[str] = ()
+    policy: Policy,
+    bind: Engine | Connection,
+    *,
+    own: Collection[str] = (),
+    others: bool = True,
 ) -> tuple[Problem, ...]:
     """Return the differences between the live schema and the models that matter to *policy*.
 
@@ -68,6 +72,7 @@ def compare(
         policy: The rules and the models.
         bind: The database.
         own: Tables that Efface owns: they need no rule.
+        others: Whether each table needs a model, also if it does not refer to rows of users.
     """
     with bind.connect() if isinstance(bind, Engine) else nullcontext(bind) as connection:
         live = Catalog.of_database(connection, schemas_of(policy))
@@ -82,7 +87,11 @@ def compare(
     references = [r for r in deleted_targets(tables) if not r.is_harmless]
     problems = [r.problem() for r in references if str(r.relation) not in lost]
     named = {problem.table for problem in problems}
-    problems += [p for p in _differing(tables, own) if p.place not in named]
+    without_model = {problem.table: problem for problem in _unknown(tables)}
+    if others:
+        without_model |= {problem.table: problem for problem in _extra_tables(tables, own)}
+    problems += _differing(tables)
+    problems += [problem for name, problem in without_model.items() if name not in named]
     if live.find_table(policy.subject_table) is not None:
         seen = {problem.place for problem in problems} | named
         problems += [p for p in _impossible(tables, known) if p.place not in seen]
@@ -95,6 +104,9 @@ def uncovered(policy: Policy, live: Catalog) -> tuple[Problem, ...]:
     Tables that no model has are left out, if they do not refer to rows of users.
     """
     tables = LiveTables(policy, live)
+    if tables.is_incomplete:
+        # It is not migrated yet, as the first statement will say.
+        return ()
     unknown = {problem.table: problem for problem in _unknown(tables)}
     problems = [*unknown.values()]
     for reference in deleted_targets(tables):
@@ -126,20 +138,25 @@ def _unknown(tables: LiveTables) -> Iterator[Problem]:
 # ---------------------------------------------------------------- what only one side has
 
 
-def _differing(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]:
-    """Yield a problem for each table, column and foreign key that only one side has."""
-    schemas = schemas_of(tables.policy)
+def _extra_tables(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]:
+    schemas, known = schemas_of(tables.policy), TOOL_TABLES.union(own)
+    for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
+        name, there = str(each.relation), each.database
+        if each.what is not What.RELATION_EXTRA or not isinstance(there, Relation) or name in known:
+            continue
+        if there.is_table and there.name.schema in schemas:
+            text = "This table is in the database, and no model has it. Add it, with a rule:"
+            paste = f'Table("{there.name.name}", metadata, autoload_with=engine)'
+            yield Problem("E108", name, None, text, paste)
+
+
+def _differing(tables: LiveTables) -> Iterator[Problem]:
+    """Yield a problem for each column and foreign key that only one side has."""
     for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
         name, there = str(each.relation), each.database
         if each.what is What.RELATION_MISSING:
             text = "This table is not in the database; the models have it. Run the migrations."
             yield Problem("E108", name, None, text)
-        elif each.what is What.RELATION_EXTRA and isinstance(there, Relation):
-            is_ours = there.is_table and there.name.schema in schemas
-            if is_ours and name not in TOOL_TABLES.union(own):
-                text = "This table is in the database, and no model has it. Add it, with a rule:"
-                paste = f'Table("{there.name.name}", metadata, autoload_with=engine)'
-                yield Problem("E108", name, None, text, paste)
         elif each.what is What.COLUMN_MISSING:
             yield _missing_column(tables.policy, each)
         elif each.what is What.COLUMN_EXTRA:

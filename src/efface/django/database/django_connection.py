@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from efface.django.database.error_hints import advise
+from efface.eraser.known_databases import UNSEEN
 from efface.errors import AtomicBlockError, AutocommitOffError, EffaceError, SettingsError
 
 
@@ -65,12 +66,24 @@ def engine(alias: str) -> sa.Engine:
         creator=opening,
         poolclass=NullPool,
         pool_reset_on_return=None,
+        execution_options={UNSEEN: unseen},
         **_options(connection),
     )
     made.dialect.colspecs = {**made.dialect.colspecs, **_conversions(made.dialect, alias)}
     made.connect().close()
     opening.is_known = True
     return made
+
+
+@contextmanager
+def unseen(connection: sa.Connection) -> Iterator[None]:
+    """Run the queries of the block on the driver's cursor: they are none of the application's."""
+    opened: Any = connection.connection.dbapi_connection
+    is_seen, opened.is_seen = opened.is_seen, False
+    try:
+        yield
+    finally:
+        opened.is_seen = is_seen
 
 
 def _url(connection: BaseDatabaseWrapper) -> str:
@@ -109,11 +122,11 @@ class _Connection:
     """What SQLAlchemy takes for the driver's connection: ends of transactions are Django's."""
 
     def __init__(self, django: BaseDatabaseWrapper, *, is_seen: bool) -> None:
-        self._django, self._is_seen = django, is_seen
+        self._django, self.is_seen = django, is_seen
 
     def cursor(self, *_: Any, **__: Any) -> Any:
         """Return Django's cursor, or the driver's own where Django is not to see the query."""
-        if not self._is_seen:
+        if not self.is_seen:
             return self._django.connection.cursor()
         return _Cursor(self._django.cursor())
 

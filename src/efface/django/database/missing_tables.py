@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import inspect
-
-from efface.django.database.django_connection import engine
+from efface.catalog import Catalog
+from efface.catalog.unknown import Unknown
+from efface.django.database.django_connection import engine, unseen
 from efface.django.schema.models_to_metadata import Schema
 from efface.policy.policy import Policy
 
@@ -22,10 +22,8 @@ def absent(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
     ]
     if not unmanaged:
         return frozenset()
-    with engine(alias).connect() as bind:
-        existing = inspect(bind)
-        return frozenset(
-            table_rules.name
-            for table_rules in unmanaged
-            if not existing.has_table(table_rules.table.name, table_rules.table.schema)
-        )
+    with engine(alias).connect() as bind, unseen(bind):
+        found = Catalog.of_database(bind, {rules.table.schema for rules in unmanaged})
+    if isinstance(found, Unknown):
+        return frozenset()
+    return frozenset(rules.name for rules in unmanaged if found.find_table(rules.table) is None)

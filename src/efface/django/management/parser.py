@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 COMMANDS = {
     "check": "Report every undecided column and every impossible action; exit 1 where there is "
-    "one. The live schema is not looked at: manage.py makemigrations --check, and migrate.",
+    "one. With --database, the live schema is compared with the models as well.",
     "plan": "Print what closing the account would do; nothing is changed. The JSON can be kept, "
     "read by somebody, and given to: manage.py efface close KEY --plan FILE",
     "close": "Close the account, then make the second pass and search the database. On a terminal "

@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from efface.django import settings
+from efface.django.database.django_connection import engine
 from efface.django.database.error_hints import advise
 from efface.django.database.missing_tables import absent
 from efface.django.policy.merged_policy import policy_of
@@ -28,6 +29,7 @@ from efface.errors import (
     raise_problems,
 )
 from efface.policy.policy import Policy
+from efface.policy.schema_drift import compare
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,17 @@ def find_problems(alias: str) -> list[Problem]:
         if problem.code != "W102" or not is_foreign(here.schema.models[problem.table])
     )
     return in_django(found, here.eraser.policy, here.schema, settings.efface_settings().rules)
+
+
+def find_differences(alias: str) -> list[Problem]:
+    """Return where the database *alias* differs from the models, in the words of Django.
+
+    A table that no model has, and that does not refer to rows of users, is left out.
+    """
+    here = fit_eraser(alias)
+    found = compare(here.eraser.policy, engine(alias), others=False)
+    fixed = [each for each in found if each.code != "W102"]
+    return in_django(fixed, here.eraser.policy, here.schema, settings.efface_settings().rules)
 
 
 @cache

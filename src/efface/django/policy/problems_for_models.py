@@ -64,6 +64,8 @@ class _Words:
             paste = self._place(model, self._markers(model))
         elif problem.code == "E101":
             text, paste = self._undecided(model, problem, undecided)
+        elif problem.code == "E108":
+            paste = ""
         elif problem.code == "E105":
             paste = _deleted_at(model, _field(model, problem.column))
         elif problem.code == "W102":

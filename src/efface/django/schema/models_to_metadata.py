@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table
 
+from efface.catalog.metadata import ENFORCED
 from efface.django.rules import ATTRIBUTE, Names, Rules, decided, no_rules
 from efface.django.schema.deleted_at_field import Tombstone
 from efface.django.schema.field_types import column_type
@@ -214,6 +215,7 @@ class _Reading:
             there,
             deferrable=True if checked else None,
             initially="DEFERRED" if checked else None,
+            info={ENFORCED: checked and bool(field.model._meta.managed)},
         )
 
 

@@ -60,7 +60,10 @@ class Command(BaseCommand):
                 f"Name a command: {named}. What each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
-        alias = options.pop("database") or erasers.find_user_database()
+        named = options.pop("database")
+        alias = named or erasers.find_user_database()
+        if act == "check":
+            options["live"] = named is not None
         try:
             getattr(self, f"_{act}")(erasers.require_users(alias), **options)
         except EffaceError as error:
@@ -70,12 +73,14 @@ class Command(BaseCommand):
             said = _not_migrated(alias) if _is_mismatch(error) else sentence_of(error)
             raise CommandError(said, returncode=Status.DATABASE) from None
 
-    def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
+    def _check(self, alias: str, *, strict: bool, live: bool, **options: Any) -> None:
         policy = erasers.load_eraser(alias).eraser.policy
         if options["table"]:
             self.stdout.write(overview(policy))
             return
         problems = erasers.find_problems(alias)
+        if live:
+            problems += erasers.find_differences(alias)
         errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
             self.stdout.write(texts.problems_json(problems, errors))
