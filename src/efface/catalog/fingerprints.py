@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from hashlib import blake2b
+from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, Connection, Text, bindparam, text
+from sqlalchemy import Connection
 
 from efface.catalog.sqlite.queries import quoted
 from efface.catalog.unknown import Unknown, ask
@@ -18,14 +20,13 @@ Schemas = Collection[str | None]
 # rest, and the database refuses a statement that no longer fits a column.
 # A sum of xmin, because only sums notice a transaction that is older and committed later; age()
 # is counted from the present, so the age of a fixed transaction is what it is compared with.
-_POSTGRESQL = text(
-    """
+_POSTGRESQL = """
     SELECT current_user::text, pg_catalog.current_schemas(false)::text,
       pg_catalog.current_setting('row_security'),
       pg_catalog.current_setting('session_replication_role'),
       (SELECT ROW(count(*), sum(pg_catalog.hashoid(c.oid)),
-              sum(c.relchecks * 2000 + c.relnatts), count(nullif(c.relhastriggers, false)),
-              count(nullif(c.relrowsecurity, false)), count(nullif(c.relhasrules, false)))::text
+              sum((c.relchecks * 2000 + c.relnatts) * 4 + c.relhastriggers::int
+                  + c.relrowsecurity::int * 1000000 + c.relhasrules::int * 1000))::text
          FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY (s.oids)),
       (SELECT ROW(count(*),
               count(*) * pg_catalog.age('1000'::xid) - sum(pg_catalog.age(k.xmin)))::text
@@ -34,14 +35,12 @@ _POSTGRESQL = text(
          FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal OR t.tgenabled <> 'O')
     FROM (SELECT ARRAY(
             SELECT n.oid FROM pg_catalog.pg_namespace n
-            WHERE n.nspname = ANY (:schemas) OR :visible AND (
+            WHERE n.nspname = ANY (ARRAY[{schemas}]::text[]) OR {visible} AND (
               n.nspname = ANY (pg_catalog.current_schemas(false))
               OR n.oid = pg_catalog.pg_my_temp_schema())) AS oids) s
-    """
-).bindparams(
-    bindparam("schemas", type_=ARRAY(Text)),
-    bindparam("visible", type_=Boolean),
-)
+"""
+# In hexadecimal, so that no driver takes a character of a name for a placeholder.
+_NAME = "pg_catalog.convert_from(pg_catalog.decode('{}', 'hex'), 'UTF8')"
 # Temporary tables hide others of their name, and have a version of their own.
 _SQLITE = """
     SELECT v.schema_version, f.foreign_keys,
@@ -80,15 +79,24 @@ def fingerprint(
 
 
 def _on_postgresql(connection: Connection, schemas: Schemas) -> str:
-    bound = {"schemas": [each for each in schemas if each is not None], "visible": None in schemas}
-    return _digest(connection.execute(_POSTGRESQL, bound).one())
+    names = (_NAME.format(each.encode().hex()) for each in schemas if each is not None)
+    sql = _POSTGRESQL.format(schemas=", ".join(sorted(names)), visible=None in schemas)
+    return _digest(_row(connection, sql))
 
 
 def _on_sqlite(connection: Connection, schemas: Schemas) -> str:
-    found = [*connection.exec_driver_sql(_SQLITE).one()]
+    found = [*_row(connection, _SQLITE)]
     for name in sorted({each for each in schemas if each not in (None, "main", "temp")}, key=str):
-        found += connection.exec_driver_sql(f"PRAGMA {quoted(str(name))}.schema_version").one()
+        found += _row(connection, f"PRAGMA {quoted(str(name))}.schema_version")
     return _digest(found)
+
+
+def _row(connection: Connection, sql: str) -> tuple[object, ...]:
+    """Return the only row, from the driver's cursor: this runs before each closing."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(sql)
+        found: Any = cursor.fetchone()
+    return tuple(found)
 
 
 def _digest(found: Iterable[object]) -> str:

@@ -48,27 +48,35 @@ def ask(
         connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
     try:
         answer = question(connection)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # `_unknown` raises what is not the driver's
         if guarded:
             # A connection that is lost has no savepoint either.
             with suppress(DBAPIError):
                 connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
                 connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        if isinstance(error, DBAPIError):
-            return _unknown(error)
-        raise
+        return _unknown(connection, error)
     if guarded:
         connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
     return answer
 
 
-def _unknown(error: DBAPIError) -> Unknown:
-    cause = error.orig if isinstance(error.orig, Exception) else error
+def _unknown(connection: Connection, error: Exception) -> Unknown:
+    """Return that there is no answer, or raise why; *error* is the driver's or SQLAlchemy's."""
+    cause, is_lost = error, False
+    if isinstance(error, DBAPIError):
+        cause = error.orig if isinstance(error.orig, Exception) else error
+        is_lost = error.connection_invalidated
+    elif isinstance(error, connection.dialect.loaded_dbapi.Error):
+        is_lost = connection.dialect.is_disconnect(error, None, None)
+        if is_lost:
+            # The pool must not hand this connection to anybody again.
+            connection.invalidate()
+    else:
+        raise error
     state = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     if state in _CLOSED:
         return Unknown(type(cause).__name__, state)
     # Driver errors quote rows, so their text is dropped.
-    is_lost = error.connection_invalidated
     raise refused("catalog", "describe", cause, is_lost=is_lost, is_conflict=False) from None
 
 

@@ -23,7 +23,7 @@ from efface.store.efface_tables import metadata
 UNSEEN = "efface_unseen"
 """The execution option of an engine that gives a block whose queries the application can't see."""
 REMEMBERED = 256
-"""How many schemas of a database are remembered, such as those of its tenants."""
+"""How many schemas of one database are remembered, such as those of its tenants."""
 
 logger = logging.getLogger("efface.eraser")
 Problems = tuple[Problem, ...]
@@ -41,8 +41,9 @@ class KnownDatabases:
         self._policy = policy
         self._schemas = {None, *schemas_of(policy)}
         self._lock = Lock()
-        # None if the role may not read the catalog.
-        self._known: WeakKeyDictionary[Pool, dict[str, Problems] | None] = WeakKeyDictionary()
+        # Fingerprints of schemas in which nothing lacks a rule; None if the role may not read the
+        # catalog. A refusal is not kept: a column that is dropped leaves the fingerprint as it is.
+        self._known: WeakKeyDictionary[Pool, dict[str, None] | None] = WeakKeyDictionary()
 
     def require_tables(self, connection: Connection) -> None:
         """Make sure that the database has Efface's tables and the column for closed accounts.
@@ -76,9 +77,9 @@ class KnownDatabases:
             now = fingerprint(connection, self._schemas, guarded=False)
             if isinstance(now, Unknown):
                 return
-            problems = known.get(now)
-            if problems is None:
-                problems = self._read(connection)
+            if now in known:
+                return
+            problems = self._read(connection)
         raise_problems(problems)
 
     def _read(self, connection: Connection) -> Problems:
@@ -103,7 +104,8 @@ class KnownDatabases:
                 known = self._known[pool] = {}
             while len(known) >= REMEMBERED:
                 del known[next(iter(known))]
-            known[str(found.fingerprint)] = problems
+            if not problems:
+                known[str(found.fingerprint)] = None
         return problems
 
     def _require_ready(self, found: Catalog) -> None:
