@@ -11,9 +11,9 @@ from pathlib import Path
 import uvicorn
 from argon2 import PasswordHasher
 
-from garden.accounts.passwords import Passwords
+from garden.accounts.password_hashing import Passwords
 from garden.app import create_app
-from garden.settings import Limit, Limits, Settings
+from garden.site_settings import Limit, Limits, Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +45,7 @@ def serve(path: str) -> None:
     """Serve on a free port and say which."""
     # All from one client, faster than anybody types.
     often = Limit(client=100_000, account=100_000)
-    limits = Limits(log_in=often, password=often)
+    limits = Limits(login=often, password=often)
     secret = "of the benchmark alone"  # noqa: S105
     site = Settings(f"sqlite:///{path}", secret, dev=True, limits=limits)
     app = create_app(site, hasher=cheap_passwords())

@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 from benchmarks import people, server
 from benchmarks.measure import Measure, p95, within
 from garden.app import create_app
-from garden.server import bind, serving
-from garden.settings import Limit, Limits, Settings
+from garden.server_thread import bind, serving
+from garden.site_settings import Limit, Limits, Settings
 
 ROUNDS = 100
 PAGES = 400
@@ -69,7 +69,7 @@ def settings_with_section() -> Iterator[Measure]:
         people.settle_in(path, people.TWO_HUNDRED, 20, hashed=hashed)
         # All from one client, faster than anybody types.
         often = Limit(client=100_000, account=100_000)
-        limits = Limits(log_in=often, password=often)
+        limits = Limits(login=often, password=often)
         site = Settings(f"sqlite:///{path}", "a secret of the benchmark", dev=True, limits=limits)
         app = create_app(site, hasher=server.cheap_passwords())
         shown = app.state.templates.env.globals

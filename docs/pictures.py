@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 
 from garden.app import create_app  # noqa: E402  # the line above makes it importable
-from garden.community import ADA_EMAIL, GRACE_EMAIL, PASSWORD, plant  # noqa: E402
 from garden.demo import upgrade  # noqa: E402
-from garden.server import bind, serving  # noqa: E402
-from garden.settings import Settings  # noqa: E402
+from garden.sample_data import ADA_EMAIL, GRACE_EMAIL, PASSWORD, plant  # noqa: E402
+from garden.server_thread import bind, serving  # noqa: E402
+from garden.site_settings import Settings  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW = {"width": 720, "height": 430}
@@ -92,7 +92,7 @@ def window(browser: Browser, address: str, **look: Any) -> Iterator[Page]:
 def open_settings(page: Page, email: str) -> None:
     """Sign in, open the settings, and show their end: the closing section."""
     page.goto("/users/log_in")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()

@@ -1,4 +1,4 @@
-"""The site: everything is put together here, once."""
+"""The application: `create_app` puts the parts together."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -20,24 +20,32 @@ from efface.asgi.csrf import CSRFMiddleware, csrf_token
 from efface.live.redis import RedisBroker
 from garden import notices
 from garden.access_log import hide_secrets
+from garden.account_closing import labels_in
 from garden.accounts import users
-from garden.accounts.letters import deliver_farewell
-from garden.accounts.passwords import Passwords
-from garden.accounts.purge import purging
-from garden.accounts.secret import REMEMBER_ME, SUDO_TO_SEND
-from garden.accounts.sessions import RememberMe, current_log_in, current_user
-from garden.accounts.tries import Tries
-from garden.beds import pick_plot
+from garden.accounts.attempt_limits import AttemptLimits
+from garden.accounts.emails import deliver_confirmation_email
+from garden.accounts.password_hashing import Passwords
+from garden.accounts.sessions import RememberMe, current_login, current_user
+from garden.accounts.token_purge import purging
+from garden.accounts.token_secrets import REMEMBER_ME, SUDO_TO_SEND
 from garden.database import Clock, open_engine, open_sessions, utc_now
 from garden.groups import blockers
-from garden.headers import PAGE_HEADERS, SECURITY_HEADERS
-from garden.leaving import words
-from garden.mail import Mailbox, Mailer
+from garden.live_plots import Picked, listen
+from garden.mailer import Mailbox, Mailer
 from garden.middleware import SecurityHeaders
-from garden.plots import Picked, listen
-from garden.routes import dev, groups, log_in, passwords, registration, settings
-from garden.routes import garden as pages
-from garden.settings import Settings
+from garden.plots import pick_plot
+from garden.routes import (
+    account_settings,
+    developer_pages,
+    email_confirmation,
+    groups,
+    home,
+    login,
+    password_reset,
+    registration,
+)
+from garden.security_headers import PAGE_HEADERS, SECURITY_HEADERS
+from garden.site_settings import Settings
 from garden.web import HERE, RedirectError, csrf_field, redirect
 
 LAST_RESORT = {**SECURITY_HEADERS, **PAGE_HEADERS}
@@ -52,7 +60,7 @@ def create_app(
 ) -> FastAPI:
     """Return the application; its tables must exist (`alembic upgrade head`).
 
-    Without *site* the environment says what the site has to know.
+    Without *site* it reads the settings from the environment.
     """
     site = site or Settings.from_environment()
     hide_secrets()
@@ -63,8 +71,10 @@ def create_app(
     app.state.settings = site
     app.state.engine = engine
     app.state.mailer = mailer or Mailbox(clock)
-    app.state.sessions = open_sessions(engine, key=site.efface_key, passwords=hasher, clock=clock)
-    app.state.tries = Tries(site, clock)
+    app.state.sessions = open_sessions(
+        engine, secret=site.efface_secret, passwords=hasher, clock=clock
+    )
+    app.state.attempt_limits = AttemptLimits(site, clock)
     app.state.closing = closing = account_closing(app)
     app.state.templates = templates = Jinja2Templates(HERE / "templates")
     templates.env.globals["csrf_token"] = csrf_token
@@ -72,10 +82,18 @@ def create_app(
     templates.env.globals["is_magic"] = site.profile == "magic"
     templates.env.globals["account_closing"] = closing.render
 
-    for part in (pages, registration, log_in, passwords, settings, groups):
+    for part in (
+        home,
+        registration,
+        email_confirmation,
+        login,
+        password_reset,
+        account_settings,
+        groups,
+    ):
         app.include_router(part.router)
     if site.dev:
-        app.include_router(dev.router)
+        app.include_router(developer_pages.router)
     closing.install(app, "/users/settings/close")
     listen(closing.live, picking(app.state.sessions))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -92,8 +110,8 @@ def create_app(
 
 
 def account_closing(app: FastAPI) -> AccountClosing:
-    """Return the part of Efface that closes accounts over HTTP and the live socket."""
-    site, sessions, tries = app.state.settings, app.state.sessions, app.state.tries
+    """Return the part of Efface that closes accounts over HTTP and the WebSocket."""
+    site, sessions = app.state.settings, app.state.sessions
 
     def current_user_id(connection: HTTPConnection) -> int | None:
         with sessions() as session:
@@ -104,23 +122,26 @@ def account_closing(app: FastAPI) -> AccountClosing:
         return users.has_password(session, user_id)
 
     def check_password(session: Session, user_id: int, password: str) -> bool:
-        seconds = tries.wait("password", site.limits.password, account=str(user_id))
+        limits: AttemptLimits = app.state.attempt_limits
+        seconds = limits.seconds_to_wait("password", site.limits.password, account=str(user_id))
         if seconds is not None:
             raise TooManyAttemptsError(seconds)
         return users.check_password(session, users.get_user(session, user_id), password)
 
     def has_recent_login(connection: HTTPConnection) -> bool:
         with sessions() as session:
-            log_in = current_log_in(connection, session)
+            login = current_login(connection, session)
             now = session.info["clock"]()
-            return log_in is not None and log_in.authenticated_within(SUDO_TO_SEND, now)
+            return login is not None and login.authenticated_within(SUDO_TO_SEND, now)
 
-    def last_mail(session: Session, user_id: int) -> Callable[[ConfirmationEmail], None] | None:
+    def confirmation_email(
+        session: Session, user_id: int
+    ) -> Callable[[ConfirmationEmail], None] | None:
         user = users.get_user(session, user_id)
         if user is None:
             return None
         email, mailer = user.email, app.state.mailer
-        return lambda farewell: deliver_farewell(mailer, email, farewell, site.url)
+        return lambda text: deliver_confirmation_email(mailer, email, text, site.url)
 
     return AccountClosing(
         sessions.kw["info"]["eraser"],
@@ -132,17 +153,17 @@ def account_closing(app: FastAPI) -> AccountClosing:
         logout_path="/users/log_out",
         redirect_path="/",
         clear_cookies=(REMEMBER_ME,),
-        labels=words,
-        templates=HERE / "templates" / "closing",
+        labels=labels_in,
+        templates=HERE / "templates" / "account_closing",
         blockers=blockers,
-        confirmation_email=last_mail,
+        confirmation_email=confirmation_email,
         login_path="/users/log_in",
-        broker=RedisBroker(site.redis_url, secret=site.live_key) if site.redis_url else None,
+        broker=RedisBroker(site.redis_url, secret=site.live_secret) if site.redis_url else None,
     )
 
 
 def picking(sessions: sessionmaker[Session]) -> Callable[[int, str], Awaitable[Picked | None]]:
-    """Return what picks a plot for a page, in a transaction of its own."""
+    """Return a function that picks a plot for a page in its own transaction."""
 
     def pick(user_id: int, label: str) -> Picked | None:
         with sessions.begin() as session:
@@ -152,15 +173,15 @@ def picking(sessions: sessionmaker[Session]) -> Callable[[int, str], Awaitable[P
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Answer people with a page and scripts with JSON, whatever goes wrong."""
+    """Answer every error with a page for people and with JSON for scripts."""
 
-    def led_elsewhere(request: Request, error: RedirectError) -> Response:
+    def redirected(request: Request, error: RedirectError) -> Response:
         return redirect(request, error.to, **error.flash)
 
     def refused(request: Request, error: HTTPException) -> Response:
         return error_page(request, error.status_code, error.headers)
 
-    app.add_exception_handler(RedirectError, led_elsewhere)  # type: ignore[arg-type]
+    app.add_exception_handler(RedirectError, redirected)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, refused)  # type: ignore[arg-type]
     for error, status in ((NoResultFound, 404), (RequestValidationError, 422), (Exception, 500)):
         app.add_exception_handler(error, _page_with(status))
@@ -169,7 +190,7 @@ def add_error_pages(app: FastAPI) -> None:
 def error_page(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return the page for an error; it needs neither database nor session."""
     phrase = HTTPStatus(status).phrase
-    # The last resort stands outside of all middleware, so it brings its headers along.
+    # No middleware adds headers to this page, because the error passed through all of it.
     headers = {
         **(headers or {}),
         **(LAST_RESORT if status == HTTPStatus.INTERNAL_SERVER_ERROR else {}),

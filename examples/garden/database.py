@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from efface import Eraser
 from efface.sqlalchemy import hide_closed
-from garden.accounts.passwords import Passwords
+from garden.accounts.password_hashing import Passwords
 from garden.models import User, policy
 
 Clock = Callable[[], datetime]
@@ -37,14 +37,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def open_sessions(
-    engine: Engine, *, key: bytes, passwords: Passwords | None = None, clock: Clock = utc_now
+    engine: Engine, *, secret: bytes, passwords: Passwords | None = None, clock: Clock = utc_now
 ) -> sessionmaker[Session]:
     """Return the maker of sessions; closed accounts are hidden in all of them.
 
     What the accounts need besides the database travels in `session.info`.
     """
     tools = {
-        "eraser": Eraser(policy, secret=key, clock=clock),
+        "eraser": Eraser(policy, secret=secret, clock=clock),
         "passwords": passwords or Passwords(),
         "clock": clock,
     }
@@ -54,9 +54,9 @@ def open_sessions(
 
 
 def lock_account(session: Session, user_id: int) -> bool:
-    """Let nobody close an account until the transaction ends; return whether it is open.
+    """Lock an account against closing until the transaction ends; return whether it is open.
 
-    Where it is just being closed, this waits, and then finds no row: `hide_closed` adds the
+    While another transaction closes it, this waits, and then finds no row: `hide_closed` adds the
     condition. It is a write that changes nothing, since SQLite ignores FOR UPDATE.
     """
     locked = session.scalars(

@@ -1,22 +1,23 @@
-"""Groups of members, each with somebody who organizes it as long as anybody is in it."""
+"""Groups of members. As long as a group has members, one of them organizes it."""
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from efface.asgi import Blocker
-from garden.leaving import to_settle
-from garden.models import PlotGroup, PlotGroupMember
+from garden.account_closing import to_blockers
+from garden.accounts.users import list_users
+from garden.models import PlotGroup, PlotGroupMember, User
 
 
 def get_group(session: Session, group_id: int, user_id: int) -> PlotGroup | None:
-    """Return a group to one of its members; to others there is none."""
+    """Return a group if the user is a member of it."""
     query = select(PlotGroup).join(PlotGroup.members)
     query = query.where(PlotGroup.id == group_id, PlotGroupMember.user_id == user_id)
     return session.scalars(query).one_or_none()
 
 
 def make_organizer(session: Session, group_id: int, *, by: int, member: int) -> bool:
-    """Let a *member* of a group organize it too, by leave of one who does; return whether."""
+    """Make a *member* an organizer too, if *by* is one; return whether it was done."""
     _lock(session, [group_id])
     organizer = aliased(PlotGroupMember)
     may = exists().where(
@@ -33,15 +34,22 @@ def make_organizer(session: Session, group_id: int, *, by: int, member: int) -> 
 
 
 def blockers(session: Session, user_id: int) -> list[Blocker]:
-    """Return what a member has to settle before leaving."""
-    return to_settle(left_without_organizer(session, user_id))
+    """Return what a member has to do before deleting the account."""
+    return to_blockers(left_without_organizer(session, user_id))
+
+
+def find_member(session: Session, *, is_blocked: bool) -> User | None:
+    """Return the first member who can delete their account now, or who can't."""
+    members = list_users(session)
+    found = (each for each in members if bool(blockers(session, each.id)) == is_blocked)
+    return next(found, None)
 
 
 def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:
-    """Return the groups that others would be left in without an organizer.
+    """Return the groups whose other members would have no organizer.
 
-    They stay locked until the transaction ends, also where the member organizes nothing: nobody
-    is made organizer who is just leaving. Alone in a group, one may go.
+    All groups of the member stay locked until the transaction ends, so that a member whose
+    account is being closed can't become an organizer. A group of one doesn't count.
     """
     table = PlotGroupMember.__table__
     mine = select(table.c.group_id).where(table.c.user_id == user_id).order_by(table.c.group_id)
@@ -49,7 +57,7 @@ def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:
     if not ids:
         return []
     _lock(session, ids)
-    # A statement of its own, after the lock: only now it sees what others have just committed.
+    # A new statement after the lock: only now it sees the commits of others.
     other = aliased(PlotGroupMember)
     others = exists().where(other.group_id == PlotGroup.id, other.user_id != user_id)
     query = (
@@ -63,6 +71,6 @@ def left_without_organizer(session: Session, user_id: int) -> list[PlotGroup]:
 
 
 def _lock(session: Session, ids: list[int]) -> None:
-    # Always in the same order, so that two who lock several do not wait for each other.
+    # Always in the same order, so that two transactions can't deadlock.
     wanted = select(PlotGroup.id).where(PlotGroup.id.in_(ids)).order_by(PlotGroup.id)
     session.execute(wanted.with_for_update())

@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from garden.headers import PAGE_HEADERS, SECURITY_HEADERS
+from garden.security_headers import PAGE_HEADERS, SECURITY_HEADERS
 
 
 class SecurityHeaders:

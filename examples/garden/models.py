@@ -1,4 +1,4 @@
-"""The garden's tables, and beside each what becomes of it when a member leaves."""
+"""The garden's tables, each with its rules for account closure."""
 
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A member, or what is left of one: a row that nobody can be recognized by."""
+    """A member, or the tombstone row of a closed account, which has no personal data."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -106,7 +106,7 @@ class User(Base):
 
 
 class UserToken(Base):
-    """A log-in, or a link that was sent by mail; only a hash of the secret is kept."""
+    """A login, or a link that was sent by email; only a hash of the secret is kept."""
 
     __tablename__ = "users_tokens"
     __table_args__ = (
@@ -126,7 +126,7 @@ class UserToken(Base):
 
 
 class Plot(Base):
-    """A bed in the garden; when its holder leaves, it is free for somebody else."""
+    """A plot in the garden. It becomes free when its holder's account is closed."""
 
     __tablename__ = "plots"
     __table_args__ = (on_close(Redact(), via="holder_id", not_personal=["label", "crop"]),)
@@ -152,7 +152,7 @@ class PlotGroup(Base):
 
 
 class PlotGroupMember(Base):
-    """That somebody is in a group; it goes with them."""
+    """A membership in a group. It is deleted with the account."""
 
     __tablename__ = "plot_group_members"
     __table_args__ = (on_close(Delete(), via="user_id"),)
@@ -164,7 +164,7 @@ class PlotGroupMember(Base):
 
 
 class Post(Base):
-    """A post on the notice board; it stays, without its author's name in it."""
+    """A post on the notice board. It stays, and the author's name in it is replaced."""
 
     __tablename__ = "posts"
     __table_args__ = (on_close(Redact(), via="author_id", not_personal=["inserted_at"]),)
@@ -178,7 +178,7 @@ class Post(Base):
 
 
 class Order(Base):
-    """Seeds somebody ordered; the garden's accounts need the row, and the note goes."""
+    """An order of seeds. Bookkeeping needs the row, and the note is removed."""
 
     __tablename__ = "orders"
     __table_args__ = (on_close(Redact(), via="user_id"),)
@@ -192,7 +192,7 @@ class Order(Base):
 
 
 class Invoice(Base):
-    """An invoice; tax law wants it with name and address, for ten years."""
+    """An invoice. Tax law requires name and address for ten years."""
 
     __tablename__ = "invoices"
     __table_args__ = (

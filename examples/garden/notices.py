@@ -1,55 +1,54 @@
-"""What the site says at the top of a page, and where something went wrong."""
+"""The site's messages: the notices at the top of a page, and the texts of error pages."""
 
 WELCOME = "Welcome to the garden!"
 WELCOME_BACK = "Welcome back!"
-SEE_YOU = "You are logged out. See you soon!"
-GOODBYE = "Your account is closed, and you are signed out on every device. Goodbye!"
+SEE_YOU = "You're logged out. See you soon!"
+GOODBYE = "Your account has been deleted, and you've been logged out on all devices. Goodbye!"
 
-MUST_LOG_IN = "You must log in to access this page."
-LOG_IN_ONCE_MORE = "Log in once more: it has been a while."
-WRONG_LOG_IN = "The address or the password is not right."
-LOG_IN_LINK_IS_COMING = (
-    "If your address is in our system, you will receive a link to log in shortly."
+MUST_LOG_IN = "Log in to see this page."
+LOG_IN_ONCE_MORE = "Your last login was a while ago. Log in again."
+WRONG_LOGIN = "The email or password is incorrect."
+LOGIN_LINK_IS_COMING = "If we know this email address, you'll soon get an email with a login link."
+BAD_LOGIN_LINK = "This login link isn't valid, or it has expired."
+
+FIRST_LINK_IS_COMING = (
+    "We've sent you an email. Open its link to confirm your email address and log in."
 )
-BAD_LOG_IN_LINK = "The link to log in is not valid or it has expired."
-
-FIRST_LINK_IS_COMING = "We have sent you a mail. Open the link in it to confirm and log in."
 CONFIRMATION_IS_COMING = (
-    "If your address is in our system and not confirmed yet, "
-    "you will receive a mail with instructions shortly."
+    "If we know this email address and you haven't confirmed it yet, "
+    "you'll soon get an email with a link."
 )
-CONFIRMED = "Your address is confirmed."
+CONFIRMED = "Your email address is confirmed."
 CLEARED = (
-    "Your address is confirmed. Before you log in, set a password of your own: "
-    "“Forgot your password?” on the log-in page."
+    "Your email address is confirmed. Before you log in, set a password of your own: "
+    "choose “Forgot your password?” on the login page."
 )
-BAD_CONFIRMATION_LINK = "The confirmation link is not valid or it has expired."
+BAD_CONFIRMATION_LINK = "This confirmation link isn't valid, or it has expired."
 
 RESET_IS_COMING = (
-    "If your address is in our system, "
-    "you will receive instructions to reset your password shortly."
+    "If we know this email address, you'll soon get an email with a link to reset your password."
 )
 PASSWORD_IS_RESET = "Your password is changed. You can log in now."
-BAD_RESET_LINK = "The link to reset the password is not valid or it has expired."
+BAD_RESET_LINK = "This link to reset the password isn't valid, or it has expired."
 
-LINK_IS_SENT = "We sent a link to {}. Open it to use this address from now on."
-EMAIL_IS_CHANGED = "Your address is changed."
-BAD_EMAIL_LINK = "The link to change the address is not valid or it has expired."
+LINK_IS_SENT = "We've sent a link to {}. Open it to use this email address from now on."
+EMAIL_IS_CHANGED = "Your email address is changed."
+BAD_EMAIL_LINK = "This link to change the email address isn't valid, or it has expired."
 PASSWORD_IS_CHANGED = "Your password is changed."
 
 POSTED = "Your post is on the board."
-NOT_POSTED = "A post needs a short title and a few lines."
+NOT_POSTED = "A post needs a short title and a few lines of text."
 PICKED = "Plot {} is yours."
-NOT_PICKED = "Somebody else has this plot already."
+NOT_PICKED = "Another member already has this plot."
 ONE_MORE_ORGANIZER = "The group has one more organizer."
-NO_ORGANIZER = "Only an organizer can do this, for a member."
+NO_ORGANIZER = "Only an organizer can do this, and only for a member of the group."
 
 WENT_WRONG = {
-    400: "We could not read what was sent.",
-    403: "This page is not for you.",
-    404: "There is nothing growing here.",
-    405: "This page cannot be used in that way.",
-    422: "We could not read what was sent.",
-    429: "That was too often. Wait a few minutes, and then try again.",
-    500: "Something went wrong on our side. It is noted, and nothing was changed.",
+    400: "We couldn't read this request.",
+    403: "You can't open this page.",
+    404: "Nothing grows here.",
+    405: "This page doesn't support that.",
+    422: "We couldn't read this form.",
+    429: "Too many attempts. Wait a few minutes, and then try again.",
+    500: "Something went wrong on our side. We've logged it, and nothing was changed.",
 }

@@ -1,39 +1,37 @@
-"""Picking a plot over the live socket: one to a member, and the first who picks it has it."""
+"""The plots in the database, and who has which."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from efface.live.live_event import LiveEvent
-from efface.live.open_sockets import OpenSockets
-
-
-@dataclass(frozen=True)
-class Picked:
-    """A plot that has found its holder, and the one the holder had before."""
-
-    plot: str
-    freed: str | None
+from garden.database import lock_account
+from garden.live_plots import Picked
+from garden.models import Plot
 
 
-async def tell(live: OpenSockets, user_id: Any, picked: Picked) -> None:
-    """Tell the member's tabs that it is theirs, and everybody that it is taken, not by whom."""
-    await live.push(user_id, "plot_picked", {"plot": picked.plot})
-    await live.broadcast("plot_taken", {"plot": picked.plot, "freed": picked.freed})
+def list_plots(session: Session) -> list[Plot]:
+    """Return all plots, bed by bed."""
+    return list(session.scalars(select(Plot).order_by(Plot.id)))
 
 
-def listen(live: OpenSockets, pick: Callable[[Any, str], Awaitable[Picked | None]]) -> None:
-    """Let pages pick a plot over the live socket, and tell all others.
-
-    *pick* takes the member's key and the label of the plot.
-    """
-
-    @live.on("pick_plot")
-    async def on_pick_plot(event: LiveEvent) -> None:
-        label = event.payload.get("plot")
-        if not isinstance(label, str) or not label.isascii():
-            event.refuse("There is no such plot.")
-        elif picked := await pick(event.subject, label):
-            await tell(live, event.subject, picked)
-        else:
-            event.refuse(f"Somebody else has plot {label[:3]} already.")
+def pick_plot(session: Session, user_id: int, label: str) -> Picked | None:
+    """Give a free plot to a member, and the one they had back; nothing if it is not free."""
+    # Locked, so that a member whose account is being closed can't pick a plot.
+    if not lock_account(session, user_id):
+        return None
+    picked = session.scalars(
+        update(Plot)
+        .where(Plot.label == label, Plot.holder_id.is_(None))
+        .values(holder_id=user_id)
+        .returning(Plot.id)
+        .execution_options(synchronize_session=False)
+    )
+    if picked.first() is None:
+        return None
+    freed = session.scalars(
+        update(Plot)
+        .where(Plot.holder_id == user_id, Plot.label != label)
+        .values(holder_id=None)
+        .returning(Plot.label)
+        .execution_options(synchronize_session=False)
+    )
+    return Picked(label, freed.first())

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from efface.asgi.csrf import csrf_token
 from efface.page.local_paths import is_local_path
 from garden import notices
-from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
-from garden.accounts.sessions import current_log_in
-from garden.accounts.tries import client_of
+from garden.accounts.attempt_limits import client_of
+from garden.accounts.sessions import current_login
+from garden.accounts.token_secrets import SUDO_TO_OPEN, SUDO_TO_SEND
 from garden.models import User
-from garden.settings import Limit
+from garden.site_settings import Limit
 
 HERE = Path(__file__).parent
 
@@ -46,16 +46,16 @@ Database = Annotated[Session, Depends(database)]
 
 def visitor(request: Request, db: Database) -> User | None:
     """Return who is logged in, or none."""
-    log_in = request.state.log_in = current_log_in(request, db)
-    request.state.user = log_in.user if log_in else None
-    return log_in.user if log_in else None
+    login = request.state.login = current_login(request, db)
+    request.state.user = login.user if login else None
+    return login.user if login else None
 
 
 Visitor = Annotated[User | None, Depends(visitor)]
 
 
 def require_authenticated_user(request: Request, user: Visitor) -> User:
-    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+    """Send anonymous visitors to the login page, and then back to this page."""
     if user is None:
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
@@ -67,12 +67,12 @@ Member = Annotated[User, Depends(require_authenticated_user)]
 
 
 def require_sudo_mode(request: Request, db: Database, user: Member) -> User:
-    """Let in who has proved a short while ago that it is them; the others log in once more.
+    """Require a recent login; other members log in again.
 
     A form that was opened in time may be sent a little later.
     """
     within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
-    if not request.state.log_in.authenticated_within(within, db.info["clock"]()):
+    if not request.state.login.authenticated_within(within, db.info["clock"]()):
         if request.method == "GET":
             request.session["user_return_to"] = _path_of(request)
         raise RedirectError("/users/log_in", error=notices.LOG_IN_ONCE_MORE)
@@ -83,7 +83,7 @@ SudoMember = Annotated[User, Depends(require_sudo_mode)]
 
 
 def redirect_if_user_is_authenticated(user: Visitor) -> None:
-    """Send members away from pages that are for others."""
+    """Redirect members to the home page."""
     if user is not None:
         raise RedirectError("/")
 
@@ -100,11 +100,11 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
 
 
 def limit(request: Request, what: str, *, account: str = "") -> None:
-    """Count a try, and refuse it where there were too many; the answer tells nothing else."""
+    """Count an attempt, and refuse it after too many; the response says nothing else."""
     state = request.app.state
     allowed: Limit = getattr(state.settings.limits, what)
     client = client_of(request.client.host if request.client else "")
-    seconds = state.tries.wait(what, allowed, client=client, account=account)
+    seconds = state.attempt_limits.seconds_to_wait(what, allowed, client=client, account=account)
     if seconds is not None:
         raise HTTPException(429, headers={"Retry-After": str(seconds)})
 
@@ -122,7 +122,7 @@ def redirect(request: Request, to: str, **flash: str) -> RedirectResponse:
 
 
 def link_to(request: Request, path: str) -> str:
-    """Return the full address of a page, for mails."""
+    """Return the full address of a page, for emails."""
     return (request.app.state.settings.url or str(request.base_url).rstrip("/")) + path
 
 

@@ -1,4 +1,4 @@
-"""The demo on Django: a fresh garden, the story, and then the garden is yours.
+"""The demo on Django: a new garden, the story of a deleted account, and then a site to try.
 
 python -m garden_django.demo          PORT=8000 HOST=127.0.0.1 ONCE=1 are optional
 """
@@ -6,52 +6,55 @@ python -m garden_django.demo          PORT=8000 HOST=127.0.0.1 ONCE=1 are option
 import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from garden.server import USUAL_PORT, bind_as_asked, serving
-from garden.story import Story, StoryError, invite, say
+from garden.demo_process import run_demo
+from garden.demo_story import Story, StoryError, invite, say
+from garden.server_thread import USUAL_PORT, bind_as_asked, serving
 
 
 def main() -> int:
     """Run the demo and return its exit status."""
-    with TemporaryDirectory(prefix="garden-") as folder:
-        os.environ.update(
-            GARDEN_DEV="1",
-            GARDEN_URL="",
-            GARDEN_PROFILE="",
-            GARDEN_REDIS_URL="",
-            GARDEN_DATABASE_URL=f"sqlite:///{Path(folder).resolve() / 'garden.db'}",
-            DJANGO_SETTINGS_MODULE="garden_django.settings",
-        )
-        try:
-            return run(os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT"))
-        except KeyboardInterrupt:
-            say("\nGoodbye.")
-            return 0
+    return run_demo(run)
 
 
-def run(host: str, port: str | None) -> int:
-    """Build the garden, tell the story, and serve on unless it is for once only."""
+def run(folder: Path) -> int:
+    """Build the garden in *folder*, tell the story, and go on serving unless ONCE=1."""
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT")
     try:
         bound = bind_as_asked(host, port)
     except (OSError, OverflowError, ValueError) as error:
         say(f"HOST={host} PORT={port or USUAL_PORT} cannot be used: {error}")
         return 1
-    # The settings are known now.
+    os.environ.update(
+        GARDEN_DEV="1",
+        GARDEN_URL="",
+        GARDEN_PROFILE="",
+        GARDEN_REDIS_URL="",
+        GARDEN_DATABASE_URL=f"sqlite:///{folder / 'garden.db'}",
+        DJANGO_SETTINGS_MODULE="garden_django.settings",
+    )
+    # Django reads the settings when these modules are imported.
     from garden_django.asgi import application  # noqa: PLC0415
-    from garden_django.backstage import Backstage, prepare  # noqa: PLC0415
+    from garden_django.demo_internals import (  # noqa: PLC0415
+        SiteInternals,
+        finish,
+        logins,
+        prepare,
+    )
 
-    prepare()
     try:
+        prepare()
         with serving(application, bound) as server:
             address = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            Story(Backstage(), address, say).tell()
+            Story(SiteInternals(), address, say).tell()
             if os.environ.get("ONCE") != "1":
-                invite(address)
-                server.thread.join()
+                invite(address, *logins())
+                server.ended.wait()
     except StoryError as error:
         say(str(error))
         return 1
+    finally:
+        finish()
     return 0
 
 

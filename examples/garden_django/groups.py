@@ -1,4 +1,4 @@
-"""Groups of members, each with somebody who organizes it as long as anybody is in it."""
+"""Groups of members. As long as a group has members, one of them organizes it."""
 
 from collections.abc import Iterable
 
@@ -6,18 +6,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from efface.django import Blocker
-from garden.leaving import to_settle
+from garden.account_closing import to_blockers
+from garden_django.accounts.users import list_users
 from garden_django.models import PlotGroup, PlotGroupMember, User
 
 
 def get_group(group_id: int, user_id: int) -> PlotGroup | None:
-    """Return a group to one of its members; to others there is none."""
+    """Return a group if the user is a member of it."""
     return PlotGroup.objects.filter(pk=group_id, members__user_id=user_id).first()
 
 
 @transaction.atomic
 def make_organizer(group_id: int, *, by: int, member: int) -> bool:
-    """Let a *member* of a group organize it too, by leave of one who does; return whether."""
+    """Make a *member* an organizer too, if *by* is one; return whether it was done."""
     _lock([group_id])
     of_the_group = PlotGroupMember.objects.filter(group_id=group_id)
     if not of_the_group.filter(user_id=by, is_organizer=True).exists():
@@ -26,19 +27,26 @@ def make_organizer(group_id: int, *, by: int, member: int) -> bool:
 
 
 def blockers(user: User) -> list[Blocker]:
-    """Return what a member has to settle before leaving."""
-    return to_settle(left_without_organizer(user))
+    """Return what a member has to do before deleting the account."""
+    return to_blockers(left_without_organizer(user))
+
+
+@transaction.atomic
+def find_member(*, is_blocked: bool) -> User | None:
+    """Return the first member who can delete their account now, or who can't."""
+    found = (each for each in list_users() if bool(blockers(each)) == is_blocked)
+    return next(found, None)
 
 
 def left_without_organizer(user: User) -> list[PlotGroup]:
-    """Return the groups that others would be left in without an organizer.
+    """Return the groups whose other members would have no organizer.
 
-    They stay locked until the transaction ends, also where the member organizes nothing: nobody
-    is made organizer who is just leaving. Alone in a group, one may go.
+    All groups of the member stay locked until the transaction ends, so that a member whose
+    account is being closed can't become an organizer. A group of one doesn't count.
     """
     mine = PlotGroupMember.objects.filter(user_id=user.pk)
     _lock(mine.values_list("group_id", flat=True))
-    # A query of its own, after the lock: only now it sees what others have just committed.
+    # A new query after the lock: only now it sees the commits of others.
     others = PlotGroupMember.objects.filter(group=OuterRef("pk")).exclude(user_id=user.pk)
     found = PlotGroup.objects.filter(members__user_id=user.pk, members__is_organizer=True)
     found = found.filter(Exists(others), ~Exists(others.filter(is_organizer=True)))
@@ -46,5 +54,5 @@ def left_without_organizer(user: User) -> list[PlotGroup]:
 
 
 def _lock(ids: Iterable[int]) -> None:
-    # Always in the same order, so that two who lock several do not wait for each other.
+    # Always in the same order, so that two transactions can't deadlock.
     list(PlotGroup.objects.select_for_update().filter(pk__in=list(ids)).order_by("pk"))

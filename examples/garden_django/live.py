@@ -1,4 +1,4 @@
-"""The live socket of pages that are open: closings, plots, and the end of log-ins."""
+"""The WebSocket of pages that are open: closings, plots, and the end of logins."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from efface.django.live import Live
 from efface.live.redis import RedisBroker
-from garden.plots import Picked, listen, tell
-from garden_django.errands import apart
-from garden_django.parts import parts
+from garden.live_plots import Picked, listen, tell
+from garden_django.app_state import state
+from garden_django.background_tasks import apart
 from garden_django.plots import pick_plot
 
-site = parts.settings
-broker = RedisBroker(site.redis_url, secret=site.live_key) if site.redis_url else None
+site = state.settings
+broker = RedisBroker(site.redis_url, secret=site.live_secret) if site.redis_url else None
 live = Live("/live", broker=broker)
 
 

@@ -1,4 +1,4 @@
-"""Middleware: headers, errands, forms, and pages for whatever goes wrong."""
+"""Middleware: headers, background tasks, forms, and pages for whatever goes wrong."""
 
 from http import HTTPStatus
 
@@ -7,8 +7,8 @@ from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 
 from garden import notices
-from garden.headers import PAGE_HEADERS, SECURITY_HEADERS
-from garden_django.parts import parts
+from garden.security_headers import PAGE_HEADERS, SECURITY_HEADERS
+from garden_django.app_state import state
 from garden_django.web import Answering, RefusedError
 
 FORM = "application/x-www-form-urlencoded"
@@ -27,14 +27,14 @@ def security_headers(get_response: Answering) -> Answering:
     return middleware
 
 
-def errands_after_the_answer(get_response: Answering) -> Answering:
-    """Run the errands of a view as soon as its answer is made."""
+def background_tasks_after_the_answer(get_response: Answering) -> Answering:
+    """Run a view's background tasks when its response is ready."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.errands = []
+        request.background_tasks = []
         response = get_response(request)
-        for errand in request.errands:
-            parts.errands.run(*errand)
+        for task in request.background_tasks:
+            state.background_tasks.run(*task)
         return response
 
     return middleware
@@ -94,7 +94,7 @@ def error_page(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what nobody could read, a form that is too large among it."""
+    """Answer a request that can't be read, or whose form is too large."""
     is_unreadable = isinstance(exception, MultiPartParserError)
     return error_page(request, 422 if is_unreadable else 400)
 

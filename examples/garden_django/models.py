@@ -1,4 +1,4 @@
-"""The garden's models, and beside each what becomes of it when a member leaves.
+"""The garden's models, each with its rules for account closure.
 
 Tables and columns are those of the other garden.
 """
@@ -34,24 +34,24 @@ class Members(BaseUserManager["User"]):
         """Return the member with this address.
 
         Raises:
-            User.DoesNotExist: nobody has it.
+            User.DoesNotExist: no member has it.
         """
         # Both in the database: SQLite knows fewer capitals than Python.
         written = Lower(models.Value((email or "").strip()))
         return self.alias(lower=Lower("email")).get(lower=written)
 
     def locked(self, user_id: int) -> "User | None":
-        """Return the member whom nobody can close until the transaction ends, or none.
+        """Return the member, locked against closing until the transaction ends, or none.
 
-        Where the account is just being closed, this waits, and then finds no row.
+        While another transaction closes the account, this waits, and then finds no row.
         """
         return self.select_for_update().filter(pk=user_id).first()
 
 
 class User(AbstractBaseUser):
-    """A member, or what is left of one: a row that nobody can be recognized by."""
+    """A member, or the tombstone row of a closed account, which has no personal data."""
 
-    email = models.EmailField(max_length=160, verbose_name="e-mail address")
+    email = models.EmailField(max_length=160, verbose_name="email address")
     name = models.TextField(null=True, blank=True)  # noqa: DJ001  # without a name it is NULL
     # Some have none: a link logs them in.
     password = models.TextField(null=True, db_column="hashed_password")  # noqa: DJ001
@@ -60,7 +60,7 @@ class User(AbstractBaseUser):
     updated_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True, blank=True)
 
-    last_login = None  # each log-in has a row of its own
+    last_login = None  # each login has a row of its own
     objects = Members()
     USERNAME_FIELD = "email"
 
@@ -97,12 +97,12 @@ class User(AbstractBaseUser):
 
 
 class UserToken(models.Model):
-    """A log-in, or a link that was sent by mail; only a hash of the secret is kept."""
+    """A login, or a link that was sent by email; only a hash of the secret is kept."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     token = models.BinaryField()
     context = models.TextField()
-    sent_to = models.TextField(null=True)  # noqa: DJ001  # a log-in was sent to nobody
+    sent_to = models.TextField(null=True)  # noqa: DJ001  # a login has no recipient
     inserted_at = models.DateTimeField()
     authenticated_at = models.DateTimeField(null=True)
     replaced_at = models.DateTimeField(null=True)
@@ -121,7 +121,7 @@ class UserToken(models.Model):
 
 
 class Plot(models.Model):
-    """A bed in the garden; when its holder leaves, it is free for somebody else."""
+    """A plot in the garden. It becomes free when its holder's account is closed."""
 
     label = models.TextField(unique=True)
     crop = models.TextField()
@@ -154,7 +154,7 @@ class PlotGroup(models.Model):
 
 
 class PlotGroupMember(models.Model):
-    """That somebody is in a group; it goes with them."""
+    """A membership in a group. It is deleted with the account."""
 
     pk = models.CompositePrimaryKey("group_id", "user_id")
     group = models.ForeignKey(PlotGroup, models.CASCADE, related_name="members")
@@ -171,7 +171,7 @@ class PlotGroupMember(models.Model):
 
 
 class Post(models.Model):
-    """A post on the notice board; it stays, without its author's name in it."""
+    """A post on the notice board. It stays, and the author's name in it is replaced."""
 
     author = models.ForeignKey(User, models.PROTECT)
     title = models.TextField()
@@ -191,7 +191,7 @@ class Post(models.Model):
 
 
 class Order(models.Model):
-    """Seeds somebody ordered; the garden's accounts need the row, and the note goes."""
+    """An order of seeds. Bookkeeping needs the row, and the note is removed."""
 
     user = models.ForeignKey(User, models.PROTECT)
     item = models.TextField()
@@ -213,7 +213,7 @@ class Order(models.Model):
 
 
 class Invoice(models.Model):
-    """An invoice; tax law wants it with name and address, for ten years."""
+    """An invoice. Tax law requires name and address for ten years."""
 
     order = models.ForeignKey(Order, models.PROTECT)
     billing_name = models.TextField()

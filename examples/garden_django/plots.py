@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from garden.plots import Picked
+from garden.live_plots import Picked
 from garden_django.models import Plot, User
 
 
@@ -14,7 +14,7 @@ def list_plots() -> list[Plot]:
 @transaction.atomic
 def pick_plot(user_id: int, label: str) -> Picked | None:
     """Give a free plot to a member, and the one they had back; nothing if it is not free."""
-    # Locked, so that nobody picks a plot who is just leaving.
+    # Locked, so that a member whose account is being closed can't pick a plot.
     member = User.objects.locked(user_id)
     free = Plot.objects.filter(label=label, holder=None)
     if member is None or not free.update(holder=member):

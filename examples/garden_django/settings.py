@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
-from garden.accounts.secret import REMEMBER_ME
-from garden.settings import Settings
+from garden.accounts.token_secrets import REMEMBER_ME
+from garden.site_settings import Settings
 
 GARDEN = Settings.from_environment()
 OF_THE_GARDEN = Path(__file__).parents[1] / "garden"
@@ -14,7 +14,7 @@ _url = make_url(GARDEN.database_url)
 
 DEBUG = False
 SECRET_KEY = GARDEN.secret
-# Where the site does not know its address, any name leads here, as links in mails then do.
+# If GARDEN_URL isn't set, any host name is accepted, and links in emails use it.
 ALLOWED_HOSTS = [urlsplit(GARDEN.url).hostname] if GARDEN.url else ["*"]
 USE_TZ, TIME_ZONE = True, "UTC"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -31,14 +31,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # In place of SecurityMiddleware and XFrameOptionsMiddleware: what those say, and more.
     "garden_django.middleware.security_headers",
-    "garden_django.middleware.errands_after_the_answer",
+    "garden_django.middleware.background_tasks_after_the_answer",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "garden_django.middleware.forms",
     "django.middleware.csrf.CsrfViewMiddleware",
     # In place of Django's AuthenticationMiddleware: here a row in the database is the truth.
-    "garden_django.accounts.sessions.log_ins",
+    "garden_django.accounts.sessions.find_login_of_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "garden_django.middleware.error_pages",
 ]
@@ -62,10 +62,10 @@ ROOT_URLCONF = "garden_django.urls"
 ASGI_APPLICATION = "garden_django.asgi.application"
 
 AUTH_USER_MODEL = "garden_django.User"
-AUTHENTICATION_BACKENDS = ["garden_django.accounts.backend.ByEmail"]
+AUTHENTICATION_BACKENDS = ["garden_django.accounts.authentication_backend.ByEmail"]
 # An index over the address in lower case keeps it unique; Django looks for another constraint.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
-PASSWORD_HASHERS = ["garden_django.accounts.passwords.Argon2"]
+PASSWORD_HASHERS = ["garden_django.accounts.password_hashing.Argon2"]
 LOGIN_URL = "/users/log_in"
 
 # A cookie holds the session, the secret of the forms among it: what ends the one ends the other.
@@ -105,14 +105,14 @@ else:
     }
 
 EFFACE = {
-    "SECRET": GARDEN.efface_key,
-    "CLOCK": "garden_django.parts.now",
+    "SECRET": GARDEN.efface_secret,
+    "CLOCK": "garden_django.app_state.now",
     "BLOCKERS": "garden_django.groups.blockers",
-    "LABELS": "garden.leaving.words",
-    "IDENTIFY": "garden_django.leaving.identify",
-    "CHECK_PASSWORD": "garden_django.leaving.is_password",
-    "HAS_RECENT_LOGIN": "garden_django.leaving.has_recent_login",
-    "CONFIRMATION_EMAIL": "garden_django.leaving.farewell",
+    "LABELS": "garden.account_closing.labels_in",
+    "IDENTIFY": "garden_django.account_closing.identify",
+    "CHECK_PASSWORD": "garden_django.account_closing.check_password",
+    "HAS_RECENT_LOGIN": "garden_django.account_closing.has_recent_login",
+    "CONFIRMATION_EMAIL": "garden_django.account_closing.confirmation_email",
     "LIVE": "garden_django.live.live",
     "LOGOUT_PATH": "/users/log_out",
     "REDIRECT_PATH": "/",

@@ -16,16 +16,16 @@ from markupsafe import Markup
 from efface.django.page.views import section
 from efface.page.local_paths import is_local_path
 from garden import notices
-from garden.accounts.secret import SUDO_TO_OPEN, SUDO_TO_SEND
-from garden.accounts.tries import client_of
-from garden.settings import Limit
-from garden_django.parts import now, parts
+from garden.accounts.attempt_limits import client_of
+from garden.accounts.token_secrets import SUDO_TO_OPEN, SUDO_TO_SEND
+from garden.site_settings import Limit
+from garden_django.app_state import now, state
 
 Answering = Callable[..., HttpResponse]
 
 
 class RefusedError(Exception):
-    """The request is not answered; whoever sent it is told so with a status."""
+    """The request is refused with a status and an error page."""
 
     def __init__(self, status: int, **headers: str) -> None:
         """Keep the status, and what else the answer says."""
@@ -49,14 +49,14 @@ def fields(request: HttpRequest, *names: str) -> list[str]:
 
 
 def limit(request: HttpRequest, what: str, *, account: str = "") -> None:
-    """Count a try, and refuse it where there were too many; the answer tells nothing else.
+    """Count an attempt, and refuse it after too many; the response says nothing else.
 
     Raises:
         RefusedError: there were.
     """
-    allowed: Limit = getattr(parts.settings.limits, what)
+    allowed: Limit = getattr(state.settings.limits, what)
     client = client_of(request.META.get("REMOTE_ADDR", ""))
-    seconds = parts.tries.wait(what, allowed, client=client, account=account)
+    seconds = state.attempt_limits.seconds_to_wait(what, allowed, client=client, account=account)
     if seconds is not None:
         raise RefusedError(429, **{"Retry-After": str(seconds)})
 
@@ -78,7 +78,7 @@ def of_every_page(request: HttpRequest) -> dict[str, Any]:
     return {
         "csrf_token": get_token,
         "csrf_field": csrf_field,
-        "is_magic": parts.settings.profile == "magic",
+        "is_magic": state.settings.profile == "magic",
         "user": user if user is not None and user.is_authenticated else None,
         "flash": {"error" if each.level >= ERROR else "info": each.message for each in shown},
     }
@@ -108,20 +108,20 @@ def redirect(request: HttpRequest, to: str, *, info: str = "", error: str = "") 
 
 
 def link_to(request: HttpRequest, path: str) -> str:
-    """Return the full address of a page, for mails."""
-    return (parts.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
+    """Return the full address of a page, for emails."""
+    return (state.settings.url or request.build_absolute_uri("/").rstrip("/")) + path
 
 
 def after_the_answer(request: HttpRequest, work: Callable[..., Any], *arguments: Any) -> None:
     """Do *work* when the answer is made: how long it takes must not tell what is known."""
-    request.errands.append((work, *arguments))
+    request.background_tasks.append((work, *arguments))
 
 
 # ---------------------------------------------------------------- who may come in
 
 
 def for_members(view: Answering) -> Answering:
-    """Send anonymous visitors to the log-in page, and after it back to where they were."""
+    """Send anonymous visitors to the login page, and then back to this page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
@@ -133,7 +133,7 @@ def for_members(view: Answering) -> Answering:
 
 
 def for_sudo(view: Answering) -> Answering:
-    """Let in who has proved a short while ago that it is them; the others log in once more.
+    """Require a recent login; other members log in again.
 
     A form that was opened in time may be sent a little later.
     """
@@ -141,7 +141,7 @@ def for_sudo(view: Answering) -> Answering:
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
         within = SUDO_TO_OPEN if request.method == "GET" else SUDO_TO_SEND
-        if not request.log_in.authenticated_within(within, now()):
+        if not request.login.authenticated_within(within, now()):
             return _to_log_in(request, notices.LOG_IN_ONCE_MORE)
         return view(request, *arguments, **named)
 
@@ -149,7 +149,7 @@ def for_sudo(view: Answering) -> Answering:
 
 
 def for_others(view: Answering) -> Answering:
-    """Send members away from pages that are for others."""
+    """Redirect members to the home page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:

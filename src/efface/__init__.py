@@ -1,9 +1,9 @@
 """Close accounts. Keep records. Prove it.
 
-One declaration beside the models says what is personal; an `Eraser` closes an account from it,
-inside the caller's transaction, and says what it did.
+Declare next to your models which columns have personal data and what happens to them. An `Eraser`
+closes accounts by these rules, inside your transaction, and returns a receipt.
 
-A name is loaded when it is first asked for: models need the markers, and not the engine.
+Names are loaded at their first use, so that models can import the rules without the engine.
 """
 
 from importlib import import_module
@@ -109,8 +109,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module that holds *name*, the first time only."""
+    """Import the module of *name* at its first use."""
     for module, names in _HOMES.items():
+        # Stored in the module, so that Python does not call this function for the name again.
         if name in names:
             value = globals()[name] = getattr(import_module(module), name)
             return value

@@ -1,4 +1,4 @@
-"""The block in which closed accounts are shown: one for all hosts that hide them."""
+"""Keep track of the block that shows closed accounts, for all integrations that hide them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 
 class _Block:
-    """One `include_closed` block; a task that outlives it finds it ended."""
+    """One `include_closed` block. A task that outlives the block sees that it has ended."""
 
     __slots__ = ("is_open",)
 
@@ -16,32 +16,38 @@ class _Block:
         self.is_open = True
 
 
+# A context variable, because one thread may serve several requests at the same time.
 _block: ContextVar[_Block | None] = ContextVar("efface_include_closed", default=None)
 
 
 @contextmanager
 def include_closed() -> Iterator[None]:
-    """Show closed accounts to what is asked in this block, and in tasks started inside it.
+    """Show closed accounts to queries in this block, and in tasks that start inside it.
 
-    For one statement of SQLAlchemy use ``.execution_options(include_closed=True)``, for one
-    queryset of Django ``.include_closed()``.
+    It works the same with SQLAlchemy and with Django. For one statement of SQLAlchemy use
+    ``.execution_options(include_closed=True)``, for one queryset of Django ``.include_closed()``.
+
+    Example:
+        with include_closed():
+            user = session.get(User, 7)  # found, although the account is closed
     """
     block = _Block()
     token = _block.set(block)
     try:
         yield
     finally:
-        # A task started inside holds a copy of the context: it must not see on past the end.
+        # A task that started inside has a copy of the context, which `reset` does not change. The
+        # flag is shared, so the task stops seeing closed accounts when the block ends.
         block.is_open = False
         _block.reset(token)
 
 
 def in_block() -> bool:
-    """Return whether this runs in an `include_closed` block."""
+    """Return whether the code runs in an `include_closed` block."""
     return this_block() is not None
 
 
 def this_block() -> object | None:
-    """Return the `include_closed` block in which this runs; it is the same object to its end."""
+    """Return the current `include_closed` block, or None. It is the same object until its end."""
     block = _block.get()
     return block if block is not None and block.is_open else None

@@ -1,7 +1,7 @@
-"""Say of an exception what holds no values.
+"""Log exceptions without personal values.
 
-Database errors quote rows and parameters, so their text never reaches a log. The type
-and the places in the code hold no values.
+Database errors quote rows and parameters, so their text must not be in a log. The exception's type
+and its places in the code have no values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from efface.errors import EffaceError
 
 
 def reporter(name: str) -> Callable[[str, BaseException], None]:
-    """Return the way to say in the log *name* what failed, and of why no values."""
+    """Return a function that logs what failed to the logger *name*, without values."""
     logger = logging.getLogger(name)
 
     def report(what: str, error: BaseException) -> None:
@@ -24,7 +24,8 @@ def reporter(name: str) -> Callable[[str, BaseException], None]:
 
 
 def describe(error: BaseException) -> str:
-    """Return what a log may say about *error*: our own messages, else type and places."""
+    """Return the message of an `EffaceError`, and of any other error the type and the places."""
+    # Our own messages never contain values.
     if isinstance(error, EffaceError):
         return str(error)
     places = [

@@ -232,6 +232,24 @@ def test_another_name_key_or_type_is_written_out_or_left_to_alembic(project):
     assert "batch_op.add_column(sa.Column('gone_at', sa.DateTime(), nullable=True))" in naive
 
 
+def test_a_new_table_is_created_without_its_rules(project):
+    """Alembic writes what else is in the table's ``info``."""
+    notes = 'class Note(Base):\n    __tablename__ = "notes"\n'
+    notes += (
+        '    __table_args__ = (on_close(Redact(), via="author_id"), {"info": {"owner": "me"}})\n'
+    )
+    notes += "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    notes += '    author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)\n\n'
+    project.declare("policy = ", f"{notes}policy = ")
+
+    written = project.revision("notes")
+    project.alembic("upgrade", "head")
+
+    assert "info={'owner': 'me'}" in written
+    assert "notes" in project.tables()
+    assert project.differences() == []
+
+
 def test_a_table_that_nobody_has_decided_stops_it_too(project):
     notes = 'class Note(Base):\n    __tablename__ = "notes"\n'
     notes += "    id: Mapped[int] = mapped_column(primary_key=True)\n    body: Mapped[str]\n\n"
@@ -240,6 +258,6 @@ def test_a_table_that_nobody_has_decided_stops_it_too(project):
     with pytest.raises(IncompletePolicyError) as stopped:
         project.alembic("revision", "--autogenerate", "-m", "notes")
 
-    assert "notes is undecided" in str(stopped.value)
+    assert "notes has no rule" in str(stopped.value)
     assert '__table_args__ = (no_personal_data(reason="..."),)' in str(stopped.value)
     assert project.revisions == []

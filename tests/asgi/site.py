@@ -110,6 +110,7 @@ class Site:
         routes = [
             Route("/", self.start),
             Route("/settings", self.settings),
+            Route("/wanted", self.wanted),
             Route("/log_in/{id:int}", self.log_in),
             Route("/users/log_out", self.log_out, methods=["DELETE"]),
         ]
@@ -164,6 +165,11 @@ class Site:
         if await run_in_threadpool(self.identify, request) is None:
             return RedirectResponse("/", 303)
         return await run_in_threadpool(self.page, request, "Settings", section=True)
+
+    async def wanted(self, request):
+        """A page for users. It shows a visitor the home page, and notes where to return to."""
+        request.session["user_return_to"] = request.url.path
+        return await self.start(request)
 
     def page(self, request, title, *, section=False):
         key = self.identify(request)

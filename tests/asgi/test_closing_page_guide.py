@@ -181,7 +181,7 @@ def test_a_program_reads_the_keys_and_closes_the_account(site, loop):
     named = keys_in("Call it as a JSON API")
     assert [name for name in named if name in facts] == [*facts]
     assert facts["deleted"] == [
-        "every signed-in device and every link we have mailed you: logins (1)",
+        "Logins and access: logins (1)",
         "groups you organize (1)",
         "your account: email, password",
     ]
@@ -195,7 +195,7 @@ def test_a_program_reads_the_keys_and_closes_the_account(site, loop):
         assert f"`{name}`" in GUIDE.read_text()
     (address, subject, text), *others = site.settings.outbox
     assert others == []
-    assert (address, subject) == (ADDRESSES[0], "Your account is closed")
+    assert (address, subject) == (ADDRESSES[0], "Your account has been deleted")
     assert "invoices until" in text
     assert answer["reference"] in text
 
@@ -252,7 +252,7 @@ def test_a_browser_without_a_password_closes_the_account_in_german(site, loop):
     assert "Anmeldungen (1)" in page
     assert done.status_code == 303
     assert done.headers["location"].startswith("/account/close/done?reference=")
-    assert "Ihr Konto ist geschlossen" in goodbye
+    assert "Ihr Konto wurde gelöscht" in goodbye
     assert "grace" not in goodbye
     (email,) = site.settings.outbox
-    assert email[:2] == (ADDRESSES[1], "Ihr Konto ist geschlossen")
+    assert email[:2] == (ADDRESSES[1], "Ihr Konto wurde gelöscht")

@@ -76,7 +76,7 @@ async def test_the_same_rules_hold_for_programs(site, browser, ada, *, fields, s
     answer = await send(browser, fields)
 
     assert (answer.status_code, answer.json()["error"]) == (status, error)
-    assert "not closed" in answer.json()["message"]
+    assert "Your account is still open" in answer.json()["message"]
     assert site.is_open(ada)
 
 
@@ -228,7 +228,7 @@ async def test_the_farewell_page_needs_no_account(tmp_path, open_browser):
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
     assert reference in page.text
-    assert "<h1>Your account is closed</h1>" in page.text
+    assert "<h1>Your account has been deleted</h1>" in page.text
     assert "nothing with your data" in page.text
     assert "the seed merchant" in page.text
     assert record.json()["reference"] == reference
@@ -243,7 +243,7 @@ async def test_a_number_of_no_closing_is_not_found(open_browser, reference):
         answer = await stranger.get(f"{CLOSE}/done?reference={reference}", headers=JSON)
 
     assert (page.status_code, answer.status_code) == (404, 404)
-    assert "No such closing" in page.text
+    assert "Confirmation number not found" in page.text
 
 
 async def test_the_socket_leads_to_the_farewell_too(address, site, ada):

@@ -55,11 +55,11 @@ async def test_the_address_is_taken_before_and_the_mail_goes_out_after(tmp_path,
     assert address == ADA
     assert isinstance(farewell, ConfirmationEmail)
     assert farewell.text == (
-        "Your account is closed, and you are signed out on every device.\n\n"
-        f"Number of this closing: {farewell.reference}\n"
-        f"Closed on: {farewell.closed_on}\n\n"
-        "What is kept, and until when:\n- nothing with your data\n\n"
-        "Who else is told:\n- the printer\n"
+        "Your account has been deleted, and you've been logged out on all devices.\n\n"
+        f"Confirmation number: {farewell.reference}\n"
+        f"Deleted on: {farewell.closed_on}\n\n"
+        "What we keep:\n- nothing with your data\n\n"
+        "Who we'll notify:\n- the printer\n"
     )
     assert farewell.path == f"/users/settings/close/done?reference={farewell.reference}"
     assert ADA not in repr(farewell)
@@ -129,7 +129,7 @@ async def test_an_address_that_cannot_be_had_stops_no_closing(tmp_path, caplog, 
 
     assert answer.status_code == 303
     assert not site.is_open(ada)
-    assert "The farewell could not be prepared" in caplog.text
+    assert "The confirmation email could not be prepared" in caplog.text
     assert ADA not in caplog.text
 
 

@@ -175,7 +175,7 @@ async def test_a_page_rendered_before_another_person_signed_in_is_stale(app, bro
 
     assert answer.status_code == 403
     assert "out of date" in answer.text
-    assert '<a href="/settings">Back to the page</a>' in answer.text
+    assert '<a href="/settings">Go back to the page</a>' in answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert app.state.acts == []
 
@@ -201,7 +201,7 @@ async def test_a_refusal_leaves_the_session_cookie_alone(browser):
 async def test_the_way_back_never_leads_off_the_site(browser, referer):
     answer = await browser.post("/echo", headers={"Referer": referer})
 
-    assert '<a href="/">Back to the page</a>' in answer.text
+    assert '<a href="/">Go back to the page</a>' in answer.text
     assert "evil" not in answer.text
 
 

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.mofile import read_mo
 from jinja2 import DictLoader
 
-from efface.asgi.negotiated_language import wished
+from efface.asgi.negotiated_language import preferred_languages
 from efface.page.translations import LOCALE, languages
 from tests.asgi.catalogs import catalog, compiled, sentences
 from tests.asgi.conftest import Browser
@@ -80,7 +80,7 @@ def test_german_is_there():
     ],
 )
 def test_the_wishes_of_a_browser_are_read_without_trust(header, tags):
-    assert wished(header) == tags
+    assert preferred_languages(header) == tags
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_wishes_of_a_browser_are_read_without_trust(header, tags):
 async def test_the_page_is_in_the_language_of_the_browser(browser, header, code):
     page = await browser.get(CLOSE, headers={"Accept-Language": header})
 
-    title = {"de": "Möchten Sie Ihr Konto schließen?", "en": "Do you want to close your account?"}
+    title = {"de": "Möchten Sie Ihr Konto löschen?", "en": "Delete your account?"}
     assert f'<html lang="{code}">' in page.text
     assert f'lang="{code}" aria-labelledby' in page.text
     assert title[code] in page.text
@@ -109,10 +109,10 @@ async def test_the_answers_are_too(site, browser, ada):
     right = await browser.post(CLOSE, data=fields | {"current_password": PASSWORD}, headers=GERMAN)
 
     await site.closing.wait_finalized()
-    assert "Das ist nicht Ihr aktuelles Passwort." in wrong.text
+    assert "Das Passwort ist falsch." in wrong.text
     assert "Passwort" in program.json()["message"]
     assert right.status_code == 303
-    assert "Ihr Konto ist geschlossen" in (await browser.get("/")).text
+    assert "Ihr Konto wurde gelöscht" in (await browser.get("/")).text
 
 
 async def test_the_socket_speaks_it_too(address, site, ada):
@@ -121,7 +121,7 @@ async def test_the_socket_speaks_it_too(address, site, ada):
         async with live(browser, **GERMAN) as socket:
             answer = await socket.ask("anonymize", {"confirm": "yes"})
 
-    assert "Das ist nicht Ihr aktuelles Passwort." in answer["message"]
+    assert "Das Passwort ist falsch." in answer["message"]
 
 
 async def test_dates_and_reasons_are_in_words_of_the_language():
@@ -129,7 +129,7 @@ async def test_dates_and_reasons_are_in_words_of_the_language():
 
     day = date(2036, 12, 31)
 
-    assert languages()["en"].date(day) == "31 December 2036"
+    assert languages()["en"].date(day) == "December 31, 2036"
     assert languages()["de"].date(day) == "31. Dezember 2036"
 
 
@@ -169,7 +169,7 @@ async def test_a_host_replaces_a_block_and_keeps_the_rest(tmp_path, open_browser
         settings, page = await browser.get("/settings"), await browser.get(CLOSE)
 
     assert "Leave us?" in settings.text
-    assert "Do you want to close your account?" in settings.text
+    assert "Delete your account?" in settings.text
     assert 'name="current_password"' in settings.text
     assert "<header>Our shop</header>" in page.text
     assert "Leave us?" in page.text
@@ -190,7 +190,7 @@ async def test_a_loader_does_as_well(tmp_path, open_browser):
 
 
 def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
-    with pytest.raises(ValueError, match="no folder"):
+    with pytest.raises(ValueError, match="not a folder"):
         Site(tmp_path / "site.db", templates=tmp_path / "nowhere")
 
 
@@ -201,6 +201,6 @@ async def test_a_form_that_is_out_of_date_is_refused_in_the_language_of_the_brow
 
     assert (page.status_code, program.status_code) == (403, 403)
     assert '<html lang="de">' in page.text
-    assert "Das wurde nicht gesendet" in page.text
+    assert "Wir konnten dieses Formular nicht annehmen" in page.text
     assert "Zurück zur Seite" in page.text
     assert "Diese Seite ist veraltet" in program.json()["message"]

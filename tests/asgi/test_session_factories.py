@@ -58,8 +58,11 @@ async def test_where_the_section_cannot_ask_it_links_to_the_page_that_can(async_
         settings = await browser.get("/settings")
         page = await browser.get("/users/settings/close")
 
-    assert '<a href="/users/settings/close">What goes and what stays</a>' in settings.text
-    assert "What goes</h2>" in page.text
+    assert (
+        '<a href="/users/settings/close">See what will be deleted and what we keep</a>'
+        in settings.text
+    )
+    assert "What will be deleted</h2>" in page.text
 
 
 async def test_a_route_may_prepare_the_section(async_site, open_browser):
@@ -75,7 +78,7 @@ async def test_a_route_may_prepare_the_section(async_site, open_browser):
         await browser.sign_in(async_site.add("ada@example.org"))
         settings = await browser.get("/settings")
 
-    assert "What goes</h3>" in settings.text
+    assert "What will be deleted</h3>" in settings.text
 
 
 async def test_it_installs_into_fastapi(site, ada, open_browser):
@@ -124,7 +127,7 @@ async def test_a_settling_that_fails_is_reported_by_its_reference(site, ada, ope
             await site.closing.wait_finalized()
 
     assert answer.status_code == 303
-    assert f"Settling {reference} failed" in caplog.text
+    assert f"Finalizing {reference} failed" in caplog.text
     assert "ada@" not in caplog.text
 
 
@@ -134,7 +137,7 @@ async def test_what_shutdown_cannot_wait_for_is_said(site, ada, open_browser, ca
         await browser.close_account(**RIGHT)
         await site.closing._attempts.finalize_at_shutdown(0)
 
-    assert "1 closings were not settled" in caplog.text
+    assert "1 closings were not finalized" in caplog.text
     await site.closing.wait_finalized()
 
 

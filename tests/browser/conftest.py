@@ -39,7 +39,7 @@ class Window:
         page = page or self.page
         page.goto("/users/log_in")
         form = page.locator("form.card").filter(has=page.locator("[name=password]"))
-        form.get_by_label("E-mail").fill(email)
+        form.get_by_label("Email").fill(email)
         form.get_by_label("Password").fill(password)
         form.get_by_role("button", name="Log in").click()
         page.get_by_role("button", name="Log out").wait_for()
@@ -69,8 +69,9 @@ class Window:
             self.complaints.append(f"{answer.status} {answer.url}")
 
     def _hear(self, said):
-        if said.type in ("error", "warning") and "Failed to load resource" not in said.text:
-            self.complaints.append(said.text)
+        # Chromium advises on forms at the level "verbose", which Playwright calls "debug".
+        if "Failed to load resource" not in said.text:
+            self.complaints.append(f"{said.type}: {said.text} {said.location['url']}")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ GRACE = "grace@garden.example"
 CLOSE = "/users/settings/close"
 LOG_OUT = "/users/log_out"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-GOODBYE = "Your account is closed, and you are signed out on every device."
+GOODBYE = "Your account has been deleted, and you've been logged out on all devices."
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def page(ada, window):
 
 def fill(page, password=PASSWORD):
     """Open the dialog, type the password, say yes; return the button that closes."""
-    page.get_by_role("button", name="Delete Account").click()
+    page.get_by_role("button", name="Delete account").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Current password").fill(password)
-    dialog.get_by_label("Yes, I want to close my account").check()
-    return dialog.get_by_role("button", name="Close my account")
+    dialog.get_by_label("Yes, I want to delete my account").check()
+    return dialog.get_by_role("button", name="Delete my account")
 
 
 def is_start_page_of_nobody(page):
@@ -60,7 +60,7 @@ def test_one_can_think_again(garden, window, page, way):
         page.keyboard.press("Escape")
 
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_role("button", name="Delete Account")).to_be_focused()
+    expect(page.get_by_role("button", name="Delete account")).to_be_focused()
     assert window.frames == []
     assert window.asked(CLOSE, LOG_OUT) == []
     assert garden.everything() == before
@@ -71,7 +71,7 @@ def test_with_a_wrong_password_one_stays_in_the_dialog(garden, window, page):
     fill(page, "not her password").click()
 
     alert = page.get_by_role("dialog").get_by_role("alert")
-    expect(alert).to_contain_text("not your current password")
+    expect(alert).to_contain_text("password is incorrect")
     expect(page.get_by_label("Current password").last).to_be_focused()
     assert garden.count("efface_closings") == 0
     page.keyboard.type(PASSWORD)
@@ -129,12 +129,12 @@ def test_without_javascript_a_form_does_the_same(garden, ada, open_window):
     section = page.locator("#delete-account")
     section.locator("summary").click()
     section.get_by_label("Current password").fill("not her password")
-    section.get_by_label("Yes, I want to close my account").check()
-    section.get_by_role("button", name="Close my account").click()
-    expect(page.get_by_role("alert")).to_contain_text("not your current password")
+    section.get_by_label("Yes, I want to delete my account").check()
+    section.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_role("alert")).to_contain_text("password is incorrect")
     page.get_by_label("Current password").fill(PASSWORD)
-    page.get_by_label("Yes, I want to close my account").check()
-    page.get_by_role("button", name="Close my account").click()
+    page.get_by_label("Yes, I want to delete my account").check()
+    page.get_by_role("button", name="Delete my account").click()
 
     is_start_page_of_nobody(page)
     assert window.asked(CLOSE, "/") == ["POST", "POST", "GET"]
@@ -221,7 +221,7 @@ def test_to_log_out_once_more_succeeds(garden, ada, open_window):
 # ---------------------------------------------------------------- what is to be settled first
 
 
-def test_what_blocks_stands_where_the_button_was(garden, ada, window):
+def test_who_is_blocked_sees_why_the_button_is_disabled(garden, ada, window):
     """pitfalls:B-1"""
     grace = garden.member(GRACE, name="Grace Hopper")
     organizes = {ada: True, grace: False}
@@ -236,7 +236,10 @@ def test_what_blocks_stands_where_the_button_was(garden, ada, window):
     window.sign_in()
     page = window.open_settings()
 
-    expect(page.get_by_role("button", name="Delete Account")).to_have_count(0)
+    button = page.get_by_role("button", name="Delete account", disabled=True)
+    expect(button).to_have_accessible_description(
+        "Before you can delete your account You are the last organizer of Herb spiral."
+    )
     page.get_by_role("link", name="You are the last organizer of Herb spiral.").click()
     page.get_by_role("button", name="Make organizer").click()
 
@@ -254,13 +257,13 @@ def test_whoever_logs_in_once_more_is_back_in_the_settings(garden, ada, window):
     garden.clock.advance(minutes=11)
     page.goto("/users/settings")
 
-    expect(page.get_by_role("heading", name="Log in once more")).to_be_visible()
-    expect(page.get_by_label("E-mail")).to_have_value(ADA)
+    expect(page.get_by_role("heading", name="Log in again")).to_be_visible()
+    expect(page.get_by_label("Email")).to_have_value(ADA)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
     page.wait_for_url("**/users/settings")
-    expect(page.get_by_role("button", name="Delete Account")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete account")).to_be_visible()
 
 
 @pytest.mark.parametrize("garden", [{"profile": "magic"}], indirect=True)
@@ -268,27 +271,27 @@ def test_without_a_password_one_leaves_after_a_fresh_log_in(garden, window):
     garden.member(ADA, password=None)
 
     def follow_the_link():
-        page.get_by_role("button", name="Send me a link to log in").click()
+        page.get_by_role("button", name="Email me a login link").click()
         page.get_by_text("you will receive a link").wait_for()
         page.goto("/dev/mailbox")
         page.locator("article").first.get_by_role("link").click()
-        page.get_by_role("button", name="Log in only this time").click()
+        page.get_by_role("button", name="Log in once").click()
 
     page = window.page
     page.goto("/users/log_in")
-    page.get_by_label("E-mail").first.fill(ADA)
+    page.get_by_label("Email").first.fill(ADA)
     follow_the_link()
     page.wait_for_url("**/")
     garden.clock.advance(minutes=25)
     page.goto(CLOSE)
-    expect(page.get_by_role("button", name="Delete Account")).to_have_count(0)
-    page.get_by_role("link", name="Sign in again").click()
+    expect(page.get_by_role("button", name="Delete account")).to_have_count(0)
+    page.get_by_role("link", name="Log in again").click()
     follow_the_link()
     page.goto(CLOSE)
-    page.get_by_role("button", name="Delete Account").click()
+    page.get_by_role("button", name="Delete account").click()
     expect(page.get_by_label("Current password")).to_have_count(0)
-    page.get_by_label("Yes, I want to close my account").check()
-    page.get_by_role("button", name="Close my account").click()
+    page.get_by_label("Yes, I want to delete my account").check()
+    page.get_by_role("button", name="Delete my account").click()
 
     is_start_page_of_nobody(page)
     assert garden.count("efface_closings") == 1
@@ -305,12 +308,12 @@ def test_a_german_browser_gets_the_section_and_the_page_in_german(garden, ada, o
 
     expect(section).to_have_attribute("lang", "de")
     page.get_by_role("button", name="Konto löschen").click()
-    dialog = page.get_by_role("dialog", name="Konto schließen")
-    for words in ("Was gelöscht wird", "Was bleibt", "Datum der Bestätigung"):
+    dialog = page.get_by_role("dialog", name="Möchten Sie Ihr Konto löschen?")
+    for words in ("Was gelöscht wird", "Was wir aufbewahren", "Datum der Bestätigung"):
         expect(dialog.get_by_text(words).first).to_be_visible()
     dialog.get_by_label("Aktuelles Passwort").fill("falsch")
-    dialog.get_by_label("Ja, ich möchte mein Konto schließen").check()
-    dialog.get_by_role("button", name="Mein Konto schließen").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("nicht Ihr aktuelles Passwort")
+    dialog.get_by_label("Ja, ich möchte mein Konto löschen").check()
+    dialog.get_by_role("button", name="Mein Konto löschen").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Das Passwort ist falsch.")
     page.goto(CLOSE)
     expect(page.locator("html")).to_have_attribute("lang", "de")

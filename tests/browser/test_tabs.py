@@ -40,10 +40,10 @@ def test_a_form_from_before_the_log_out_leads_back_to_a_fresh_one(garden, ada, o
     if form == "closing":
         stale.locator("summary").click()
         fields = stale.locator("#delete-account")
-        fields.get_by_label("Yes, I want to close my account").check()
-        button = fields.get_by_role("button", name="Close my account")
+        fields.get_by_label("Yes, I want to delete my account").check()
+        button = fields.get_by_role("button", name="Delete my account")
     else:
-        fields = stale.get_by_role("region", name="Change your address")
+        fields = stale.get_by_role("region", name="Change your email address")
         button = fields.get_by_role("button")
     fields.get_by_label("Current password").fill(PASSWORD)
     with stale.expect_response(lambda answer: answer.request.method == "POST") as answered:
@@ -52,7 +52,7 @@ def test_a_form_from_before_the_log_out_leads_back_to_a_fresh_one(garden, ada, o
     assert answered.value.status == 403
     expect(stale.get_by_role("heading")).to_be_visible()
     expect(stale.locator("body")).to_contain_text("Nothing was changed.")
-    stale.get_by_role("link", name="Back to the page").click()
+    stale.get_by_role("link", name="Go back to the page").click()
     stale.wait_for_url("**/users/settings")
     expect(stale.get_by_role("heading", name="Settings")).to_be_visible()
     assert garden.row(ada)["deleted_at"] is None
@@ -75,7 +75,7 @@ def test_a_tab_with_a_live_page_leaves_when_another_one_logs_out(garden, ada, wi
     refused, told = window.complaints
     assert refused.startswith("403 ")
     assert refused.endswith("/users/log_out")
-    assert "the session has ended all the same" in told
+    assert "but the session has ended" in told
     window.complaints.clear()
 
 

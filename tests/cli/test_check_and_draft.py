@@ -37,7 +37,7 @@ def test_a_decided_policy_is_said_to_be_one(efface):
     result = efface("check", "--eraser", ERASER)
 
     assert result.exit_code == 0
-    assert result.stdout == "7 tables, 28 columns: everything is decided.\n"
+    assert result.stdout == "7 tables, 28 columns: no problems.\n"
 
 
 def test_everything_is_reported_at_once_grouped_by_table(efface, undecided):
@@ -46,12 +46,12 @@ def test_everything_is_reported_at_once_grouped_by_table(efface, undecided):
     assert result.exit_code == 1
     for line in (
         "  people",
-        "    E101 name is undecided. Add one of these to the column:",
+        "    E101 name has no rule. Add one of these to the column:",
         "        personal(Clear())",
         "        not_personal()",
         "  lost",
-        "    E201 The link nothing names nothing, which is not a column.",
-        "    W102 person_id is not indexed, so each closing reads the whole table.",
+        "    E201 The relationship nothing names nothing, which is not a column.",
+        "    W102 person_id has no index, so each account closure reads the whole table. Add one:",
         "3 tables, 5 columns: 2 errors and 1 warning.",
     ):
         assert line in result.stdout.splitlines()
@@ -91,7 +91,9 @@ def test_the_live_schema_is_compared_where_a_database_is_named(efface, database,
 
     assert clean.exit_code == 0
     assert drifted.exit_code == 1
-    assert "E108 phone is in the database, and the model does not have it." in drifted.stdout
+    assert (
+        "E108 phone is in the database, but not in the model, so it has no rule." in drifted.stdout
+    )
 
 
 def test_without_people_the_links_are_not_followed(efface):
@@ -115,11 +117,11 @@ def test_every_decision_is_printed_as_a_markdown_table(efface):
     for line in (
         ["categories", "*", "no_personal_data", "not personal", "a fixed list"],
         ["users_tokens", "*", "revoke", "deleted", "through user_id"],
-        ["posts", "author_id", "stays", "pseudonymized", "the link to the tombstone"],
+        ["posts", "author_id", "stays", "pseudonymized", "refers to the tombstone row"],
         ["posts", "body", "replace mentions", "redacted, not verified", ""],
         ["posts", "title", "not personal", "unchanged", ""],
         ["users", "deleted_at", "set", "", "marks a closed account"],
-        ["users", "*", "redact", "leaves a tombstone", "the person's own row"],
+        ["users", "*", "redact", "leaves a tombstone row", "the user's own row"],
     ):
         assert line in lines
     (kept,) = [line for line in lines if line[0] == "invoices"]
@@ -130,7 +132,7 @@ def test_what_is_undecided_stands_in_the_table_too(efface, undecided):
     result = efface("check", "--models", undecided, "--table")
 
     lines = cells(result.stdout)
-    assert ["people", "name", "undecided", "", ""] in lines
+    assert ["people", "name", "no rule", "", ""] in lines
 
 
 # ---------------------------------------------------------------- draft
@@ -157,7 +159,7 @@ def test_a_draft_can_be_checked_until_it_is_decided(efface, database):
     second = efface("check", *named)
 
     assert first.exit_code == 1
-    assert "E101 This table is undecided" in first.stdout
+    assert "E101 This table has no rule" in first.stdout
     assert "W101" in second.stdout
     assert second.exit_code == 0
 
@@ -197,4 +199,4 @@ def test_a_draft_needs_something_to_draft_from(efface):
     result = efface("draft")
 
     assert result.exit_code == 2
-    assert "--models module:Base or --database URL" in result.stderr
+    assert "--models module:Base, or --database URL" in result.stderr

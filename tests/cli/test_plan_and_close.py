@@ -59,7 +59,10 @@ def test_the_statements_of_a_plan_hold_no_value(here, engine):
 
 @pytest.mark.parametrize(
     ("key", "says"),
-    [(["Ada"], "is int, and this key is something else"), (["1", "2"], "is 2 parts")],
+    [
+        (["Ada"], "is of type int, but the key that you passed is of another type"),
+        (["1", "2"], "is in 2 parts"),
+    ],
 )
 def test_a_key_of_another_kind_is_wrong_usage(here, key, says):
     result = here("plan", *key)
@@ -118,7 +121,7 @@ def test_closing_again_answers_the_first_receipt(here):
 
     assert result.exit_code == 0
     assert first.reference in result.stdout
-    assert "This account was closed before; nothing was changed." in result.stdout
+    assert "This account was already closed. Nothing was changed." in result.stdout
 
 
 def test_a_closing_without_an_actor_is_wrong_usage(here, engine):
@@ -133,7 +136,7 @@ def test_an_actor_of_no_or_too_many_letters_is_wrong_usage(here, engine, actor):
     result = here("close", 1, "--actor", actor)
 
     assert result.exit_code == 2
-    assert "--actor is 1 to 200 characters long." in result.stderr
+    assert "--actor must be 1 to 200 characters long." in result.stderr
     assert deleted_at(engine) is None
 
 
@@ -210,7 +213,7 @@ def test_about_an_account_that_is_closed_nobody_is_asked(here, monkeypatch):
 
     assert result.exit_code == 0
     assert "Close this account?" not in result.stderr
-    assert "This account was closed before; nothing was changed." in result.stdout
+    assert "This account was already closed. Nothing was changed." in result.stdout
 
 
 def test_what_the_search_still_finds_is_its_own_exit_status(here, engine):
@@ -223,7 +226,7 @@ def test_what_the_search_still_finds_is_its_own_exit_status(here, engine):
     assert result.exit_code == 4
     assert "still found in categories.title (1)" in result.stdout
     assert "The account is closed, receipt " in result.stderr
-    assert "somebody else of the same name" in result.stderr
+    assert "another user may have the same name" in result.stderr
     assert deleted_at(engine) is not None
     assert ADA not in values_of(result)
 
@@ -246,7 +249,7 @@ def test_nothing_found_is_verified(here, identifiers):
     assert result.exit_code == 0
     assert "clean" in result.stdout
     assert "kept    invoices.billing_name: 2" in result.stdout
-    assert "1 too short to be searched for" in result.stdout
+    assert "1 too short to search for" in result.stdout
 
 
 def test_what_is_found_is_reported_by_place_and_never_by_value(here, identifiers):
@@ -261,7 +264,9 @@ def test_a_search_for_a_key_that_no_row_has_says_so(here, identifiers):
     result = here("verify", 99, "--identifiers", identifiers)
 
     assert result.exit_code == 4
-    assert "No row of users has this key; the identifiers are searched for" in result.stderr
+    assert (
+        "No row of users has this primary key. Efface searches for the identifiers" in result.stderr
+    )
 
 
 def test_identifiers_come_from_standard_input_as_well(here):
@@ -295,8 +300,8 @@ def test_closings_are_listed_with_what_became_of_them(here, engine):
     first, second, count = result.stdout.splitlines()
     assert first.startswith("2026-05-04 12:30  ")
     assert first.endswith("ticket 1 · clean · kept until 2036-12-31")
-    assert second.endswith("ticket 2 · not settled · kept until 2036-12-31")
-    assert count == "2 closings."
+    assert second.endswith("ticket 2 · not finalized · kept until 2036-12-31")
+    assert count == "2 account closures."
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from efface import Policy, data_subject
 from efface.cli import main
 from efface.cli.app import app
 from efface.cli.configuration import KNOWN
-from efface.cli.primary_key_argument import subject_key
-from efface.console.exit_status import Status, status_of
+from efface.cli.primary_key_argument import parse_primary_key
+from efface.console.exit_status import Status, find_status
 from efface.errors import EffaceError, SubjectKeyError
 from tests.cli.conftest import ERASER
 from tests.support.paths import DOCS
@@ -97,9 +97,9 @@ def test_draft_uses_the_database_of_the_settings(efface, project, database):
         ('erasr = "x:y"', "Did you mean eraser?"),
         ("eraser = 5", "text in quotation marks"),
         ('eraser = "cli_accounts"', "module:name"),
-        ('eraser = "cli_accounts:not_one"', "is no Eraser"),
+        ('eraser = "cli_accounts:not_one"', "is neither an Eraser"),
         ('eraser = "cli_accounts:earser"', "Did you mean eraser?"),
-        ('eraser = "cli_acounts:eraser"', "There is no module cli_acounts"),
+        ('eraser = "cli_acounts:eraser"', "Python finds no module cli_acounts"),
         ('database = "sqlite:///x.db"', "No eraser is named"),
         ("", "[tool.efface]"),
     ],
@@ -117,8 +117,8 @@ def test_settings_that_lead_nowhere_say_what_to_write(efface, project, settings,
     ("named", "says"),
     [
         ("env:NOT_SET_ANYWHERE", "The variable NOT_SET_ANYWHERE is not set."),
-        ("secret:/x", "a URL that SQLAlchemy knows"),
-        ("unheard+of://u:secret@host/x", "a URL that SQLAlchemy knows"),
+        ("secret:/x", "SQLAlchemy does not know this database URL"),
+        ("unheard+of://u:secret@host/x", "SQLAlchemy does not know this database URL"),
         ("oracle://u:secret@host/x", "is not installed"),
         ("sqlite:///secret.db", "does not exist"),
     ],
@@ -191,7 +191,7 @@ def people(*types):
     ],
 )
 def test_a_key_becomes_what_the_column_holds(types, typed, key):
-    assert subject_key(people(*types), typed) == key
+    assert parse_primary_key(people(*types), typed) == key
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_key_becomes_what_the_column_holds(types, typed, key):
 )
 def test_a_key_that_the_column_cannot_hold_is_refused(types, typed):
     with pytest.raises(SubjectKeyError):
-        subject_key(people(*types), typed)
+        parse_primary_key(people(*types), typed)
 
 
 # ---------------------------------------------------------------- exit statuses, reference
@@ -227,7 +227,7 @@ def test_every_exit_status_is_documented_with_its_errors():
 
     expected = {int(status): set() for status in Status}
     for cls in every_error():
-        expected[int(status_of(cls.__new__(cls)))].add(cls.code)
+        expected[int(find_status(cls.__new__(cls)))].add(cls.code)
 
     assert documented == expected
 
@@ -271,7 +271,9 @@ def test_a_package_of_the_application_that_is_missing_is_not_taken_for_ours(effa
     result = efface("plan", 1, "--eraser", "broken_app:eraser")
 
     assert result.exit_code == 2
-    assert "There is no module not_there_at_all, which broken_app:eraser needs." in result.stderr
+    assert (
+        "Python finds no module not_there_at_all, which broken_app:eraser needs." in result.stderr
+    )
 
 
 def test_the_command_is_installed_under_its_name():

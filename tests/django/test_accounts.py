@@ -330,6 +330,6 @@ def test_the_command_settles_what_is_due(town, lived_in, settings_of):
     with settings_of(CLOCK=lambda: later):
         said = town.command("work", "--once", "--limit", "5")
 
-    assert said.splitlines()[-1] == "Settled: 1. Due still: 0."
-    assert "settled, not searched" in said
+    assert said.splitlines()[-1] == "Finalized: 1. Still pending: 0."
+    assert "finalized, not searched" in said
     assert "Lovelace" not in said

@@ -214,7 +214,7 @@ def test_a_generic_pair_about_rows_that_are_no_people_is_refused(log_about):
     (found,) = log_about("town.Tag")
 
     assert (found.id, found.obj) == ("efface.E606", "django_admin_log.content_type")
-    assert "town.Tag is about other rows" in found.msg
+    assert "keys of town.Tag would be taken for keys of users" in found.msg
 
 
 @pytest.mark.parametrize("name", ["town.Person", "person", "town.Neighbor", "town.Trader"])
@@ -328,57 +328,57 @@ class WrittenTo:
     [
         (
             'Rules(personal=["body", "short"])',
-            "personal is a dictionary with a decision for each field, and not a list:",
+            "personal must be a dictionary with a rule for each field, not a list:",
             'personal={"body": Replace("..."), "short": Replace("...")}',
         ),
         (
             'Rules(personal={"short": "x"})',
-            "personal gives short a str, which is no action.",
+            "personal gives short a str, which is not an action.",
             'personal={"short": Replace("...")}',
         ),
         (
             'Rules(personal={"short": 7})',
-            "personal gives short an int, which is no action.",
+            "personal gives short an int, which is not an action.",
             'personal={"short": Replace("...")}',
         ),
         (
             'Rules(personal={"short": Clear})',
-            "personal gives short a class, which is no action.",
+            "personal gives short a class, which is not an action.",
             'personal={"short": Replace("...")}',
         ),
         (
             'Rules(personal={"short": [Clear()]})',
-            "personal gives short a list, which is no action.",
+            "personal gives short a list, which is not an action.",
             'personal={"short": Replace("...")}',
         ),
         (
             'Rules(personal={"short": on_close(Delete(), via="author")})',
-            "personal gives short a RuleItem, which is no action.",
+            "personal gives short a RuleItem, which is not an action.",
             'personal={"short": Replace("...")}',
         ),
         (
             'Rules(not_personal="short")',
-            "not_personal is a list of names of fields, and not a str:",
+            "not_personal must be a list of field names, not a str:",
             'not_personal=["short"]',
         ),
         (
             "Rules(not_personal=[Clear()])",
-            "not_personal is a list of names of fields, and not a list:",
+            "not_personal must be a list of field names, not a list:",
             'not_personal=["name"]',
         ),
         (
             'Rules(through=["members"])',
-            "through is a dictionary with a decision for each field, and not a list:",
+            "through must be a dictionary with a rule for each field, not a list:",
             'through={"members": on_close(...)}',
         ),
         (
             'Rules(through={"members": Delete()})',
-            "Rules begins with data_subject(), on_close() or no_personal_data().",
+            "Rules takes data_subject(), on_close() or no_personal_data().",
             'not_personal=["name"]',
         ),
         (
             "Rules(Delete())",
-            "Rules begins with data_subject(), on_close() or no_personal_data().",
+            "Rules takes data_subject(), on_close() or no_personal_data().",
             'not_personal=["name"]',
         ),
     ],

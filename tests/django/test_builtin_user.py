@@ -68,7 +68,7 @@ from django.db import connection, transaction
 from efface.django import close_account
 from efface.django.database.django_connection import sqlalchemy_connection
 from efface.django.accounts import eraser
-from efface.django.policy.erasers import problems
+from efface.django.policy.erasers import find_problems
 from efface.errors import ClosedAccountsError, EffaceError
 from efface.testing import assert_no_trace, populate
 
@@ -112,7 +112,7 @@ except ClosedAccountsError as error:
     refused = (error.table, error.column, error.rows)
 print(json.dumps({
     "column": [before, after, back],
-    "problems": [str(problem) for problem in problems("default")],
+    "problems": [str(problem) for problem in find_problems("default")],
     "open": sorted(User.objects.values_list("pk", flat=True)) == sorted(
         [early.pk, people.bystander.key]
     ),
@@ -125,7 +125,8 @@ print(json.dumps({
 """
 PROBLEMS = """
 try:
-    print(json.dumps([f"{each.place} {each.text} {each.paste}" for each in problems("default")]))
+    found = find_problems("default")
+    print(json.dumps([f"{each.place} {each.text} {each.paste}" for each in found]))
 except EffaceError as error:
     print(json.dumps([error.message()]))
 """
@@ -205,8 +206,11 @@ def test_where_others_are_the_people_the_users_are_decided_like_any_table(tmp_pa
 def test_the_field_is_added_where_rows_of_stock_users_stay(tmp_path, case, given):
     (tmp_path / "stay.toml").write_text('tables.auth_user.data_subject.identifiers = ["email"]')
     (tmp_path / "go.toml").write_text('tables.auth_user.data_subject.action = "Delete"')
-    code = "print(json.dumps([label(), any(f.name == NAME for f in User._meta.fields)]))"
-    imported = "from efface.django.schema.deleted_at_field import NAME, label\n"
+    code = (
+        "has_field = any(f.name == FIELD_NAME for f in User._meta.fields)\n"
+        "print(json.dumps([user_model_label(), has_field]))"
+    )
+    imported = "from efface.django.schema.deleted_at_field import FIELD_NAME, user_model_label\n"
 
     found = told(tmp_path, imported + code, sqlite(tmp_path), case)
 
@@ -216,5 +220,5 @@ def test_the_field_is_added_where_rows_of_stock_users_stay(tmp_path, case, given
 def test_a_tombstone_for_a_model_that_is_not_there_is_one_sentence(tmp_path):
     (problem,) = told(tmp_path, PROBLEMS, sqlite(tmp_path), "nowhere")
 
-    assert "EFFACE names a model auth.Usr in TOMBSTONE." in problem
+    assert "EFFACE names an unknown model auth.Usr in USER_MODEL." in problem
     assert "auth.User" in problem

@@ -70,7 +70,8 @@ def test_what_a_constraint_would_refuse_is_an_error(decided_by, personal, field)
         Ticket.efface = kept
 
     assert (found.id, found.obj) == ("efface.E103", f"town_ticket.{field}")
-    assert found.msg.startswith(f"A CHECK refuses the new value of {field}: ")
+    assert found.msg.startswith(f"A CHECK constraint refuses the new value of {field}: ")
+    assert found.msg.endswith(". Choose a value that it accepts, or change the constraint.")
 
 
 @pytest.mark.parametrize(
@@ -125,23 +126,26 @@ def test_an_unknown_field_gets_the_nearest_known_one(decided_by):
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ({"SERCET": "x" * 16}, "EFFACE in the settings has no SERCET. Did you mean SECRET?"),
-        ({"SECRET": None}, 'EFFACE in the settings needs a SECRET, a text: "SECRET": '),
+        ({"SERCET": "x" * 16}, "EFFACE has no setting SERCET. Did you mean SECRET?"),
+        ({"SECRET": None}, 'EFFACE needs a text in SECRET: "SECRET": '),
         ({"SECRET": "short"}, "at least 16 bytes"),
         ({"RULES": {"twon": None}}, "Did you mean town?"),
         ({"RULES": {"auth.Gruop": None}}, "Did you mean Group?"),
         ({"RULES": []}, 'RULES: "RULES": {"sites": no_personal_data('),
-        ({"RULES": {7: None}}, "EFFACE names an application 7 in RULES."),
-        ({"CLOCK": 5}, "EFFACE gives in CLOCK no function"),
-        ({"CLOCK": "nowhere.at.all"}, "nowhere.at.all in CLOCK: it is not there"),
-        ({"POLICY": "nope.toml"}, 'nope.toml in POLICY, and it is not there: "POLICY": BASE_DIR'),
+        ({"RULES": {7: None}}, "EFFACE names an unknown application 7 in RULES."),
+        ({"CLOCK": 5}, "EFFACE needs a function, or the dotted path of one, in CLOCK."),
+        ({"CLOCK": "nowhere.at.all"}, "nowhere.at.all in CLOCK, but Python can't import it"),
+        ({"POLICY": "nope.toml"}, 'nope.toml in POLICY that does not exist: "POLICY": BASE_DIR'),
         ({"POLICY": 7}, 'POLICY: "POLICY": BASE_DIR'),
         (
             {"LABELS": {"town.Pst": "x"}},
-            "EFFACE names a model town.Pst in LABELS. Did you mean Post?",
+            "EFFACE names an unknown model town.Pst in LABELS. Did you mean Post?",
         ),
-        ({"LABELS": {"town.Post.bdy": "x"}}, "a field town.Post.bdy in LABELS. Did you mean body?"),
-        ({"LABELS": {7: "x"}}, 'LABELS: "LABELS": {"town.Post": '),
+        (
+            {"LABELS": {"town.Post.bdy": "x"}},
+            "an unknown field town.Post.bdy in LABELS. Did you mean body?",
+        ),
+        ({"LABELS": {7: "x"}}, 'LABELS: "LABELS": {"myapp.Post": '),
     ],
 )
 def test_a_setting_that_is_not_understood_is_one_sentence(decided_by, said, sentence):
@@ -201,7 +205,7 @@ def test_the_command_plans_closes_and_lists(town):
     receipt = json.loads(closed)
     assert receipt["actor"] == "ticket 8114"
     assert receipt["reference"] in listed
-    assert listed.endswith("1 closing.\n")
+    assert listed.endswith("1 account closure.\n")
 
 
 def test_the_command_finds_what_was_left_and_says_no_value(town, tmp_path):
@@ -225,7 +229,7 @@ def test_a_second_model_of_a_table_may_not_have_rules_that_nobody_reads(decided_
     (found,) = decided_by()
 
     assert (found.id, found.obj) == ("efface.E606", "town_tag")
-    assert "the rules of town.Register would be ignored" in found.msg
+    assert "Efface would ignore the rules of town.Register" in found.msg
     assert found.hint.startswith("efface = Rules(...)    # out of town.Register into town.Tag")
 
 
@@ -271,7 +275,8 @@ def test_rules_in_two_places_are_an_error_that_names_both(decided_by, where):
 
     assert found.id == "efface.E606"
     assert (
-        found.msg == f"{label} has rules in two places, and one would be ignored. Keep one of them:"
+        found.msg
+        == f"{label} has rules in two places. Efface would ignore one, so keep one of them:"
     )
     first, second = found.hint.splitlines()
     assert first.startswith({"class": "`efface` of ", "through": "`through` of "}[where])
@@ -312,7 +317,7 @@ def test_what_is_written_as_efface_and_is_no_rules_is_named(decided_by, monkeypa
     (found,) = decided_by()
 
     assert (found.id, found.obj) == ("efface.E606", "town_badge")
-    assert found.msg == "efface of town.Badge is no Rules(...), so it would be ignored. Write:"
+    assert found.msg == "efface of town.Badge is not Rules(...), so Efface would ignore it. Write:"
     assert found.hint == f"efface = {line}    # in town.Badge"
 
 
@@ -336,7 +341,7 @@ def test_a_mixin_that_has_something_else_as_its_efface_is_named(decided_by, monk
     (found,) = decided_by()
 
     assert found.obj == "town_posts"
-    assert found.msg.startswith("efface of town.Stamped is no Rules(...)")
+    assert found.msg.startswith("efface of town.Stamped is not Rules(...)")
 
 
 def test_a_field_or_method_called_efface_is_the_applications_own(decided_by, monkeypatch):
@@ -355,7 +360,7 @@ def test_rules_of_a_proxy_belong_into_the_model_with_the_table(decided_by, monke
     monkeypatch.setattr(Neighbor, "efface", Rules(not_personal=["nick"]), raising=False)
     (found,) = decided_by()
 
-    assert found.msg == "town.Neighbor is a proxy, so its efface would be ignored. Move it:"
+    assert found.msg == "town.Neighbor is a proxy, so Efface would ignore its rules. Move them:"
     assert found.hint.endswith("# out of town.Neighbor into town.Person")
 
 
@@ -365,6 +370,6 @@ def test_rules_for_a_proxy_in_the_settings_name_the_model_with_the_table(decided
     (found,) = decided_by(RULES={"town.Neighbor": Rules(not_personal=["nick"])})
 
     assert found.msg == (
-        "town.Neighbor is a proxy, so its rules would be ignored. Name town.Person:"
+        "town.Neighbor is a proxy, so Efface would ignore its rules. Name town.Person:"
     )
     assert found.hint.startswith('"town.Person": ...,')

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.support.installed_wheel import built, python_with
-from tests.support.paths import DOCS, ROOT
+from tests.support.paths import DOCS
+from tests.support.readme_differences import applied, django_and_fastapi
 
 HOW_TO = DOCS / "how-to"
 # In the order in which a newcomer reads them.
@@ -137,6 +138,10 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "myapp.
     "myapp/models.py": """
 from django.contrib.auth.models import User
 from django.db import models
+
+class Post(models.Model):
+    author = models.ForeignKey(User, on_delete=models.PROTECT)
+    body = models.TextField()
 """,
     "myapp/urls.py": """
 from django.http import HttpResponse
@@ -159,7 +164,7 @@ laptop, phone = Client(), Client()
 for device in (laptop, phone):
     device.force_login(ada)
     assert device.get("/").content == b"ada"
-assert "Do you want to close your account?" in laptop.get("/account/close").text
+assert "Delete your account?" in laptop.get("/account/close").text
 sent = {"current_password": "a password", "confirm": "yes"}
 assert laptop.post("/account/close", sent).status_code == 303
 assert [device.get("/").content for device in (laptop, phone)] == [b"nobody", b"nobody"]
@@ -170,15 +175,9 @@ assert Post.objects.get().body == "Yours, a former member"
 
 
 def added():
-    """What README adds to each file, after what is there."""
-    (difference, *_) = re.findall(
-        r"^```diff\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    lines = "\n".join(line[1:] for line in difference.splitlines())
-    parts = re.split(r"^# (myapp/\w+\.py)\n", lines, flags=re.MULTILINE)
-    files = dict(zip(parts[1::2], parts[2::2], strict=True))
-    assert files.keys() == PROJECT.keys()
-    return {name: f"{PROJECT[name]}\n{files.get(name, '')}" for name in PROJECT}
+    """The project with what README adds to it."""
+    difference, _ = django_and_fastapi()
+    return applied(difference, PROJECT)
 
 
 @pytest.mark.slow

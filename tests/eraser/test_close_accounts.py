@@ -221,10 +221,10 @@ def test_a_batch_shows_nobody_and_forgets_them_in_pickles(engine):
     again = pickle.loads(pickle.dumps(batch))
 
     assert again == batch
-    assert again.people is None
+    assert again.captured is None
     for text in (
         repr(batch),
-        repr(batch.people),
+        repr(batch.captured),
         str(vars(batch)),
         pickle.dumps(batch).decode("latin-1"),
     ):

@@ -1,5 +1,6 @@
 """What a crash left unsettled is settled later, by whoever comes first, and once."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -151,7 +152,8 @@ def test_one_that_fails_is_undone_alone_and_keeps_nobody_waiting(engine):
     (failure,) = pending_run.failures
     assert failure.reference == failing.reference
     assert isinstance(failure.error, StatementError)
-    assert "ada" not in repr(pending_run).lower() + str(failure.error).lower()
+    # A word of its own: the digits of a reference can spell it.
+    assert not re.search(r"\bada\b", f"{pending_run!r} {failure.error}", re.IGNORECASE)
     assert [r.reference for r in pending_run.receipts] == [other.reference]
     assert pending_run.remaining == 1
     assert tokens(engine) == {1}
@@ -311,7 +313,7 @@ def test_under_another_key_nothing_is_called_settled(engine):
 
     (failure,) = pending_run.failures
     assert isinstance(failure.error, UnrecognizedClosingError)
-    assert "1 row is marked in users" in str(failure.error)
+    assert "1 row closed at the same moment" in str(failure.error)
     assert (pending_run.receipts, pending_run.remaining) == ((), 1)
     assert stored(engine) == [receipt]
     assert tokens(engine) == {1, 2}
@@ -325,7 +327,7 @@ def test_nor_is_a_receipt_that_was_recorded_under_another_key(engine):
     with engine.begin() as connection, pytest.raises(UnrecognizedClosingError) as refused:
         with_another_key().finalize(connection, recorded)
 
-    assert "the one that the account was closed with" in str(refused.value)
+    assert "finalize with the secret that closed the account" in str(refused.value)
     assert stored(engine) == [recorded]
 
 
@@ -469,4 +471,4 @@ def test_the_queue_is_read_by_its_own_index(server):
             )
         )
 
-    assert "ix_efface_closings_unsettled" in plan
+    assert "ix_efface_closings_pending" in plan

@@ -22,7 +22,7 @@ def receipt():
     with engine.begin() as connection:
         finalized = eraser.finalize(connection, receipt)
     engine.dispose()
-    return finalized.remembering(receipt.people)
+    return finalized.with_captured(receipt.captured)
 
 
 def test_a_receipt_survives_json(receipt):
@@ -38,7 +38,7 @@ def test_a_receipt_shows_nothing_of_the_person(receipt):
         str([getattr(receipt, f.name) for f in fields(receipt)]),
         str(vars(receipt)),
         pickle.dumps(receipt).decode("latin-1"),
-        repr(receipt.people),
+        repr(receipt.captured),
     ]
 
     for text in shown:
@@ -47,9 +47,9 @@ def test_a_receipt_shows_nothing_of_the_person(receipt):
 
 
 def test_copies_and_pickles_forget_the_person(receipt):
-    assert receipt.people is not None
-    assert copy.copy(receipt).people is None
-    assert pickle.loads(pickle.dumps(receipt)).people is None  # made in this line
+    assert receipt.captured is not None
+    assert copy.copy(receipt).captured is None
+    assert pickle.loads(pickle.dumps(receipt)).captured is None  # made in this line
     assert pickle.loads(pickle.dumps(receipt)) == receipt  # made in this line
 
 

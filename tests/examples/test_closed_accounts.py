@@ -73,7 +73,7 @@ def test_neither_address_logs_in_and_the_answer_is_that_of_an_unknown_one(garden
         answers[email] = (answer.status_code, browser.notice, garden.hasher.calls)
 
     assert len(set(answers.values())) == 1
-    assert answers[EMAIL] == (422, "The address or the password is not right.", 1)
+    assert answers[EMAIL] == (422, "The email or password is incorrect.", 1)
 
 
 @pytest.mark.cases("XCL-03")
@@ -131,7 +131,7 @@ def test_a_link_to_change_the_address_dies_with_the_account(garden, ada):
     before = garden.everything()
     garbage = f"/users/settings/confirm_email/{'A' * 43}"
 
-    for browser, told in ((newcomer, "not valid"), (stranger, "must log in")):
+    for browser, told in ((newcomer, "isn't valid"), (stranger, "Log in to see")):
         answer, notice = browser.open(link), browser.notice
         same = browser.open(garbage)
 
@@ -234,7 +234,7 @@ def test_what_they_wrote_stays_under_a_neutral_label(garden, ada):
     shown = [without_bar(page) for page in pages]
     assert not any(row["email"] in page or "Lovelace" in page for page in shown)
     assert "0 members" in pages[1]
-    assert "1 member has left" in pages[2]
+    assert "1 member has deleted their account" in pages[2]
 
 
 @pytest.mark.cases("XCL-10")

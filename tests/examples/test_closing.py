@@ -111,7 +111,7 @@ def test_a_failure_in_any_table_changes_nothing_and_the_member_is_told(
     answer = browser.submit(CLOSE, **CONSENT)
 
     assert answer.status_code == 503
-    assert "could not be closed" in browser.page
+    assert "Something went wrong" in browser.page
     garden.finalized()
     assert garden.everything() == before
     assert browser.is_signed_in
@@ -176,14 +176,14 @@ def test_a_browser_that_never_hears_of_it_is_anonymous_at_its_next_request(open_
 def test_the_plain_form_closes_clears_and_says_farewell(garden, ada):
     browser = garden.signed_in(remember_me="true")
     browser.open("/users/settings")
-    assert "Do you want to close your account?" in browser.page
+    assert "Delete your account?" in browser.page
 
     answer = browser.submit(CLOSE, **CONSENT)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "no-store" in answer.headers["cache-control"]
     assert not browser.remembers
-    assert "Your account is closed" in browser.notice
+    assert "Your account has been deleted" in browser.notice
     browser.open("/")
     assert browser.notice == ""
     assert not browser.is_signed_in
@@ -206,7 +206,7 @@ def test_without_password_and_consent_the_server_refuses(garden, ada, browser, f
     answer = browser.submit(CLOSE, **fields)
 
     assert answer.status_code == 422
-    assert "not closed" in browser.page
+    assert "Your account is still open" in browser.page
     assert garden.everything() == before
     assert browser.is_signed_in
 
@@ -244,7 +244,7 @@ def test_logging_out_after_closing_is_no_error_and_says_farewell(garden, ada, br
     browser.open("/")
 
     assert answer.status_code == 204
-    assert "Your account is closed" in browser.notice
+    assert "Your account has been deleted" in browser.notice
 
 
 @pytest.mark.cases("CLO-15")

@@ -57,10 +57,13 @@ def test_one_mail_says_what_was_kept_and_until_when(garden, ada, close):
     garden.finalized()
     (mail,) = garden.mailbox.all()
     (closing,) = garden.rows("SELECT reference FROM efface_closings")
-    assert (mail.to, mail.subject) == (EMAIL, "Your account is closed")
-    assert "invoices until 31 December 2036, because the law requires it: tax law" in mail.text
-    assert f"Number of this closing: {closing['reference']}" in mail.text
-    assert "Closed on: 1 March 2026" in mail.text
+    assert (mail.to, mail.subject) == (EMAIL, "Your account has been deleted")
+    assert (
+        "invoices until at least December 31, 2036, because the law requires it: tax law"
+        in mail.text
+    )
+    assert f"Confirmation number: {closing['reference']}" in mail.text
+    assert "Deleted on: March 1, 2026" in mail.text
     assert EMAIL not in mail.text
     kept = garden.everything()
     assert kept.pop("invoices")
@@ -78,7 +81,7 @@ def test_the_mail_leads_to_the_page_that_needs_no_account_where_the_site_knows_i
     (mail,) = garden.mailbox.all()
     path = mail.text.split("https://garden.example")[1].strip()
     assert path.startswith(f"{CLOSE}/done?reference=")
-    assert "1 March 2026" in garden.browser().get(path).text
+    assert "March 1, 2026" in garden.browser().get(path).text
 
 
 def test_the_mail_is_in_the_language_of_who_leaves(garden, ada):
@@ -89,8 +92,11 @@ def test_the_mail_is_in_the_language_of_who_leaves(garden, ada):
 
     garden.finalized()
     (mail,) = garden.mailbox.all()
-    assert mail.subject == "Ihr Konto ist geschlossen"
-    assert "Rechnungen bis 31. Dezember 2036, weil das Gesetz es verlangt: Steuerrecht" in mail.text
+    assert mail.subject == "Ihr Konto wurde gelöscht"
+    assert (
+        "Rechnungen mindestens bis zum 31. Dezember 2036, weil das Gesetz es verlangt: Steuerrecht"
+        in mail.text
+    )
 
 
 @pytest.mark.cases("CLO-02")
@@ -138,15 +144,29 @@ def test_a_mail_that_cannot_be_sent_is_logged_without_the_address(open_garden):
     (closing,) = garden.rows("SELECT reference, finalized_at FROM efface_closings")
     assert garden.row(ada)["deleted_at"] is not None
     assert closing["finalized_at"] is not None
-    assert f"The farewell of {closing['reference']} could not be sent: OSError" in garden.log
+    assert (
+        f"The confirmation email of {closing['reference']} could not be sent: OSError" in garden.log
+    )
     assert EMAIL not in garden.log
 
 
 @pytest.mark.parametrize(
     ("wish", "line"),
     [
-        ("en", "invoices: 10 years from the end of the year of the closing, because the law"),
-        ("de", "Rechnungen: 10 Jahre ab dem Ende des Jahres der Schließung, weil das Gesetz"),
+        (
+            "en",
+            (
+                "invoices: at least 10 years after the end of the year "
+                "in which the account is deleted, because the law"
+            ),
+        ),
+        (
+            "de",
+            (
+                "Rechnungen: mindestens 10 Jahre ab dem Ende des Jahres, "
+                "in dem das Konto gelöscht wird, weil das Gesetz"
+            ),
+        ),
     ],
 )
 def test_who_is_signed_out_reads_from_the_policy_what_is_kept_and_how_long(garden, ada, wish, line):

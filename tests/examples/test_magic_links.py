@@ -4,7 +4,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from garden.accounts import tokens
-from garden.settings import Settings, UnknownProfileError
+from garden.site_settings import Settings, UnknownProfileError
 from tests.support.gardens import PASSWORD, alike
 
 EMAIL = "ada@garden.example"
@@ -34,7 +34,7 @@ def test_who_joins_gets_a_link_and_is_not_logged_in_before_it_is_used(garden):
         {"hashed_password": None, "confirmed_at": None}
     ]
     browser.open(garden.link())
-    assert "Confirm your address and log in" in browser.page
+    assert "Confirm your email address and log in" in browser.page
     answer = browser.submit(LOG_IN, token=secret_in(garden.link()))
     assert answer.headers["location"] == "/"
     assert browser.is_signed_in
@@ -91,7 +91,7 @@ def test_a_link_is_looked_at_by_get_and_used_once_by_post(garden, remember_me):
     assert browser.is_signed_in
     assert browser.remembers is bool(remember_me)
     assert answer.headers["location"] == LOG_IN
-    assert "not valid" in second.notice
+    assert "isn't valid" in second.notice
     assert not second.is_signed_in
 
 
@@ -138,8 +138,8 @@ def test_a_link_is_good_for_a_quarter_of_an_hour(garden, minutes):
     looked = browser.notice
     browser.submit(LOG_IN, token=secret)
 
-    assert "not valid" in looked
-    assert "not valid" in browser.notice
+    assert "isn't valid" in looked
+    assert "isn't valid" in browser.notice
     assert not browser.is_signed_in
 
 
@@ -154,7 +154,7 @@ def test_garbage_in_place_of_a_token_is_an_error_notice(garden, garbage):
     answer = browser.submit(LOG_IN, token=garbage)
 
     assert answer.headers["location"] == LOG_IN
-    assert "not valid" in browser.notice
+    assert "isn't valid" in browser.notice
 
 
 def test_a_link_does_not_let_two_people_in_where_somebody_joined_with_a_password(garden):
@@ -164,7 +164,7 @@ def test_a_link_does_not_let_two_people_in_where_somebody_joined_with_a_password
 
     browser.submit(LOG_IN, token=garden.token(ada, tokens.LOG_IN))
 
-    assert "not valid" in browser.notice
+    assert "isn't valid" in browser.notice
     assert garden.row(ada) == before
     browser.submit(LOG_IN, action="send_link", email=EMAIL)
     assert garden.link().startswith("/users/confirm/")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text, update
 
 from garden.accounts import tokens
-from garden.accounts.secret import REMEMBER_ME
+from garden.accounts.token_secrets import REMEMBER_ME
 from garden.models import UserToken
 from tests.support.gardens import PASSWORD
 
@@ -46,7 +46,7 @@ def test_the_settings_open_for_ten_minutes_and_then_one_logs_in_once_more(garden
     assert late.headers["location"] == "/users/log_in"
     assert f'value="{EMAIL}"' in browser.page
     assert " readonly" in browser.page
-    assert "Join us</a>." not in browser.page
+    assert "Register</a>." not in browser.page
     back = browser.submit("/users/log_in", email=EMAIL, password=PASSWORD)
     assert back.headers["location"] == f"{SETTINGS}?tab=email"
     assert browser.get(SETTINGS).status_code == 200
@@ -97,7 +97,7 @@ def test_a_form_that_is_sent_much_later_asks_for_another_log_in(garden, browser,
     answer = browser.submit(SETTINGS, current_password=PASSWORD, **fields)
 
     assert answer.headers["location"] == "/users/log_in"
-    assert "once more" in browser.notice
+    assert "Log in again" in browser.notice
     assert garden.everything() == before
     assert garden.mailbox.all() == []
     again = browser.submit("/users/log_in", email=EMAIL, password=PASSWORD)
@@ -135,7 +135,7 @@ def test_without_a_password_a_stale_form_is_refused_and_closes_nothing(open_gard
     answer = browser.submit(f"{SETTINGS}/close", confirm="yes")
 
     assert answer.status_code == 403
-    assert "sign in again" in browser.page
+    assert "Log in again" in browser.page
     assert garden.everything() == before
     assert browser.is_signed_in
 

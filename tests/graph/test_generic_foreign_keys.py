@@ -154,7 +154,7 @@ def test_people_of_several_kinds_are_found_under_each_name(database, by_table):
 @pytest.mark.parametrize("name", [(), "", ("user", "")])
 def test_a_pair_without_a_name_is_refused(name):
     """Its condition would be empty, and so true of rows about anything."""
-    with pytest.raises(ValueError, match="needs the name"):
+    with pytest.raises(ValueError, match="Generic needs a type"):
         Generic("kind", "object_id", type=name)
 
 
@@ -196,8 +196,11 @@ def test_a_kind_may_be_a_row_in_a_table_of_kinds(database):
     ("via", "sentence"),
     [
         (Generic("sort", "key", type="user"), "Generic names sort"),
-        (Generic("kind", "moment", type="user"), "moment cannot hold the primary key"),
-        (Generic("moment", "key", type="user"), "moment is no text and refers to no table"),
+        (Generic("kind", "moment", type="user"), "moment can't hold the primary key"),
+        (
+            Generic("moment", "key", type="user"),
+            "moment is not text, and does not refer to a table",
+        ),
     ],
 )
 def test_a_pair_that_cannot_be_followed_is_refused(via, sentence):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 
 import pytest
 from redis.asyncio import Redis
@@ -41,7 +42,8 @@ def test_a_signal_names_nobody():
     elsewhere = SignalSigner(b"another key of some site").topic(address)
 
     assert address not in written
-    assert "ada" not in written
+    # A word of its own: the digits of a digest can spell it.
+    assert not re.search(r"\bada\b", written)
     assert elsewhere not in written
     assert SignalSigner(KEY).topic(1) != SignalSigner(KEY).topic("1")
 
@@ -166,7 +168,7 @@ async def test_a_command_without_a_loop_is_heard_by_all(redis_server):
 def test_a_command_is_not_kept_by_a_broker_that_is_away(caplog):
     RedisBroker("redis://127.0.0.1:1/0", secret=KEY).announce(SIGNALS[0])
 
-    assert "out of reach" in caplog.text
+    assert "Redis cannot be reached" in caplog.text
 
 
 async def test_what_is_unreadable_is_passed_over_and_said_without_its_words(redis_server, caplog):
@@ -225,7 +227,7 @@ async def test_after_a_gap_there_is_no_replay_and_everybody_is_asked_anew(redis_
         assert await two.hears() == SIGNALS[0]
         assert two.heard.empty()
     assert waited < 2
-    assert caplog.text.count("out of reach") == 2  # once for each, not for each signal
+    assert caplog.text.count("Redis cannot be reached") == 2  # once for each, not for each signal
     assert "127.0.0.1" not in caplog.text
 
 

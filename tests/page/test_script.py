@@ -98,7 +98,7 @@ def test_many_clicks_are_one_closing_one_log_out_one_navigation(site, laptop):
 def test_a_wrong_password_is_said_in_the_dialog_and_may_be_mended(site, laptop, ada):
     laptop.fill_in("wrong")
     laptop.click(SUBMIT)
-    laptop.see("this is not your current password")
+    laptop.see("That password is incorrect")
     was_open = site.is_open(ada)
 
     laptop.fill(PASSWORD_FIELD, PASSWORD)
@@ -135,7 +135,7 @@ def test_without_a_socket_the_plain_form_does_the_same(site, laptop, ada):
 
     assert laptop.sent() == []
     assert laptop.farewell() == ["POST /users/settings/close 303", "GET / 200"]
-    assert "Your account is closed" in laptop.html
+    assert "Your account has been deleted" in laptop.html
     assert not site.is_open(ada)
 
 
@@ -147,7 +147,7 @@ def test_a_wrong_password_in_the_plain_form_gives_the_page_again(laptop):
     laptop.fill_in("wrong")
     laptop.click(SUBMIT)
     laptop.arrive("/users/settings/close")
-    laptop.see("this is not your current password")
+    laptop.see("That password is incorrect")
 
     assert laptop.state["status"] == 422
     assert "form" in laptop.state["visible"]
@@ -200,7 +200,7 @@ def test_an_interrupted_answer_is_said_and_may_be_sent_again(site, laptop, ada):
     laptop.click(SUBMIT)
     hanging.wait()
     laptop.drop()
-    laptop.see("The connection was interrupted")
+    laptop.see("The connection was lost")
     site.closing.live._handlers["anonymize"] = site.closing._on_anonymize
     laptop.connected()
     laptop.fill(PASSWORD_FIELD, PASSWORD)

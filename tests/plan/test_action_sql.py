@@ -45,7 +45,7 @@ def test_values_that_go_are_one_update_of_rows_that_still_have_them():
 
 
 def test_rows_that_stay_are_counted_through_the_table_between():
-    ((_, statement),) = of("invoices").kept
+    ((_, statement),) = of("invoices").retained_counts
 
     assert of("invoices").delete is None
     assert sql(statement) == (
@@ -62,7 +62,7 @@ def test_the_lock_on_sqlite_is_a_write_that_changes_nothing():
 
 
 def test_the_persons_own_row_is_written_whatever_it_holds():
-    assert sql(program().own.update) == (
+    assert sql(program().subject_row.update) == (
         "UPDATE users SET email=(? || lower(hex(randomblob(16))) || ?), name=NULL, "
         "hashed_password=NULL, bio=? WHERE users.id = ?"
     )

@@ -1,9 +1,15 @@
 """Every column decided, every action possible; all problems at once, with the lines to paste."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     ForeignKey,
     Integer,
@@ -11,7 +17,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Time,
+    TypeDecorator,
     create_engine,
+    func,
+    text,
 )
 
 from efface import (
@@ -278,6 +288,40 @@ def test_the_tombstone_must_be_there_and_accept_null():
     assert problems(strict) == [("E105", "people.deleted_at")]
 
 
+class Moment(TypeDecorator):
+    """An application's own type for moments."""
+
+    impl = DateTime
+
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "is_fit"),
+    [
+        (Column("deleted_at", DateTime()), True),
+        (Column("deleted_at", Moment()), True),
+        (Column("deleted_at", TIMESTAMP(timezone=True)), True),
+        (Column("deleted_at", DateTime(timezone=True), server_default=text("NULL")), True),
+        (Column("deleted_at", DateTime(timezone=True), server_default=text("now()")), False),
+        (Column("deleted_at", DateTime(timezone=True), default=NOW), False),
+        (Column("deleted_at", DateTime(timezone=True), onupdate=func.now()), False),
+        (Column("deleted_at", Boolean()), False),
+        (Column("deleted_at", BigInteger()), False),
+        (Column("deleted_at", Date()), False),
+        (Column("deleted_at", Time()), False),
+        (Column("deleted_at", String(20)), False),
+    ],
+    ids=str,
+)
+def test_deleted_at_is_a_moment_that_nothing_else_writes(column, is_fit):
+    metadata = MetaData()
+    people(metadata, column, deleted_at=False)
+
+    assert problems(metadata) == ([] if is_fit else [("E105", "people.deleted_at")])
+
+
 @pytest.mark.parametrize(
     "action",
     [
@@ -333,7 +377,7 @@ def test_an_undecided_column_stops_everything(tmp_path):
         eraser.plan(connection, 1)
 
     message = str(caught.value)
-    assert message.startswith("E101 IncompletePolicyError\n  people.phone is undecided.")
+    assert message.startswith("E101 IncompletePolicyError\n  people.phone has no rule.")
     assert "personal(Clear())" in message
     assert "Nothing was changed." in message
     engine.dispose()
@@ -344,5 +388,5 @@ def test_a_long_list_is_cut_in_the_first_sentence_only():
 
     message = IncompletePolicyError(found).message()
 
-    assert "and 2 more are undecided" in message
+    assert "and 2 more have no rule" in message
     assert message.count("E101 undecided") == 7

@@ -74,7 +74,7 @@ def test_a_draft_is_a_policy_without_impossible_actions(drafted, schema):
 
     assert {p.code for p in check(policy)} == {"E101", "W101"}
     assert policy.subject_table.name == "users"
-    assert all(f"# undecided: {p.column}," in text for p in check(policy) if p.code == "E101"
+    assert all(f"# no rule: {p.column}," in text for p in check(policy) if p.code == "E101"
                and p.column)  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_guessed_stays_undecided(drafted, column):
     text, policy = drafted(people(column))
 
     assert [(p.code, p.place) for p in check(policy)] == [("E101", f"users.{column.name}")]
-    assert f"# undecided: {column.name}, " in text
+    assert f"# no rule: {column.name}, " in text
 
 
 def linked(name, *columns):
@@ -195,7 +195,7 @@ def test_records_and_the_unknown_stay_undecided(drafted, name):
     text, policy = drafted(linked(name, Column("total", Integer), Column("x", Integer)))
 
     assert [(p.code, p.place) for p in check(policy)] == [("E101", name)]
-    assert f"# undecided: {name}, linked by user_id." in text
+    assert f"# no rule: {name}, related by user_id." in text
 
 
 def test_a_table_behind_another_goes_with_it(drafted):
@@ -214,7 +214,7 @@ def test_a_table_behind_another_goes_with_it(drafted):
 
     (mark,) = policy.tables["session_notes"].close_rules
     assert (mark.action, mark.via) == (Delete(), "session_id")
-    assert "# undecided: lines. It refers to invoices: decide that first." in text
+    assert "# no rule: lines. It refers to invoices: add rules there first." in text
 
 
 def test_lists_of_the_application_are_unrelated_unless_a_person_is_in_them(drafted):
@@ -225,7 +225,7 @@ def test_lists_of_the_application_are_unrelated_unless_a_person_is_in_them(draft
     _, policy = drafted(metadata)
 
     assert policy.tables["countries"].no_personal_data
-    assert not policy.tables["user_roles"].is_decided
+    assert not policy.tables["user_roles"].has_rules
 
 
 def test_of_several_links_the_authors_is_taken_for_what_was_written(drafted):
@@ -248,8 +248,8 @@ def test_a_missing_tombstone_is_named_with_the_migration(drafted):
 def test_without_people_nothing_is_decided_in_their_name(drafted):
     text, policy = drafted(people(Column("colour", String), name="cars"))
 
-    assert "No table looks like the one whose rows are people" in text
-    assert [name for name, rule in policy.tables.items() if rule.is_decided] == []
+    assert "No table looks like the users' table" in text
+    assert [name for name, rule in policy.tables.items() if rule.has_rules] == []
 
 
 def test_the_likelier_of_two_tables_of_people_is_taken(drafted):
@@ -259,7 +259,7 @@ def test_the_likelier_of_two_tables_of_people_is_taken(drafted):
     text, policy = drafted(metadata)
 
     assert policy.subject_table.name == "users"
-    assert "# whose rows are people · likely: the name of the table, a table refers to it" in text
+    assert "# the users' table · likely: the name of the table, a table refers to it" in text
 
 
 def test_what_carries_a_marker_is_left_alone(drafted):

@@ -63,7 +63,7 @@ def test_what_two_files_say_differently_is_a_problem(tmp_path):
 
     policy = Policy.from_file([preset("fastapi-users-oauth"), other], tables("oauth_account"))
 
-    assert "The link user_id is given two actions; keep one of them." in {
+    assert "The relationship user_id has more than one action. Keep one of them." in {
         problem.text for problem in check(policy) if problem.code == "E104"
     }
 

@@ -159,7 +159,7 @@ def test_a_reference_that_leads_elsewhere_in_the_database_is_named(engine, new, 
     (problem,) = compare(forum.eraser().policy, engine, own=["efface_closings"])
 
     assert (problem.code, problem.place, problem.level) == ("E108", "orders.user_id", level)
-    assert f"refers to {there}; in the model, to users.id." in problem.text
+    assert f"refers to {there}. In the model, it refers to users.id." in problem.text
 
 
 def test_a_reference_that_only_the_database_knows_is_a_warning(engine):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
 from efface import BatchReceipt, Eraser, Placeholder, Policy, Receipt, Retain
-from efface.plan.closing_subjects import aware
+from efface.plan.closing_subjects import as_utc
 from efface.policy.column_types import room
 from efface.store.efface_tables import closings
 from tests.properties.model import TOKEN, Model
@@ -132,9 +132,9 @@ class Place:
 
     def _alike(self, table: str, column: str, value: Any) -> Any:
         if isinstance(value, datetime):
-            return aware(value)
+            return as_utc(value)
         made = self._made.get((table, column), ())
-        return TOKEN if any(action.made(value) for action in made) else value
+        return TOKEN if any(action.matches(value) for action in made) else value
 
     def _placeholders(self) -> Iterator[tuple[tuple[str, str], list[Placeholder]]]:
         """Yield the placeholders that each column may hold, references to them included."""

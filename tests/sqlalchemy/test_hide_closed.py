@@ -431,7 +431,7 @@ def test_a_statement_that_cannot_show_people_is_left_as_it_is(engine, statement)
 
 
 def test_shapes_are_forgotten_when_there_are_too_many(session, monkeypatch):
-    monkeypatch.setattr(statement_filter, "MOST_SHAPES", 3)
+    monkeypatch.setattr(statement_filter, "MAX_SHAPES", 3)
 
     for number in range(1, 9):
         columns = [User.id.label(f"id_{i}") for i in range(number)]

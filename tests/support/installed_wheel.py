@@ -1,6 +1,7 @@
 """What installing the built wheel with an extra brings along, and a Python that has that alone."""
 
 import sys
+import venv
 import zipfile
 from email.parser import Parser
 from importlib import metadata
@@ -53,9 +54,34 @@ def python_with(wheel, extra, folder):
     Returns a command that runs Python with nothing else, and the environment it needs.
     """
     zipfile.ZipFile(wheel).extractall(folder)
-    for name in brought_along(Requirement(f"efface[{extra}]"), required_by(wheel)):
+    link_into(folder, f"efface[{extra}]", wheel)
+    # -S: without the packages of the environment that runs the tests.
+    return [sys.executable, "-S", "-s"], {"PYTHONPATH": str(folder)}
+
+
+def environment_with(wheel, requirement, folder):
+    """Make a virtual environment of *requirement*, such as ``efface[asgi]``, and nothing else.
+
+    Returns the folder of its Python and of the script of the command `efface`.
+    """
+    venv.create(folder, symlinks=True)
+    programs = Path(folder) / "bin"
+    (packages,) = Path(folder).glob("lib/python*/site-packages")
+    link_into(packages, requirement, wheel)
+    # As pip does with a wheel of Python alone, and faster: there is one for each combination.
+    zipfile.ZipFile(wheel).extractall(packages)
+    (efface,) = metadata.distributions(name="efface", path=[str(packages)])
+    for command in efface.entry_points.select(group="console_scripts"):
+        code = (
+            f"import sys\nfrom {command.module} import {command.attr}\nsys.exit({command.attr}())"
+        )
+        (programs / command.name).write_text(f"{code}\n")
+    return programs
+
+
+def link_into(folder, requirement, wheel):
+    """Add what *requirement* brings along beside Efface itself."""
+    for name in brought_along(Requirement(requirement), required_by(wheel)):
         found = metadata.distribution(name)
         for top in {file.parts[0] for file in found.files} - {"..", "__pycache__"}:
             (folder / top).symlink_to(found.locate_file(top))
-    # -S: without the packages of the environment that runs the tests.
-    return [sys.executable, "-S", "-s"], {"PYTHONPATH": str(folder)}

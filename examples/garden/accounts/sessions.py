@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garden import notices
 from garden.accounts import tokens
-from garden.accounts.secret import MAX_AGE, REMEMBER_ME, LogIn, hash_secret
+from garden.accounts.token_secrets import MAX_AGE, REMEMBER_ME, Login, hash_secret
 from garden.models import User
-from garden.settings import Settings
+from garden.site_settings import Settings
 
 
 def log_in(
@@ -32,12 +32,12 @@ def log_in(
     to: str | None = None,
     info: str | None = None,
 ) -> RedirectResponse:
-    """Log *user* in and lead them to where they wanted to go.
+    """Log *user* in, and redirect to the page they wanted.
 
-    Nothing of the session before survives: whoever planted or read it holds nothing now. Only
-    where the same person proves once more who they are, the pages they have open stay good.
+    The old session ends, because another person may have planted or read it. Only if the same
+    user logs in again, their open pages stay connected.
     """
-    before = current_log_in(request, session)
+    before = current_login(request, session)
     to = to or request.session.pop("user_return_to", None)
     remember_me = remember_me or request.session.get("user_remember_me", False)
     authenticated_at = authenticated_at or session.info["clock"]()
@@ -76,24 +76,24 @@ def log_out(request: Request, session: Session, response: Response) -> None:
 
 def current_user(connection: HTTPConnection, session: Session) -> User | None:
     """Return who is logged in, as the database says at this moment."""
-    log_in = current_log_in(connection, session)
-    return log_in.user if log_in else None
+    login = current_login(connection, session)
+    return login.user if login else None
 
 
-def current_log_in(connection: HTTPConnection, session: Session) -> LogIn | None:
-    """Return the log-in of a browser, as the database says at this moment.
+def current_login(connection: HTTPConnection, session: Session) -> Login | None:
+    """Return the login of a browser, as the database says at this moment.
 
-    A socket has the cookie of its handshake for good. When the browser has been given another
+    A socket has the cookie of its handshake permanently. When the browser has been given another
     token since, the socket is still one of its pages.
     """
     secret = _secret(connection)
-    log_in = tokens.find_log_in(session, secret) if secret else None
+    login = tokens.find_login(session, secret) if secret else None
     if connection.scope["type"] == "websocket":
-        if log_in is not None:
-            connection.state.browser_id = log_in.browser_id
+        if login is not None:
+            connection.state.browser_id = login.browser_id
         elif browser_id := getattr(connection.state, "browser_id", None):
-            return tokens.find_log_in_of(session, browser_id)
-    return log_in
+            return tokens.find_login_of(session, browser_id)
+    return login
 
 
 def forget_cookie(response: Response, settings: Settings) -> None:
@@ -151,8 +151,8 @@ class RememberMe:
         if not held or session_after.get("user_token") != held:
             return False
         with self._sessions() as session:
-            log_in = tokens.find_log_in(session, held)
-            return log_in is not None and log_in.replaced_at is not None
+            login = tokens.find_login(session, held)
+            return login is not None and login.replaced_at is not None
 
     def _cookie_after(
         self, request: Request, alive: str | None, held: tuple[str | None, ...]
@@ -176,22 +176,22 @@ class RememberMe:
         """Return the secret that is good from now on, and whose it is."""
         with self._sessions() as session:
             for secret in filter(None, held):
-                log_in = tokens.find_log_in(session, secret)
-                if log_in is None:
+                login = tokens.find_login(session, secret)
+                if login is None:
                     continue
                 new = None
-                if log_in.is_due(session.info["clock"]()):
+                if login.is_due(session.info["clock"]()):
                     # When they authenticated stays as it was: this is no new proof.
-                    proved = log_in.authenticated_at
-                    new = tokens.replace_session_token(session, log_in, secret, proved)
+                    proved = login.authenticated_at
+                    new = tokens.replace_session_token(session, login, secret, proved)
                     session.commit()
-                return new or secret, log_in.user.id
+                return new or secret, login.user.id
         return None
 
 
 def _fill(request: Request, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
-    # Only for the farewell: who is logged in, the token alone decides.
+    # Only for the goodbye notice. The token alone decides who is logged in.
     request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{hash_secret(secret).hex()}"
 

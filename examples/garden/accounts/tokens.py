@@ -1,4 +1,4 @@
-"""Tokens: the rows behind the secrets (`garden.accounts.secret`), for log-ins and links."""
+"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for logins and links."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from garden.accounts.secret import (
+from garden.accounts.token_secrets import (
     CHANGE_EMAIL,
     CONFIRM,
     GRACE,
@@ -23,7 +23,7 @@ from garden.accounts.secret import (
     RESET_PASSWORD,
     SESSION,
     VALID_FOR,
-    LogIn,
+    Login,
     hash_secret,
     new_browser_id,
     new_secret,
@@ -43,7 +43,7 @@ def generate_token(
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
 ) -> str | None:
-    """Return a new secret for *user*; links sent by mail are bound to the address.
+    """Return a new secret for *user*; links sent by email are bound to the address.
 
     There is none where the account was closed meanwhile: we may have been hashing a password.
     """
@@ -64,7 +64,7 @@ def generate_token(
     return secret
 
 
-# ---------------------------------------------------------------- log-ins
+# ---------------------------------------------------------------- logins
 
 
 def generate_user_session_token(
@@ -80,29 +80,29 @@ def generate_user_session_token(
     )
 
 
-def find_log_in(session: Session, secret: str) -> LogIn | None:
-    """Return the log-in that *secret* stands for."""
-    return _log_in(session, _users(session, secret, SESSION))
+def find_login(session: Session, secret: str) -> Login | None:
+    """Return the login that *secret* stands for."""
+    return _find_login(session, _users(session, secret, SESSION))
 
 
-def find_log_in_of(session: Session, browser_id: str) -> LogIn | None:
-    """Return the log-in of a browser whose token may have been replaced meanwhile.
+def find_login_of(session: Session, browser_id: str) -> Login | None:
+    """Return the login of a browser whose token may have been replaced meanwhile.
 
     A page that was open before proves nothing new: it does not say when they authenticated.
     """
     query = _valid(session, SESSION, UserToken.browser_id == browser_id)
-    found = _log_in(session, query.where(UserToken.replaced_at.is_(None)).limit(1))
-    return LogIn(found.user, found.inserted_at, browser_id=browser_id) if found else None
+    found = _find_login(session, query.where(UserToken.replaced_at.is_(None)).limit(1))
+    return Login(found.user, found.inserted_at, browser_id=browser_id) if found else None
 
 
 def get_user_by_session_token(session: Session, secret: str) -> User | None:
     """Return who is logged in with *secret*."""
-    log_in = find_log_in(session, secret)
-    return log_in.user if log_in else None
+    login = find_login(session, secret)
+    return login.user if login else None
 
 
 def replace_session_token(
-    session: Session, log_in: LogIn, secret: str, authenticated_at: datetime | None
+    session: Session, login: Login, secret: str, authenticated_at: datetime | None
 ) -> str | None:
     """Return a new secret for the same browser; the old one works for a minute more.
 
@@ -110,7 +110,7 @@ def replace_session_token(
     been closed.
     """
     # First the account and then its tokens, as a closing does: neither waits in a circle.
-    if not lock_account(session, log_in.user.id):
+    if not lock_account(session, login.user.id):
         return None
     replaced = session.scalars(
         update(UserToken)
@@ -123,10 +123,10 @@ def replace_session_token(
         return None
     return generate_token(
         session,
-        log_in.user,
+        login.user,
         SESSION,
         authenticated_at=authenticated_at,
-        browser_id=log_in.browser_id or new_browser_id(),
+        browser_id=login.browser_id or new_browser_id(),
     )
 
 
@@ -141,7 +141,7 @@ def delete_user_session_token(session: Session, secret: str) -> None:
 
 
 def delete_expired_tokens(session: Session) -> int:
-    """Delete the tokens that nobody can use any more; return how many there were."""
+    """Delete the expired tokens; return their number."""
     now: datetime = session.info["clock"]()
     expired = [
         and_(UserToken.context == context, UserToken.inserted_at <= now - time)
@@ -209,7 +209,7 @@ def _valid(session: Session, context: str, *conditions: ColumnElement[bool]) -> 
     )
 
 
-def _log_in(session: Session, query: Select[User]) -> LogIn | None:
+def _find_login(session: Session, query: Select[User]) -> Login | None:
     row = session.execute(
         query.add_columns(
             UserToken.inserted_at,
@@ -218,4 +218,4 @@ def _log_in(session: Session, query: Select[User]) -> LogIn | None:
             UserToken.browser_id,
         )
     ).one_or_none()
-    return LogIn(*row) if row else None
+    return Login(*row) if row else None

@@ -1,7 +1,7 @@
 """The users context: everything the site knows how to do with an account.
 
 Closed accounts are left out of every query here, and none of the queries says so: `hide_closed`
-does it in one place (`garden.database`). Functions never commit; whoever called them does.
+does it in one place (`garden.database`). Functions never commit. The caller does.
 """
 
 from datetime import datetime
@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from efface import Eraser, Receipt
 from efface.sqlalchemy import include_closed
 from garden.accounts import tokens
-from garden.accounts.forms import (
+from garden.accounts.form_validation import (
     TAKEN,
     FormError,
     check_new_email,
     check_new_password,
     check_registration,
 )
-from garden.accounts.passwords import Passwords
+from garden.accounts.password_hashing import Passwords
 from garden.database import lock_account
 from garden.models import User
 
@@ -71,7 +71,7 @@ def check_password(session: Session, user: User | None, password: str) -> bool:
 def has_password(session: Session, user_id: int) -> bool:
     """Return whether a member has a password; it is asked for each page with the closing section.
 
-    Of the table itself, which costs half of what an object does. Nobody closed is asked about.
+    It queries the table, which costs half of loading an object. No closed account gets here.
     """
     table = User.__table__
     query = select(table.c.hashed_password.is_not(None)).where(table.c.id == user_id)
@@ -79,7 +79,7 @@ def has_password(session: Session, user_id: int) -> bool:
 
 
 def list_closed(session: Session, since: datetime | None = None) -> list[datetime]:
-    """Return when people left, the latest first."""
+    """Return when members deleted their accounts, the latest first."""
     query = select(User.deleted_at).where(User.deleted_at.is_not(None))
     if since is not None:
         query = query.where(User.deleted_at >= since)
@@ -88,28 +88,28 @@ def list_closed(session: Session, since: datetime | None = None) -> list[datetim
 
 
 def is_closed(session: Session, user_id: int) -> bool:
-    """Return whether somebody has had this account and left."""
+    """Return whether this account is closed."""
     query = select(User.id).where(User.id == user_id, User.deleted_at.is_not(None))
     with include_closed():
         return session.scalars(query).first() is not None
 
 
-# ---------------------------------------------------------------- leaving
+# ---------------------------------------------------------------- closing
 
 
 def anonymize_user(session: Session, user_id: int, *, actor: str = "self-service") -> Receipt:
-    """Close an account: nobody can sign in with it or recognize a person by it any more.
+    """Close an account: remove its personal data and its logins.
 
-    Called again, it returns the first receipt and changes nothing.
+    For a closed account it returns the first receipt and changes nothing.
 
     Raises:
-        UnknownSubjectError: there never was such an account.
+        UnknownSubjectError: this account never existed.
     """
     eraser: Eraser = session.info["eraser"]
     return eraser.close_account(session, user_id, actor=actor)
 
 
-# ---------------------------------------------------------------- joining
+# ---------------------------------------------------------------- registering
 
 
 def register_user(
@@ -123,8 +123,8 @@ def register_user(
     """Return a new member, whose address is not confirmed yet; some have no password.
 
     Raises:
-        FormError: a field is wrong, or the address is taken; in a race the transaction of the
-            one who came second has been rolled back.
+        FormError: a field is wrong, or the address is taken; if two users register
+            it together, the second transaction is rolled back.
     """
     email, name = email.strip(), name.strip()
     check_registration(
@@ -145,11 +145,11 @@ def register_user(
 
 
 def confirm_user(session: Session, secret: str, logged_in: User | None = None) -> User | None:
-    """Believe that an address belongs to whoever holds the link that was sent to it.
+    """Confirm an email address through the link that was sent to it.
 
-    The link works once, and with it go all others of its kind. Anybody could have joined with
-    this address and a password of their own, and waited for its owner to confirm it. So the
-    password stays only where whoever knows it is *logged_in* here.
+    The link works once, and the other links of its kind are deleted. A stranger could have
+    registered with this address and waited for its owner to confirm it. So the password stays
+    only if the user who set it is *logged_in* here.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.CONFIRM)
     if user is None or user.confirmed_at:
@@ -166,11 +166,11 @@ def confirm_user(session: Session, secret: str, logged_in: User | None = None) -
 
 
 def log_in_user_by_magic_link(session: Session, secret: str) -> User | None:
-    """Return whoever holds a link that was sent to their address; a link works once.
+    """Return the user that a login link was sent to; a link works once.
 
-    With its first use the address is confirmed and all other tokens go. Where somebody has joined
-    with a password and not confirmed the address, the link is refused: the password may be that
-    of a stranger, and the link would let both of them in.
+    The first use confirms the address and deletes all other tokens. If the account has a
+    password and no confirmed address, the link is refused: a stranger may have set the password,
+    and the link would let both of them in.
     """
     user = tokens.get_user_by_email_token(session, secret, tokens.LOG_IN)
     if user is None or (user.hashed_password and not user.confirmed_at):
@@ -210,7 +210,7 @@ def update_user_email(session: Session, user: User, secret: str) -> bool:
         return False
     try:
         changed = _update(session, user, email=email, confirmed_at=_now(session))
-    except IntegrityError:  # taken since the mail was sent
+    except IntegrityError:  # taken since the email was sent
         session.rollback()
         return False
     tokens.delete_user_tokens(session, user, tokens.CHANGE_EMAIL)
@@ -225,7 +225,7 @@ def update_user_password(
     password_confirmation: str | None,
     current_password: str,
 ) -> None:
-    """Change the password, and log the user out everywhere.
+    """Change the password, and log the user out on all devices.
 
     Raises:
         FormError: a field is wrong; nothing was changed.
@@ -238,9 +238,9 @@ def update_user_password(
 def reset_user_password(
     session: Session, secret: str, *, password: str, password_confirmation: str | None
 ) -> User | None:
-    """Change the password of whoever holds a valid link, and log them out everywhere.
+    """Change the password through a valid link, and log the user out on all devices.
 
-    The link was sent to their address, which is proven by it as well.
+    The link was sent to their address, so it confirms the address too.
 
     Raises:
         FormError: a field is wrong; the link stays valid.
@@ -271,7 +271,7 @@ def _is_wrong(session: Session, user: User, current_password: str) -> bool:
 def _set_password(session: Session, user: User, password: str) -> None:
     hashed = session.info["passwords"].hash(password)
     if not _update(session, user, hashed_password=hashed):
-        raise FormError(password="cannot be changed any more")
+        raise FormError(password="can't be changed any more")
     tokens.delete_user_tokens(session, user)
 
 

@@ -7,7 +7,7 @@ from efface.alembic import require_rules
 from efface.store.efface_tables import metadata as efface_tables
 from garden.database import open_engine
 from garden.models import Base, policy
-from garden.settings import Settings
+from garden.site_settings import Settings
 
 config = context.config
 

@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 
 from garden import notices
-from garden.accounts.secret import MAX_AGE, REMEMBER_ME, LogIn, hash_secret
+from garden.accounts.token_secrets import MAX_AGE, REMEMBER_ME, Login, hash_secret
 from garden_django.accounts import tokens
+from garden_django.app_state import now, state
 from garden_django.models import User
-from garden_django.parts import now, parts
 from garden_django.web import Answering, redirect
 
-OF_A_LOG_IN = ("user_token", "user_id", "live_socket_id", "user_remember_me")
+LOGIN_FIELDS = ("user_token", "user_id", "live_socket_id", "user_remember_me")
 
 
 def log_in(
@@ -32,12 +32,12 @@ def log_in(
     to: str | None = None,
     info: str = "",
 ) -> HttpResponse:
-    """Log *user* in and lead them to where they wanted to go.
+    """Log *user* in, and redirect to the page they wanted.
 
-    Nothing of the session before survives: whoever planted or read it holds nothing now. Only
-    where the same person proves once more who they are, the pages they have open stay good.
+    The old session ends, because another person may have planted or read it. Only if the same
+    user logs in again, their open pages stay connected.
     """
-    session, before = request.session, current_log_in(request)
+    session, before = request.session, current_login(request)
     to = to or session.pop("user_return_to", None)
     remember_me = remember_me or session.get("user_remember_me", False)
     is_proof, authenticated_at = authenticated_at is None, authenticated_at or now()
@@ -69,38 +69,38 @@ def log_out(request: HttpRequest, response: HttpResponse) -> None:
     user = request.user if request.user.is_authenticated else None
     user_logged_out.send(sender=User, request=request, user=user)
     _renew(request)
-    request.log_in, request.user = None, AnonymousUser()
+    request.login, request.user = None, AnonymousUser()
     _forget(response)
 
 
-def current_log_in(request: HttpRequest) -> LogIn | None:
-    """Return the log-in of a browser, as the database says at this moment.
+def current_login(request: HttpRequest) -> Login | None:
+    """Return the login of a browser, as the database says at this moment.
 
-    A socket has the cookie of its handshake for good. When the browser has been given another
+    A socket has the cookie of its handshake permanently. When the browser has been given another
     token since, the socket is still one of its pages.
     """
-    log_in = tokens.find_log_in(_secret(request))
+    login = tokens.find_login(_secret(request))
     scope = getattr(request, "scope", {})  # of a socket, the same for all its events
-    if log_in is not None:
-        scope["browser_id"] = log_in.browser_id
+    if login is not None:
+        scope["browser_id"] = login.browser_id
     elif browser_id := scope.get("browser_id"):
-        return tokens.find_log_in_of(browser_id)
-    return log_in
+        return tokens.find_login_of(browser_id)
+    return login
 
 
-def log_ins(get_response: Answering) -> Answering:
+def find_login_of_request(get_response: Answering) -> Answering:
     """Middleware: say who is logged in, by either cookie, and clean up after dead tokens."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         session, held = request.session, (_secret(request), _cookie(request))
-        secret, request.log_in = _first_alive(held)
-        if request.log_in is None:
+        secret, request.login = _first_alive(held)
+        if request.login is None:
             request.user = AnonymousUser()
             request.ended_user_id = session.get("user_id")
-            for name in OF_A_LOG_IN:
+            for name in LOGIN_FIELDS:
                 session.pop(name, None)
         else:
-            request.user = request.log_in.user
+            request.user = request.login.user
             if secret != held[0]:
                 _fill(request, secret, request.user.pk)
                 if held[1]:
@@ -119,17 +119,17 @@ def log_ins(get_response: Answering) -> Answering:
     return middleware
 
 
-def _first_alive(held: tuple[str, ...]) -> tuple[str, LogIn | None]:
-    """Return the secret that is good from now on, and the log-in it stands for."""
+def _first_alive(held: tuple[str, ...]) -> tuple[str, Login | None]:
+    """Return the secret that is good from now on, and the login it stands for."""
     for secret in filter(None, held):
-        log_in = tokens.find_log_in(secret)
-        if log_in is None:
+        login = tokens.find_login(secret)
+        if login is None:
             continue
         new = None
-        if log_in.is_due(now()):
+        if login.is_due(now()):
             # When they authenticated stays as it was: this is no new proof.
-            new = tokens.replace_session_token(log_in, secret, log_in.authenticated_at)
-        return new or secret, log_in
+            new = tokens.replace_session_token(login, secret, login.authenticated_at)
+        return new or secret, login
     return "", None
 
 
@@ -141,13 +141,13 @@ def _is_late(request: HttpRequest, held: str) -> bool:
     """
     if not held or _secret(request) != held:
         return False
-    log_in = tokens.find_log_in(held)
-    return log_in is not None and log_in.replaced_at is not None
+    login = tokens.find_login(held)
+    return login is not None and login.replaced_at is not None
 
 
 def _fill(request: HttpRequest, secret: str, user_id: int) -> None:
     request.session["user_token"] = secret
-    # Only for the farewell: who is logged in, the token alone decides.
+    # Only for the goodbye notice. The token alone decides who is logged in.
     request.session["user_id"] = user_id
     request.session["live_socket_id"] = f"users_sessions:{hash_secret(secret).hex()}"
 
@@ -179,4 +179,4 @@ def _forget(response: HttpResponse) -> None:
 
 
 def _attributes() -> dict[str, Any]:
-    return {"httponly": True, "samesite": "lax", "secure": not parts.settings.dev}
+    return {"httponly": True, "samesite": "lax", "secure": not state.settings.dev}

@@ -1,4 +1,4 @@
-"""Tokens: the rows behind the secrets (`garden.accounts.secret`), for log-ins and links.
+"""Tokens: the rows behind the secrets (`garden.accounts.token_secrets`), for logins and links.
 
 Closed accounts are left out of every query here, and none of the queries says so: `efface.django`
 does it in one place.
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
-from garden.accounts.secret import (
+from garden.accounts.token_secrets import (
     CHANGE_EMAIL,
     CONFIRM,
     GRACE,
@@ -19,13 +19,13 @@ from garden.accounts.secret import (
     RESET_PASSWORD,
     SESSION,
     VALID_FOR,
-    LogIn,
+    Login,
     hash_secret,
     new_browser_id,
     new_secret,
 )
+from garden_django.app_state import now
 from garden_django.models import User, UserToken
-from garden_django.parts import now
 
 __all__ = ["CHANGE_EMAIL", "CONFIRM", "LOG_IN", "RESET_PASSWORD", "SESSION"]
 
@@ -39,7 +39,7 @@ def generate_token(
     authenticated_at: datetime | None = None,
     browser_id: str | None = None,
 ) -> str | None:
-    """Return a new secret for *user*; links sent by mail are bound to the address.
+    """Return a new secret for *user*; links sent by email are bound to the address.
 
     There is none where the account was closed meanwhile: we may have been hashing a password.
     """
@@ -58,7 +58,7 @@ def generate_token(
     return secret
 
 
-# ---------------------------------------------------------------- log-ins
+# ---------------------------------------------------------------- logins
 
 
 def generate_user_session_token(user: User, authenticated_at: datetime | None = None) -> str | None:
@@ -68,29 +68,29 @@ def generate_user_session_token(user: User, authenticated_at: datetime | None = 
     )
 
 
-def find_log_in(secret: str) -> LogIn | None:
-    """Return the log-in that *secret* stands for."""
-    return _log_in(_users(SESSION, token=hash_secret(secret)))
+def find_login(secret: str) -> Login | None:
+    """Return the login that *secret* stands for."""
+    return _find_login(_users(SESSION, token=hash_secret(secret)))
 
 
-def find_log_in_of(browser_id: str) -> LogIn | None:
-    """Return the log-in of a browser whose token may have been replaced meanwhile.
+def find_login_of(browser_id: str) -> Login | None:
+    """Return the login of a browser whose token may have been replaced meanwhile.
 
     A page that was open before proves nothing new: it does not say when they authenticated.
     """
-    found = _log_in(_users(SESSION, browser_id=browser_id, replaced_at=None))
-    return LogIn(found.user, found.inserted_at, browser_id=browser_id) if found else None
+    found = _find_login(_users(SESSION, browser_id=browser_id, replaced_at=None))
+    return Login(found.user, found.inserted_at, browser_id=browser_id) if found else None
 
 
 def get_user_by_session_token(secret: str) -> User | None:
     """Return who is logged in with *secret*."""
-    log_in = find_log_in(secret)
-    return log_in.user if log_in else None
+    login = find_login(secret)
+    return login.user if login else None
 
 
 @transaction.atomic
 def replace_session_token(
-    log_in: LogIn, secret: str, authenticated_at: datetime | None
+    login: Login, secret: str, authenticated_at: datetime | None
 ) -> str | None:
     """Return a new secret for the same browser; the old one works for a minute more.
 
@@ -98,15 +98,15 @@ def replace_session_token(
     been closed.
     """
     # First the account and then its tokens, as a closing does: neither waits in a circle.
-    if User.objects.locked(log_in.user.pk) is None:
+    if User.objects.locked(login.user.pk) is None:
         return None
     if not _rows(SESSION, secret).filter(replaced_at=None).update(replaced_at=now()):
         return None
     return generate_token(
-        log_in.user,
+        login.user,
         SESSION,
         authenticated_at=authenticated_at,
-        browser_id=log_in.browser_id or new_browser_id(),
+        browser_id=login.browser_id or new_browser_id(),
     )
 
 
@@ -118,7 +118,7 @@ def delete_user_session_token(secret: str) -> None:
 
 
 def delete_expired_tokens() -> int:
-    """Delete the tokens that nobody can use any more; return how many there were."""
+    """Delete the expired tokens; return their number."""
     gone = Q(replaced_at__lte=now() - GRACE)
     for context, time in VALID_FOR.items():
         gone |= Q(context=context, inserted_at__lte=now() - time)
@@ -159,7 +159,7 @@ def _rows(context: str, secret: str) -> QuerySet[UserToken]:
 
 
 def _users(context: str, **conditions: Any) -> QuerySet[User]:
-    """Return whoever has a token that is good now, beside what its row says."""
+    """Return the users with a valid token, annotated with its columns."""
     is_good = Q(tokens__replaced_at=None) | Q(tokens__replaced_at__gt=now() - GRACE)
     found = User.objects.filter(
         is_good,
@@ -176,10 +176,10 @@ def _users(context: str, **conditions: Any) -> QuerySet[User]:
     )
 
 
-def _log_in(found: QuerySet[User]) -> LogIn | None:
+def _find_login(found: QuerySet[User]) -> Login | None:
     user: Any = found.first()
     if user is None:
         return None
-    return LogIn(
+    return Login(
         user, user.token_inserted_at, user.authenticated_at, user.replaced_at, user.browser_id
     )

@@ -14,17 +14,17 @@ from django.http import Http404
 
 from efface import Receipt
 from efface.django import close_account, include_closed
-from garden.accounts.forms import (
+from garden.accounts.form_validation import (
     TAKEN,
     FormError,
     check_new_email,
     check_new_password,
     check_registration,
 )
-from garden.accounts.passwords import LONGEST
+from garden.accounts.password_hashing import LONGEST
 from garden_django.accounts import tokens
+from garden_django.app_state import now
 from garden_django.models import User
-from garden_django.parts import now
 
 # ---------------------------------------------------------------- getters
 
@@ -68,8 +68,8 @@ def get_user_by_email_and_password(email: str, password: str) -> User | None:
 def check_password(user: User | None, password: str) -> bool:
     """Return whether *password* is the user's; it takes as long when there is no user.
 
-    Where there is nothing to compare with we hash all the same: the time an answer takes must
-    not tell whether an address is known.
+    Without a hash to compare, it hashes anyway: the response time must not show whether an email
+    address is known.
     """
     hashed = user.password if user is not None else None
     if not hashed or not 0 < len(password) <= LONGEST:
@@ -79,7 +79,7 @@ def check_password(user: User | None, password: str) -> bool:
 
 
 def list_closed(since: datetime | None = None) -> list[datetime]:
-    """Return when people left, the latest first."""
+    """Return when members deleted their accounts, the latest first."""
     left = User.objects.exclude(deleted_at=None).order_by("-deleted_at")
     if since is not None:
         left = left.filter(deleted_at__gte=since)
@@ -88,26 +88,26 @@ def list_closed(since: datetime | None = None) -> list[datetime]:
 
 
 def is_closed(user_id: int) -> bool:
-    """Return whether somebody has had this account and left."""
+    """Return whether this account is closed."""
     with include_closed():
         return User.objects.filter(pk=user_id).exclude(deleted_at=None).exists()
 
 
-# ---------------------------------------------------------------- leaving
+# ---------------------------------------------------------------- closing
 
 
 def anonymize_user(user_id: int, *, actor: str = "self-service") -> Receipt:
-    """Close an account: nobody can sign in with it or recognize a person by it any more.
+    """Close an account: remove its personal data and its logins.
 
-    Called again, it returns the first receipt and changes nothing.
+    For a closed account it returns the first receipt and changes nothing.
 
     Raises:
-        UnknownSubjectError: there never was such an account.
+        UnknownSubjectError: this account never existed.
     """
     return close_account(user_id, actor=actor)
 
 
-# ---------------------------------------------------------------- joining
+# ---------------------------------------------------------------- registering
 
 
 def register_user(
@@ -144,11 +144,11 @@ def register_user(
 
 @transaction.atomic
 def confirm_user(secret: str, logged_in: User | None = None) -> User | None:
-    """Believe that an address belongs to whoever holds the link that was sent to it.
+    """Confirm an email address through the link that was sent to it.
 
-    The link works once, and with it go all others of its kind. Anybody could have joined with
-    this address and a password of their own, and waited for its owner to confirm it. So the
-    password stays only where whoever knows it is *logged_in* here.
+    The link works once, and the other links of its kind are deleted. A stranger could have
+    registered with this address and waited for its owner to confirm it. So the password stays
+    only if the user who set it is *logged_in* here.
     """
     user = tokens.get_user_by_email_token(secret, tokens.CONFIRM)
     if user is None or user.confirmed_at:
@@ -166,11 +166,11 @@ def confirm_user(secret: str, logged_in: User | None = None) -> User | None:
 
 @transaction.atomic
 def log_in_user_by_magic_link(secret: str) -> User | None:
-    """Return whoever holds a link that was sent to their address; a link works once.
+    """Return the user that a login link was sent to; a link works once.
 
-    With its first use the address is confirmed and all other tokens go. Where somebody has joined
-    with a password and not confirmed the address, the link is refused: the password may be that
-    of a stranger, and the link would let both of them in.
+    The first use confirms the address and deletes all other tokens. If the account has a
+    password and no confirmed address, the link is refused: a stranger may have set the password,
+    and the link would let both of them in.
     """
     user = tokens.get_user_by_email_token(secret, tokens.LOG_IN)
     if user is None or (user.password and not user.confirmed_at):
@@ -212,7 +212,7 @@ def update_user_email(user: User, secret: str) -> bool:
         with transaction.atomic():
             changed = _update(user, email=email, confirmed_at=_now())
             tokens.delete_user_tokens(user, tokens.CHANGE_EMAIL)
-    except IntegrityError:  # taken since the mail was sent
+    except IntegrityError:  # taken since the email was sent
         return False
     return changed
 
@@ -224,7 +224,7 @@ def update_user_password(
     password_confirmation: str | None,
     current_password: str,
 ) -> None:
-    """Change the password, and log the user out everywhere.
+    """Change the password, and log the user out on all devices.
 
     Raises:
         FormError: a field is wrong; nothing was changed.
@@ -238,9 +238,9 @@ def update_user_password(
 def reset_user_password(
     secret: str, *, password: str, password_confirmation: str | None
 ) -> User | None:
-    """Change the password of whoever holds a valid link, and log them out everywhere.
+    """Change the password through a valid link, and log the user out on all devices.
 
-    The link was sent to their address, which is proven by it as well.
+    The link was sent to their address, so it confirms the address too.
 
     Raises:
         FormError: a field is wrong; the link stays valid.
@@ -272,7 +272,7 @@ def _set_password(user: User, password: str) -> None:
     hashed = make_password(password)
     with transaction.atomic():
         if not _update(user, password=hashed):
-            raise FormError(password="cannot be changed any more")
+            raise FormError(password="can't be changed any more")
         tokens.delete_user_tokens(user)
 
 

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("email", models.EmailField(max_length=160, verbose_name="e-mail address")),
+                ("email", models.EmailField(max_length=160, verbose_name="email address")),
                 ("name", models.TextField(blank=True, null=True)),
                 ("password", models.TextField(db_column="hashed_password", null=True)),
                 (

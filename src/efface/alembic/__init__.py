@@ -1,11 +1,11 @@
-"""HOST · Alembic: the tombstone and our tables in your migrations, and no undecided column.
+"""INTEGRATION · Alembic: the ``deleted_at`` column, Efface's tables, and a check of new columns.
 
-``import efface.alembic`` in a migration (or in ``env.py``) adds four operations to ``op``;
-`require_rules` makes autogenerate write them, and stop where nobody has decided.
+Import ``efface.alembic`` in a migration or in ``env.py`` to add four operations to ``op``. With
+`require_rules` autogenerate writes them, and refuses a migration if a column has no rule.
 """
 
 try:
-    import alembic  # noqa: F401  (asked for here, so that one sentence names the extra)
+    import alembic  # noqa: F401  (one error names the missing extra)
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f'efface.alembic needs {missing.name}. Install it: pip install "efface[alembic]"',

@@ -1,4 +1,4 @@
-"""Autogenerate: nothing undecided gets into a migration, and what is ours is left to us."""
+"""Refuse to autogenerate a migration without rules, and write Efface's own operations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from efface.alembic.operations import (
 from efface.errors import Problem, raise_problems
 from efface.graph.graph import build
 from efface.policy.check import check
-from efface.policy.column_types import unwrapped
+from efface.policy.column_types import by_name, unwrapped
+from efface.policy.declarations import RuleItem
 from efface.policy.policy import Policy
 from efface.store.efface_tables import metadata
 
@@ -38,19 +39,19 @@ OURS = frozenset(metadata.tables)
 
 
 def require_rules(policy: Policy | MetaData) -> Hook:
-    """Return the hook with which autogenerate stops at whatever is undecided.
+    """Return the hook with which autogenerate refuses columns without a rule.
 
-    It goes into ``env.py``, and works for ``alembic revision --autogenerate`` and ``alembic
-    check``; a revision written by hand passes. The tombstone and the tables that Efface owns
-    come out as `op.add_deleted_at` and `op.create_efface_tables`, and are never proposed to be
-    dropped, whether or not the models name them.
+    Pass it in ``env.py``. It works for ``alembic revision --autogenerate`` and ``alembic check``.
+    It does not check a revision that you write by hand. Autogenerate writes the ``deleted_at``
+    column and Efface's tables as `op.add_deleted_at` and `op.create_efface_tables`. It never drops
+    them, whether or not your models declare them.
 
     Args:
-        policy: A policy, or metadata with markers.
+        policy: A policy, or metadata whose tables have rules.
 
     Raises:
-        PolicyError: from autogenerate, before a file is written: everything that `efface check`
-            reports, and the lines to paste.
+        PolicyError: autogenerate raises it before it writes a file. It contains each problem that
+            `efface check` reports, with the lines to paste.
 
     Example:
         context.configure(..., process_revision_directives=require_rules(policy))
@@ -61,13 +62,15 @@ def require_rules(policy: Policy | MetaData) -> Hook:
         if not _is_autogenerate(context):
             return
         raise_problems(_problems(policy))
+        # Autogenerate compares only the application's metadata, which lacks Efface's tables.
         has_ours = inspect(context.connection).has_table(min(OURS))
         for script in scripts:
-            # One list for each database; the last is that of this run.
+            # Alembic keeps one list per database, and adds the list of this run at the end.
             upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
             upgrade.ops = list(_rewritten(policy, upgrade.ops))
             if not has_ours:
                 upgrade.ops.append(CreateEffaceTables())
+            # Alembic made the downgrade from the operations before the rewrite.
             downgrade.ops = [each.reverse() for each in reversed(upgrade.ops)]
 
     return process
@@ -87,20 +90,26 @@ def _is_autogenerate(context: MigrationContext) -> bool:
 
 
 def _rewritten(policy: Policy, found: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
-    """Yield the operations that Alembic found, with ours in the place of what they do."""
+    """Yield the operations that Alembic found, with Efface's operations in their place."""
     people = policy.subject_table
     for each in found:
         if isinstance(each, (CreateTableOp, DropTableOp)) and _is_ours(each):
             continue
         if isinstance(each, ModifyTableOps):
             if _is_ours(each):
-                # The indexes of a table come and go with it; a changed column is a change.
+                # Create and drop of the table include its indexes. A changed column stays visible,
+                # because it means that the table is out of date.
                 indexes = (CreateIndexOp, DropIndexOp)
                 each.ops = [op for op in each.ops if not isinstance(op, indexes)]
             elif (each.table_name, each.schema) == (people.name, people.schema):
                 yield from _deleted_at(policy, each)
             if not each.ops:
                 continue
+        if isinstance(each, CreateTableOp):
+            # Alembic writes a table's info as Python, and rules are not for migrations.
+            each.info = {
+                key: value for key, value in each.info.items() if not isinstance(key, RuleItem)
+            }
         yield each
 
 
@@ -109,13 +118,15 @@ def _is_ours(operation: CreateTableOp | DropTableOp | ModifyTableOps) -> bool:
 
 
 def _deleted_at(policy: Policy, changes: ModifyTableOps) -> Iterator[MigrateOperation]:
-    """Take the tombstone and the index of open accounts out of *changes*; yield ours."""
+    """Remove the ``deleted_at`` column and its index from *changes*, and yield the operation."""
     people, name = policy.subject_table, policy.subject.deleted_at
     index, keys = f"ix_{people.name}_open", [column.name for column in people.primary_key]
     declared = [each for each in people.indexes if each.name == index]
     if not declared:
-        # Ours, which a model need not name.
+        # Efface's operation created the index, and the model need not declare it.
         changes.ops = [op for op in changes.ops if not _is_index(op, DropIndexOp, index)]
+    # `add_deleted_at` makes one kind of column and index. If the models declare another one, keep
+    # Alembic's operations.
     fits = len(keys) == 1 and all([c.name for c in each.columns] == keys for each in declared)
     added = [op for op in changes.ops if isinstance(op, AddColumnOp) and op.column.name == name]
     if added and fits and _is_moment(people, name):
@@ -131,7 +142,7 @@ def _is_index(
 
 
 def _is_moment(table: Table, name: str) -> bool:
-    type_ = unwrapped(table.c[name].type)
+    type_ = unwrapped(by_name(table)[name].type)
     return isinstance(type_, DateTime) and bool(type_.timezone)
 
 

@@ -1,4 +1,4 @@
-"""The four operations: the tombstone comes and goes, and so do the tables that Efface owns."""
+"""Define four operations: add and drop the ``deleted_at`` column and Efface's tables."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from efface.store.efface_tables import metadata
 
 @Operations.register_operation("add_deleted_at")
 class AddDeletedAt(MigrateOperation):
-    """Add the column that marks a closed account, and an index of the open ones."""
+    """Add the column that marks a closed account, and an index of open accounts."""
 
     def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
-        """Keep where the column goes."""
+        """Store the table, the column and the primary key."""
         self.table, self.column, self.key, self.schema = table, column, key, schema
 
     @classmethod
@@ -32,20 +32,23 @@ class AddDeletedAt(MigrateOperation):
         key: str = "id",
         schema: str | None = None,
     ) -> None:
-        """Add *column*, timezone-aware and empty, to *table*.
+        """Add *column* to *table*, as a nullable timestamp with time zone.
 
-        Deploy in two steps: this migration and the filters first, the button afterwards. The
-        index ``ix_<table>_open`` over *key* holds open accounts only; leave every unique index
-        on the table total, because placeholders are unique.
+        Deploy this migration and `hide_closed` before you let users close accounts. The index
+        ``ix_<table>_open`` over *key* contains open accounts only. Keep each unique index of the
+        table total, because placeholders are unique.
+
+        Example:
+            op.add_deleted_at("users")
         """
         operations.invoke(cls(table, column, key, schema))
 
     def reverse(self) -> MigrateOperation:
-        """Return the operation that takes the column away again."""
+        """Return the operation that drops the column."""
         return DropDeletedAt(self.table, self.column, self.key, self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` says of it."""
+        """Return how `alembic check` names the operation."""
         return ("add_deleted_at", self.table, self.column)
 
 
@@ -53,6 +56,7 @@ class AddDeletedAt(MigrateOperation):
 def _add_deleted_at(operations: Operations, operation: AddDeletedAt) -> None:
     new: Column[Any] = Column(operation.column, DateTime(timezone=True), nullable=True)
     operations.add_column(operation.table, new, schema=operation.schema)
+    # A partial index stays small, and finds open accounts by key.
     is_open = text(f"{operation.column} IS NULL")
     operations.create_index(
         f"ix_{operation.table}_open",
@@ -66,10 +70,10 @@ def _add_deleted_at(operations: Operations, operation: AddDeletedAt) -> None:
 
 @Operations.register_operation("drop_deleted_at")
 class DropDeletedAt(MigrateOperation):
-    """Take the tombstone column away, unless that would make closed accounts look open."""
+    """Drop the ``deleted_at`` column, unless closed accounts would become visible."""
 
     def __init__(self, table: str, column: str, key: str, schema: str | None) -> None:
-        """Keep where the column is."""
+        """Store the table, the column and the primary key."""
         self.table, self.column, self.key, self.schema = table, column, key, schema
 
     @classmethod
@@ -85,7 +89,7 @@ class DropDeletedAt(MigrateOperation):
         """Drop *column* from *table*.
 
         Raises:
-            ClosedAccountsError: closed accounts exist; without the column they would be shown.
+            ClosedAccountsError: there are closed accounts, which would become visible.
         """
         operations.invoke(cls(table, column, key, schema))
 
@@ -94,7 +98,7 @@ class DropDeletedAt(MigrateOperation):
         return AddDeletedAt(self.table, self.column, self.key, self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` says of it."""
+        """Return how `alembic check` names the operation."""
         return ("drop_deleted_at", self.table, self.column)
 
 
@@ -118,15 +122,19 @@ class CreateEffaceTables(MigrateOperation):
 
     @classmethod
     def create_efface_tables(cls, operations: Operations) -> None:
-        """Create the tables that Efface owns, with their indexes."""
+        """Create the tables that Efface owns, with their indexes.
+
+        Example:
+            op.create_efface_tables()
+        """
         operations.invoke(cls())
 
     def reverse(self) -> MigrateOperation:
-        """Return the operation that drops them."""
+        """Return the operation that drops the tables."""
         return DropEffaceTables()
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` says of it."""
+        """Return how `alembic check` names the operation."""
         return ("create_efface_tables",)
 
 
@@ -140,23 +148,24 @@ def _create_efface_tables(operations: Operations, _: CreateEffaceTables) -> None
 
 @Operations.register_operation("drop_efface_tables")
 class DropEffaceTables(MigrateOperation):
-    """Drop the tables that Efface owns, and with them every receipt."""
+    """Drop the tables that Efface owns, including each receipt."""
 
     @classmethod
     def drop_efface_tables(cls, operations: Operations) -> None:
         """Drop the tables that Efface owns.
 
         Raises:
-            ClosedAccountsError: closings are recorded; without them tombstones are unexplained.
+            ClosedAccountsError: there are receipts. Without them no record explains the tombstone
+            rows.
         """
         operations.invoke(cls())
 
     def reverse(self) -> MigrateOperation:
-        """Return the operation that creates them."""
+        """Return the operation that creates the tables."""
         return CreateEffaceTables()
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` says of it."""
+        """Return how `alembic check` names the operation."""
         return ("drop_efface_tables",)
 
 
@@ -170,16 +179,21 @@ def _drop_efface_tables(operations: Operations, _: DropEffaceTables) -> None:
 
 
 def _counted(operations: Operations, table: TableClause, closed: Select[int]) -> int | None:
-    """Return how many rows of closed accounts there are; no more come before the end."""
+    """Lock *table*, then return the number of its rows for closed accounts, or None if unknown.
+
+    With the lock no account can close before the migration drops the column.
+    """
     if operations.migration_context.as_sql:
-        # Written as SQL for somebody else to run, a migration cannot look: so it must not drop.
+        # In offline mode (--sql) there is no database to count in. None is not 0, so the caller
+        # refuses to drop.
         return None
     bind = operations.get_bind()
     if bind.dialect.name == "postgresql":
+        # Wait for closures in progress, and block new ones until the migration commits.
         name = bind.dialect.identifier_preparer.format_table(table)
         bind.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
     else:
-        # SQLite has one lock for all, which a write takes even where it changes nothing.
+        # SQLite locks the whole database. A DELETE takes the lock even if it deletes nothing.
         bind.execute(delete(table).where(false()))
     rows: int | None = bind.scalar(closed)
     return rows

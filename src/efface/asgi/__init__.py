@@ -1,7 +1,7 @@
-"""HOST · ASGI: the closing section, its endpoint, the live socket, CSRF.
+"""INTEGRATION · Let users of a Starlette or FastAPI site delete their accounts.
 
-For Starlette and FastAPI. `efface.asgi.csrf` is useful without the rest, so a name is loaded
-when it is first asked for.
+You get the section for a settings page, the page behind it, the WebSocket and CSRF protection.
+`efface.asgi.csrf` is useful without the rest, so each name is loaded when you first use it.
 """
 
 from importlib import import_module
@@ -34,13 +34,13 @@ _HOMES = {
 }
 
 try:
-    import starlette  # noqa: F401  (asked for here, so that one sentence names the extra)
+    import starlette  # noqa: F401  (imported here, so that one sentence names the extra)
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(_INSTALL.format(name=missing.name), name=missing.name) from None
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module that holds *name*, the first time only."""
+    """Load the module that defines *name*, the first time only."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""HOST · The closing of one's own account: section, form, socket event, farewell."""
+"""Let users delete their accounts: the section, the form, the WebSocket event, the goodbye page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from starlette.routing import Route, WebSocketRoute
 
 from efface.asgi import csrf
 from efface.asgi.closing_attempt import Attempts
-from efface.asgi.closing_routes import Answers
+from efface.asgi.closing_routes import ClosingRoutes
 from efface.asgi.email_after_commit import PrepareEmail, require_plain_function
 from efface.asgi.live import Identify, Live, LiveEvent
-from efface.asgi.negotiated_language import Choose
-from efface.asgi.page_facts import Blockers, FactFinder, Facts
+from efface.asgi.negotiated_language import ChooseLanguage
+from efface.asgi.page_facts import AccountFacts, Blockers, FactFinder
 from efface.asgi.page_renderer import Pages, Paths, Templates, asset
 from efface.asgi.password_check import CheckPassword, HasPassword, HasRecentLogin, Proofs
 from efface.eraser.eraser import Eraser
@@ -34,44 +34,76 @@ _SECONDS_TO_FINALIZE = 10.0
 
 
 class AccountClosing:
-    """Everything a site needs for the button *Delete Account*.
+    """Add the button *Delete account* and everything behind it to a Starlette or FastAPI site.
+
+    `install` adds the routes, and `render` returns the section for your settings page. When a user
+    confirms, Efface checks the password, asks for blockers, closes the account, commits, logs out
+    all devices, sends the confirmation email, and finalizes.
 
     Args:
-        eraser: Carries out the policy.
-        database: Your sessionmaker or async_sessionmaker.
-        identify: Takes a connection and returns the signed-in person's key or None;
-            sync or async. It must read the session's token from the database each time.
-        check_password: Takes a session, the key and the current password, and returns
-            True if it is right. A plain function, called in a worker thread or through
-            `run_sync`. Count wrong tries in it, and raise `TooManyAttemptsError` at the limit.
-        has_password: Takes a session and the key, and returns False for an account without
-            a password, which then needs a recent sign-in. By default everybody has one.
-        has_recent_login: Takes a connection and returns True if the person has proven who
-            they are a short while ago; sync or async. Asked anew when the form is sent.
-        blockers: Takes a session and the key, and returns each `Blocker` that has to be
-            settled first. Asked for the page, and again under the lock of the closing: what
-            it relies on has to be locked by it (see `Eraser.close_account`, ``veto``).
-        farewell: Takes a session and the key, and returns a function that sends the mail of
-            farewell, or None. It is asked under the lock, before anything is erased: what it
-            returns remembers the address, is called with a `ConfirmationEmail` once the closing is
-            committed, and is then forgotten. A mail that fails stops no closing.
-        recipients: Who else had the person's data and is told, by names for people.
-        login_path: Your page to log in. ``return_to`` in its query says where to come back.
+        eraser: Closes the accounts.
+        session_factory: Your sessionmaker or async_sessionmaker.
+        identify: Takes a connection and returns the primary key of the logged-in user, or None.
+            Sync or async. It must read the session token from the database each time.
+        check_password: Takes a session, the primary key and the current password, and returns True
+            if the password is correct. A plain function, called in a worker thread or through
+            `run_sync`. Count wrong attempts in it, and raise `TooManyAttemptsError` at the limit.
+        has_password: Takes a session and the primary key, and returns False for a user without a
+            password, who then needs a recent login. By default all users have a password.
+        has_recent_login: Takes a connection and returns True if the user logged in a short while
+            ago. Sync or async. Asked again when the form is sent.
+        blockers: Takes a session and the primary key, and returns a `Blocker` for each thing that
+            the user has to do first. Asked for the page, and again under the lock on the user's
+            row. Lock the rows that it relies on (see `Eraser.close_account`, ``blockers``).
+        confirmation_email: Takes a session and the primary key, and returns a function that sends
+            the email, or None. Called under the lock, before anything is erased, so the function
+            can remember the address. After the commit, Efface calls the function with a
+            `ConfirmationEmail` and drops it. An email that fails doesn't stop the closing.
+        recipients: Who else had the user's data and is notified, by names that users know.
+        login_path: Your login page. The query parameter ``return_to`` has the path to return to.
         logout_path: Your route that answers DELETE and clears cookies.
-        redirect_path: Public page where everybody lands after closing. None: who has closed
-            the account lands on our farewell page, and the other devices on ``"/"``.
-        clear_cookies: Cookies besides the session's that sign a browser in.
+        redirect_path: The public page to which users go after they delete their account. With
+            None, they go to the goodbye page, and their other devices go to ``"/"``.
+        clear_cookies: Cookies that keep a browser logged in, except the session's.
         trusted_origins: As for `efface.asgi.csrf.CSRFMiddleware`.
-        csrf_exempt: As for `efface.asgi.csrf.CSRFMiddleware`.
-        labels: Names of tables, columns and reasons for people: ``{"users_tokens":
-            "sessions"}``; or a function that returns them for ``"en"``, ``"de"``.
-        language: Takes a connection and returns such a code, or None to go by the
-            browser's wishes, as without it.
+        csrf_exempt: As for `efface.asgi.csrf.CSRFMiddleware`, *exempt*.
+        labels: Names of tables, columns and reasons that users know, such as
+            ``{"users_tokens": "sessions"}``, or a function that returns them for ``"en"`` and
+            ``"de"``.
+        language: Takes a connection and returns such a code, or None to use the language that the
+            browser prefers.
+        templates: A folder or Jinja2 loader with templates that replace ours, or blocks of them.
         broker: Reaches the open pages on other workers, as for `Live`.
-        templates: A folder or Jinja2 loader with pages that replace ours, or blocks of them.
 
     Attributes:
-        live: The live sockets, for events of your own.
+        live: The WebSockets of open pages, for your own events.
+
+    Raises:
+        TypeError: A function that takes a session is asynchronous.
+        ValueError: A path is not on this site, or *has_password* is given without
+            *has_recent_login*.
+
+    Example:
+        With your own ``app``, ``eraser`` and ``Session``, a sessionmaker::
+
+            def identify(connection):
+                with Session() as session:
+                    return user_id_of(session, connection.session.get("token"))
+
+            def check_password(session, pk, password):
+                return session.get(User, pk).has_password(password)
+
+            closing = AccountClosing(
+                eraser,
+                session_factory=Session,
+                identify=identify,
+                check_password=check_password,
+                login_path="/login",
+                logout_path="/logout",
+            )
+            closing.install(app, "/settings/delete-account")
+
+        Your settings page then has ``{{ closing.render(request) }}``.
     """
 
     def __init__(
@@ -91,9 +123,9 @@ class AccountClosing:
         redirect_path: str | None = "/",
         clear_cookies: Collection[str] = (),
         trusted_origins: Collection[str] = (),
-        csrf_exempt: Callable[[HTTPConnection], bool] = csrf.nobody,
+        csrf_exempt: Callable[[HTTPConnection], bool] = csrf.exempt_none,
         labels: Labels | None = None,
-        language: Choose | None = None,
+        language: ChooseLanguage | None = None,
         templates: Templates | None = None,
         broker: Broker | None = None,
     ) -> None:
@@ -106,7 +138,7 @@ class AccountClosing:
         proofs = Proofs(check_password, has_password, has_recent_login)
         self._finder = FactFinder(eraser, session_factory, proofs, blockers)
         self._templates = templates
-        self._installed: Answers | None = None
+        self._installed: ClosingRoutes | None = None
         self._settings: dict[str, Any] = {
             "clear_cookies": tuple(clear_cookies),
             "trusted": tuple(trusted_origins),
@@ -123,22 +155,34 @@ class AccountClosing:
         self._attempts = Attempts(self._finder, self.live)
 
     def install(self, app: Starlette, path: str, *, live_path: str = "/live") -> None:
-        """Add the routes: the form at *path*, script, style and farewell below it, the socket.
+        """Add the routes of the page and the WebSocket to *app*.
 
-        Each answers with a slash at its end too: a redirect would lose what a form has sent.
+        The page is at *path*. The script, the style sheet and the goodbye page (``/done``) are
+        below it. All routes also work with a slash at the end, because a redirect would lose the
+        form. The lifespan of *app* then also runs `live` and waits for finalizing.
+
+        Args:
+            app: Your application.
+            path: Where the page is, such as ``"/settings/delete-account"``.
+            live_path: Where the WebSocket is.
 
         Raises:
-            RuntimeError: It has been installed already.
-            ValueError: A path leads off this site, or is the root of it.
+            RuntimeError: It is already installed.
+            ValueError: A path is not on this site, or is its root.
         """
         if self._installed is not None:
-            raise RuntimeError("This AccountClosing is installed already.")
+            raise RuntimeError(
+                "This AccountClosing is installed already. Make another one for another app."
+            )
         path = require_local_path("path", path).rstrip("/")
         live_path = require_local_path("live_path", live_path).rstrip("/")
         if not path or not live_path:
-            raise ValueError("The start page of a site is neither its closing page nor its socket.")
+            raise ValueError(
+                "The page and the WebSocket cannot be at the root of the site. "
+                'Use paths such as "/settings/delete-account" and "/live".'
+            )
         paths = Paths(path, live_path, self._login_path, self._logout_path, self._public_path)
-        answers = self._installed = Answers(
+        routes = self._installed = ClosingRoutes(
             finder=self._finder,
             attempts=self._attempts,
             live=self.live,
@@ -149,76 +193,89 @@ class AccountClosing:
         for end in ("", "/"):
             app.router.routes.extend(
                 [
-                    Route(f"{path}{end}", answers.get, methods=["GET"]),
-                    Route(f"{path}{end}", answers.post, methods=["POST"]),
-                    Route(f"{path}/done{end}", answers.done, methods=["GET"]),
+                    Route(f"{path}{end}", routes.get, methods=["GET"]),
+                    Route(f"{path}{end}", routes.post, methods=["POST"]),
+                    Route(f"{path}/done{end}", routes.done, methods=["GET"]),
                     Route(f"{path}/efface.js{end}", asset("efface.js"), methods=["GET"]),
                     Route(f"{path}/efface.css{end}", asset("efface.css"), methods=["GET"]),
                     WebSocketRoute(f"{live_path}{end}", self.live.endpoint),
                 ]
             )
-        app.router.lifespan_context = self._beside_the_sites(app.router.lifespan_context)
+        app.router.lifespan_context = self._around_lifespan(app.router.lifespan_context)
 
     def render(self, connection: HTTPConnection, subject: Hashable = None) -> Markup:
-        """Return the section for your settings page; nothing where nobody is signed in.
+        """Return the section for your settings page, or nothing if no user is logged in.
 
-        With a sync `identify` and a sync `session_factory` it says what goes and what stays.
-        Otherwise call `await closing.prepare(request)` in the route first; without it
-        the section links to the page that says so.
+        It lists what will be deleted and what is kept. If *identify* or *session_factory* is
+        async, call ``await closing.prepare(request)`` in the route first. Without it, the section
+        links to the page with these lists. It also stores the CSRF secret in the session.
 
         Args:
-            connection: The request that is being answered.
-            subject: The key of whoever is signed in, where your route has just asked; it
-                spares asking again. The form itself is never taken at its word.
+            connection: The request that you are answering.
+            subject: The primary key of the logged-in user, if your route knows it already. This
+                saves a query. Efface identifies the user again when the form is sent.
+
+        Raises:
+            RuntimeError: `install` was not called, or the request has no session.
         """
-        answers = self._ready
-        language = answers.language_of(connection)
-        facts: Facts | None = getattr(connection.state, "efface_facts", None)
+        routes = self._ready
+        language = routes.language_of(connection)
+        facts: AccountFacts | None = getattr(connection.state, "efface_facts", None)
         if facts is None and not self._needs_a_loop():
             try:
                 subject = self._identify(connection) if subject is None else subject
                 if subject is None:
                     return Markup()
                 facts = self._finder.here(connection, subject)
-            except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-                # A settings page must not fall with its last section.
+            except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
+                # A settings page must not fail because of its last section.
                 report("The facts for the closing section failed", error)
-        shown = answers.unknown() if facts is None else answers.said(facts, language).for_template()
-        return answers.pages.section(connection, language, message=None, **shown)
+        shown = (
+            routes.without_facts()
+            if facts is None
+            else routes.describe(facts, language).for_template()
+        )
+        return routes.pages.section(connection, language, message=None, **shown)
 
     async def prepare(self, connection: HTTPConnection) -> None:
-        """Work out what the section will say, without blocking the event loop."""
+        """Load what `render` needs, without blocking the event loop.
+
+        Await it in the route of your settings page if *identify* or *session_factory* is async.
+        """
         subject = await self.live.who(connection)
         if subject is not None:
             connection.state.efface_facts = await self._ready.facts_of(connection, subject)
 
     async def wait_finalized(self) -> None:
-        """Wait until what every closing in this process has begun is done or has failed."""
+        """Wait until this process has finalized its closings and sent their emails.
+
+        It also returns if finalizing or an email has failed, which the log says.
+        """
         await self._attempts.wait_finalized()
 
     async def _on_anonymize(self, event: LiveEvent) -> None:
-        socket, answers = event.websocket, self._ready
+        socket, routes = event.websocket, self._ready
         answer = await self._attempts.close(
-            socket, event.payload, channel="socket", email=answers.email(socket), own=event
+            socket, event.payload, channel="socket", email=routes.email(socket), own=event
         )
-        message = answers.language_of(socket).say(answer.message)
-        conclude(event, answer, message, to=answers.goodbye_path(answer))
+        message = routes.language_of(socket).say(answer.message)
+        conclude(event, answer, message, to=routes.goodbye_path(answer))
 
     def _needs_a_loop(self) -> bool:
         return self._finder.needs_a_loop or inspect.iscoroutinefunction(self._identify)
 
-    def _beside_the_sites(self, lifespan: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _around_lifespan(self, lifespan: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @asynccontextmanager
-        async def beside(app: Any) -> AsyncIterator[Any]:
-            # Inside the host's own: its engine must still be there.
+        async def around(app: Any) -> AsyncIterator[Any]:
+            # Inside the application's own lifespan, which may dispose of its engine at the end.
             async with lifespan(app) as state, self.live.running():
                 yield state
                 await self._attempts.finalize_at_shutdown(_SECONDS_TO_FINALIZE)
 
-        return beside
+        return around
 
     @property
-    def _ready(self) -> Answers:
+    def _ready(self) -> ClosingRoutes:
         if self._installed is None:
             raise RuntimeError('Call closing.install(app, "/users/settings/close") first.')
         return self._installed

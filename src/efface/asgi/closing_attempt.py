@@ -1,4 +1,4 @@
-"""HOST · One attempt to close one's own account, whichever way it came in."""
+"""Close the account of the user who asks, by form, by program or over a WebSocket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from efface.errors.integration_refusals import TooManyAttemptsError
 from efface.evidence.receipt import Receipt
 from efface.live.closing_progress import Progress
 from efface.live.live_event import LiveEvent
-from efface.page.attempt_outcome import Answer, Outcome
+from efface.page.attempt_outcome import AttemptResult, Outcome
 from efface.page.confirmation_email import AttemptEmail
 from efface.page.identity_proof import Proof
 from efface.safe_logging import reporter
@@ -29,15 +29,15 @@ report = reporter("efface.asgi")
 
 logger = logging.getLogger("efface.asgi")
 
-# The second pass is for writers that waited on our lock, and the person waits for the farewell:
-# both are served first.
+# Finalizing is for writers that waited on our lock, and the user waits for the goodbye page. Both
+# come first.
 _SECONDS_BEFORE_FINALIZING = 0.25
 
 T = TypeVar("T")
 
 
 class Attempts:
-    """Closes accounts for the people who ask, and looks after what follows the commit."""
+    """Close accounts for the users who ask, and run what follows the commit."""
 
     def __init__(self, finder: FactFinder, live: Live) -> None:
         self._finder, self._live = finder, live
@@ -51,20 +51,24 @@ class Attempts:
         channel: str,
         email: AttemptEmail,
         own: LiveEvent | None = None,
-    ) -> Answer:
-        """Close the account of whoever is behind *connection*, if they prove it is them.
+    ) -> AttemptResult:
+        """Close the account of the user behind *connection*, if they prove their identity.
 
-        *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is
-        recorded with the closing; *letter* goes out after it; *own* is the event that asked. Its
-        page is told how far it is, and signed out last, by its own loop, after its ack.
+        Args:
+            connection: The request or the socket.
+            fields: ``current_password`` and ``confirm`` as they were sent.
+            channel: Recorded in the receipt: form, program or socket.
+            email: The confirmation email, sent after the commit.
+            own: The event that asked. Its page gets the progress, and is logged out last, by its
+                own message loop, after its answer.
         """
         try:
             return await self._attempt(connection, fields, channel, email, own)
         except TooManyAttemptsError as limit:
-            return Answer(Outcome.LIMITED, retry_after=limit.retry_after)
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+            return AttemptResult(Outcome.LIMITED, retry_after=limit.retry_after)
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
             report("Closing an account failed", error)
-            return Answer(Outcome.FAILED)
+            return AttemptResult(Outcome.FAILED)
 
     async def _attempt(
         self,
@@ -73,39 +77,39 @@ class Attempts:
         channel: str,
         email: AttemptEmail,
         own: LiveEvent | None,
-    ) -> Answer:
+    ) -> AttemptResult:
         subject = await self._live.who(connection)
         if subject is None:
-            return Answer(Outcome.LOGGED_OUT)
+            return AttemptResult(Outcome.LOGGED_OUT)
         if fields.get("confirm") != "yes":
-            return Answer(Outcome.UNCONFIRMED)
+            return AttemptResult(Outcome.UNCONFIRMED)
         proof, missing = await self._prove(connection, subject, fields)
-        # Asked again: a password check takes long enough for the session to end
-        # meanwhile, by a second click or by the owner on another device.
+        # Asked again, because a password check takes long enough for the session to end
+        # meanwhile, by a second click or by the user on another device.
         if await self._live.who(connection) != subject:
-            return Answer(Outcome.LOGGED_OUT)
+            return AttemptResult(Outcome.LOGGED_OUT, was_logged_in=True)
         if missing is not None:
-            return Answer(missing)
+            return AttemptResult(missing)
         actor = f"self-service by {channel}, {proof}"
-        # A browser that goes away cancels us, but not what has begun.
+        # A browser that disconnects cancels this request, but not the closing.
         return await asyncio.shield(self._begin(self._carry_out(subject, actor, email, own)))
 
     async def wait_finalized(self) -> None:
-        """Wait until what every closing in this process has begun is done or has failed."""
+        """Wait until all work that closings in this process have started is done or has failed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def finalize_at_shutdown(self, seconds: float) -> None:
-        """Wait for what has begun, and say in the log what did not end in time."""
+        """Wait for the work that closings have started, and log what did not end in time."""
         try:
             await asyncio.wait_for(self.wait_finalized(), seconds)
         except TimeoutError:
-            logger.warning("At shutdown %d closings were not settled.", len(self._tasks))
+            logger.warning("At shutdown %d closings were not finalized.", len(self._tasks))
 
     async def _prove(
         self, connection: HTTPConnection, subject: Hashable, fields: Mapping[str, Any]
     ) -> tuple[Proof, Outcome | None]:
-        """Return what was asked for, and how the attempt ends where it was not given."""
+        """Return the proof that the user needs, and how the attempt ends if it is missing."""
         proofs, password = self._finder.proofs, fields.get("current_password")
 
         def check(session: Session) -> bool | None:
@@ -121,7 +125,7 @@ class Attempts:
 
     async def _carry_out(
         self, subject: Hashable, actor: str, email: AttemptEmail, own: LiveEvent | None
-    ) -> Answer:
+    ) -> AttemptResult:
         blockers = email.blockers(self._finder.blockers)
         progress = Progress(own.push) if own else None
         on_progress = progress.note if progress else None
@@ -134,18 +138,18 @@ class Attempts:
                     ),
                 )
         except BlockedError as blockers:
-            return Answer(Outcome.BLOCKED, blockers=blockers.reasons)
-        except Exception as error:  # noqa: BLE001  (here, as the one who asked may be gone by now)
+            return AttemptResult(Outcome.BLOCKED, blockers=blockers.reasons)
+        except Exception as error:  # noqa: BLE001  (here, because the caller may be gone by now)
             report("Closing an account failed", error)
-            return Answer(Outcome.FAILED)
-        # From here the account is closed, whatever becomes of the messages.
+            return AttemptResult(Outcome.FAILED)
+        # From here on the account is closed, even if a message fails.
         await self._live.end(subject, besides=own.connection if own else None)
         if not receipt.already_closed:
             self._begin(self._after(receipt, email))
-        return Answer(Outcome.CLOSED, receipt)
+        return AttemptResult(Outcome.CLOSED, receipt)
 
     async def _after(self, receipt: Receipt, email: AttemptEmail) -> None:
-        # Beside each other: a mail server that does not answer must not put off the second pass.
+        # Together, because a mail server that doesn't answer must not delay finalizing.
         await asyncio.gather(send(email, receipt), self._finalize(receipt))
 
     async def _finalize(self, receipt: Receipt) -> None:
@@ -156,11 +160,11 @@ class Attempts:
                 lambda session: self._finder.eraser.finalize(session, receipt),
             )
         except asyncio.CancelledError:
-            logger.warning("Settling %s was interrupted.", receipt.reference)
+            logger.warning("Finalizing %s was interrupted.", receipt.reference)
             raise
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            # The account is closed; what failed is the second pass and the search.
-            report(f"Settling {receipt.reference} failed", error)
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
+            # The account is closed. Finalizing and the search have failed.
+            report(f"Finalizing {receipt.reference} failed", error)
 
     def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         # The event loop itself keeps only weak references to tasks.

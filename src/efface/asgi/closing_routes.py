@@ -1,8 +1,8 @@
-"""HOST · What the closing path answers: pages for people, JSON for programs, the same rules."""
+"""Answer the routes of the page, with pages for users and JSON for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from efface.asgi import form_reader as forms
 from efface.asgi.closing_attempt import Attempts
 from efface.asgi.email_after_commit import PrepareEmail, email_of
 from efface.asgi.live import Live
-from efface.asgi.negotiated_language import Choose, chosen
-from efface.asgi.page_facts import FactFinder, Facts
+from efface.asgi.negotiated_language import ChooseLanguage, choose_language
+from efface.asgi.page_facts import AccountFacts, FactFinder
 from efface.asgi.page_renderer import Pages
 from efface.asgi.session_transaction import in_transaction
 from efface.evidence.receipt import Receipt
@@ -23,15 +23,16 @@ from efface.page.attempt_outcome import (
     OUT_OF_DATE,
     SENTENCES,
     STATUS,
-    TOO_LARGE,
     UNKNOWN,
     UNREADABLE,
-    Answer,
+    AttemptResult,
     Outcome,
 )
 from efface.page.blockers import Blocker
 from efface.page.confirmation_email import AttemptEmail, ConfirmationEmail
 from efface.page.consequences import Consequences, Labels, PolicyTexts, labels_in, plain, plain_line
+from efface.page.csrf_refusal import TOO_LARGE
+from efface.page.ended_sessions import FORM_SHOWN, has_data_of_the_site
 from efface.page.identity_proof import Proof
 from efface.page.security_headers import HEADERS
 from efface.page.translations import Language
@@ -43,15 +44,15 @@ _LONGEST = 32  # of a reference
 
 
 @dataclass(frozen=True)
-class Said:
-    """The facts about one person, and what they mean in a language."""
+class AccountDescription:
+    """The facts about one user, in the user's language."""
 
-    facts: Facts
+    facts: AccountFacts
     consequences: Consequences
     blockers: list[dict[str, str]]
 
     def for_template(self) -> dict[str, Any]:
-        """Return what the section needs."""
+        """Return the variables of the section's template."""
         return {
             "proof": self.facts.proof.value,
             "blockers": self.blockers,
@@ -60,11 +61,10 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """The endpoints of one installation.
+class ClosingRoutes:
+    """Answer the requests to one installation.
 
-    *csrf_exempt* tells of a request that no browser sends by itself; *landing* is the host's own
-    page after a closing, or None for our farewell.
+    *landing* is the application's own page after a closing, or None for the goodbye page.
     """
 
     finder: FactFinder
@@ -76,36 +76,36 @@ class Answers:
     trusted: Collection[str]
     csrf_exempt: Callable[[HTTPConnection], bool]
     labels: Labels | None
-    language: Choose | None
+    language: ChooseLanguage | None
     recipients: Collection[str]
     confirmation_email: PrepareEmail | None
 
-    # ------------------------------------------------------------ what is so
+    # ------------------------------------------------------------ facts
 
     def language_of(self, connection: HTTPConnection) -> Language:
         """Return the language in which *connection* is answered."""
-        return chosen(connection, self.language)
+        return choose_language(connection, self.language)
 
-    def said(self, facts: Facts, language: Language) -> Said:
-        """Return the facts together with their meaning."""
+    def describe(self, facts: AccountFacts, language: Language) -> AccountDescription:
+        """Return the facts in *language*."""
         consequences = self._policy_texts(language).consequences(facts.steps)
-        return Said(facts, consequences, _said(facts.blockers, language))
+        return AccountDescription(facts, consequences, _translated(facts.blockers, language))
 
-    async def facts_of(self, connection: HTTPConnection, subject: Hashable) -> Facts | None:
-        """Return the facts about *subject*, or None where they cannot be had just now."""
+    async def facts_of(self, connection: HTTPConnection, subject: Hashable) -> AccountFacts | None:
+        """Return the facts about *subject*, or None if loading them failed."""
         try:
             return await self.finder.of(connection, subject)
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
             report("The facts for the closing page failed", error)
             return None
 
-    def unknown(self) -> dict[str, Any]:
-        """Return what the section needs where the facts are not known."""
+    def without_facts(self) -> dict[str, Any]:
+        """Return the variables of the section's template if the facts are not known."""
         proof = Proof.PASSWORD.value if self.finder.is_usual else "unknown"
         return {"proof": proof, "blockers": (), "consequences": None}
 
     def email(self, connection: HTTPConnection) -> AttemptEmail:
-        """Return the mail of one attempt, in the language that holds before the account closes."""
+        """Return the email of one attempt, in the language that the user has before the closing."""
         language, paths = self.language_of(connection), self.pages.paths
 
         def compose(receipt: Receipt) -> ConfirmationEmail:
@@ -123,27 +123,24 @@ class Answers:
     # ------------------------------------------------------------ endpoints
 
     async def get(self, request: Request) -> Response:
-        """Show what closing means, or to somebody signed out how it is done."""
+        """Show what will be deleted and the form, or explain it if no user is logged in."""
         language = self.language_of(request)
         try:
             subject = await self.live.who(request)
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
             report("The closing page failed", error)
-            return self._problem(request, Answer(Outcome.FAILED))
+            return self._problem(request, AttemptResult(Outcome.FAILED))
         if subject is None:
             if _wants_json(request):
-                return self._problem(request, Answer(Outcome.LOGGED_OUT))
-            notified, retention_terms = (
-                self.recipients,
-                self._policy_texts(language).retention_terms(),
-            )
+                return self._problem(request, AttemptResult(Outcome.LOGGED_OUT))
+            terms = self._policy_texts(language).retention_terms()
             return self.pages.page(
-                "logged_out", request, language, notified=notified, retention_terms=retention_terms
+                "logged_out", request, language, notified=self.recipients, retention_terms=terms
             )
         return await self._closing_page(request, subject)
 
     async def post(self, request: Request) -> Response:
-        """Close the account of whoever sent this, if everything is as it must be."""
+        """Close the account of the user who sent this, unless something is missing."""
         fields = await self._read(request)
         if isinstance(fields, Response):
             return fields
@@ -153,11 +150,13 @@ class Answers:
         if answer.outcome is Outcome.CLOSED:
             return self._closed(request, answer)
         if answer.outcome is Outcome.LOGGED_OUT and not _wants_json(request):
-            return self._goodbye(request, answer)
+            if answer.was_logged_in or FORM_SHOWN in _session(request):
+                return self._goodbye(request, answer)
+            return self._to_login(request)
         return await self._refused(request, answer)
 
     async def _read(self, request: Request) -> dict[str, str] | Response:
-        """Return the fields that were sent, or the refusal of what did not come from our page."""
+        """Return the fields that were sent, or a refusal if no page of ours sent them."""
         try:
             body = await forms.read_body(request.receive)
             fields = forms.read_fields(request.headers.get("content-type", ""), body)
@@ -167,20 +166,20 @@ class Answers:
             return self._refusal(request, 400, "unreadable", UNREADABLE)
         except forms.DisconnectedError:
             return Response(status_code=400)
-        # Asked here too: somebody may have forgotten the middleware.
+        # Checked here too, in case the application forgot the middleware.
         exempt = self.csrf_exempt(request) is True
         if exempt or csrf.is_genuine(request, fields, self.trusted):
             return fields
         return self._refusal(request, 403, "csrf", OUT_OF_DATE)
 
     async def done(self, request: Request) -> Response:
-        """Show the farewell of one closing to whoever has its number."""
+        """Show the goodbye page to everyone who has the confirmation number."""
         language = self.language_of(request)
         try:
             receipt = await self._receipt(request.query_params.get("reference", ""))
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-            report("The farewell page failed", error)
-            return self._problem(request, Answer(Outcome.FAILED))
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
+            report("The goodbye page failed", error)
+            return self._problem(request, AttemptResult(Outcome.FAILED))
         if receipt is not None:
             record = self._policy_texts(language).record(receipt)
             if _wants_json(request):
@@ -201,30 +200,30 @@ class Answers:
     # ------------------------------------------------------------ answers
 
     async def _closing_page(
-        self, request: Request, subject: Hashable, answer: Answer | None = None
+        self, request: Request, subject: Hashable, answer: AttemptResult | None = None
     ) -> Response:
         language = self.language_of(request)
         facts = await self.facts_of(request, subject)
         if facts is None and not self.finder.is_usual:
-            return self._problem(request, Answer(Outcome.FAILED))
-        said = self.said(facts, language) if facts is not None else None
+            return self._problem(request, AttemptResult(Outcome.FAILED))
+        described = self.describe(facts, language) if facts is not None else None
         if _wants_json(request):
-            return JSONResponse(self._as_json(request, said), headers=HEADERS)
-        shown = said.for_template() if said is not None else self.unknown()
+            return JSONResponse(self._as_json(request, described), headers=HEADERS)
+        shown = described.for_template() if described is not None else self.without_facts()
         message = language.say(answer.message) if answer is not None else None
         status = STATUS[answer.outcome] if answer is not None else 200
         return self.pages.page("closing", request, language, status, message=message, **shown)
 
-    async def _refused(self, request: Request, answer: Answer) -> Response:
+    async def _refused(self, request: Request, answer: AttemptResult) -> Response:
         if _wants_json(request) or answer.outcome in (Outcome.FAILED, Outcome.LOGGED_OUT):
             return self._problem(request, answer)
         subject = await self.live.who(request)
         if subject is None:  # closed meanwhile, by another tab
-            return self._goodbye(request, Answer(Outcome.LOGGED_OUT))
+            return self._goodbye(request, AttemptResult(Outcome.LOGGED_OUT))
         page = await self._closing_page(request, subject, answer)
-        return _waiting(page, answer)
+        return _with_retry_after(page, answer)
 
-    def _closed(self, request: Request, answer: Answer) -> Response:
+    def _closed(self, request: Request, answer: AttemptResult) -> Response:
         if not _wants_json(request) or answer.receipt is None:
             return self._goodbye(request, answer)
         language = self.language_of(request)
@@ -233,7 +232,7 @@ class Answers:
         response = JSONResponse({"status": "closed", "message": message, **record}, headers=HEADERS)
         return self._forget(request, response)
 
-    def _goodbye(self, request: Request, answer: Answer) -> Response:
+    def _goodbye(self, request: Request, answer: AttemptResult) -> Response:
         to = self.goodbye_path(answer) or self.pages.paths.redirect_path
         response = RedirectResponse(to, 303, headers={"Cache-Control": "no-store"})
         self._forget(request, response)
@@ -242,14 +241,26 @@ class Answers:
             csrf.session_of(request.scope)["flash"] = {"info": message}
         return response
 
-    def goodbye_path(self, answer: Answer) -> str | None:
-        """Return where our farewell is read, or None where the host has a page of its own."""
+    def _to_login(self, request: Request) -> Response:
+        """Lead a visitor to the login page, and leave the session as it is.
+
+        The session may have a path to return to after the login. Only if it has no data, we name
+        this page as the one to return to, because the application's login page may store our path
+        in place of its own.
+        """
+        paths = self.pages.paths
+        has_data = has_data_of_the_site(_session(request), csrf.SESSION_KEYS)
+        to = paths.login_path if has_data else paths.login
+        return RedirectResponse(to, 303, headers={"Cache-Control": "no-store"})
+
+    def goodbye_path(self, answer: AttemptResult) -> str | None:
+        """Return the path of the goodbye page, or None if the application has its own page."""
         if self.landing is not None or answer.receipt is None:
             return None
         return self.pages.paths.goodbye(answer.receipt.reference)
 
     def _forget(self, request: Request, response: Response) -> Response:
-        """Clear what signs this browser in."""
+        """Clear everything that keeps this browser logged in."""
         if "session" in request.scope:
             request.session.clear()
         secure = request.url.scheme == "https"
@@ -257,23 +268,23 @@ class Answers:
             response.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
         return response
 
-    def _problem(self, request: Request, answer: Answer) -> Response:
+    def _problem(self, request: Request, answer: AttemptResult) -> Response:
         status = STATUS[answer.outcome]
         message = self.language_of(request).say(SENTENCES[answer.outcome])
         if not _wants_json(request):
             page = self.pages.page(
                 "message", request, self.language_of(request), status, message=message
             )
-            return _waiting(page, answer)
+            return _with_retry_after(page, answer)
         problem: dict[str, Any] = {"error": answer.outcome.name.lower(), "message": message}
         if answer.outcome in (Outcome.LOGGED_OUT, Outcome.STALE):
             problem["login_path"] = self.pages.paths.login
         if answer.blockers:
-            problem["blockers"] = _said(answer.blockers, self.language_of(request))
-        return _waiting(JSONResponse(problem, status, HEADERS), answer)
+            problem["blockers"] = _translated(answer.blockers, self.language_of(request))
+        return _with_retry_after(JSONResponse(problem, status, HEADERS), answer)
 
     def _refusal(self, request: Request, status: int, error: str, message: str) -> Response:
-        """Refuse what did not come from a page of ours, or could not be read."""
+        """Refuse a request that no page of ours sent, or that is not readable."""
         language = self.language_of(request)
         if _wants_json(request):
             problem = {"error": error, "message": language.say(message)}
@@ -282,33 +293,37 @@ class Answers:
             return csrf.refusal(request, language=language)
         return csrf.refusal(request, status, message, language)
 
-    def _as_json(self, request: Request, said: Said | None) -> dict[str, Any]:
-        """Return the facts of the page for a program."""
-        shown = said.consequences if said is not None else None
+    def _as_json(self, request: Request, described: AccountDescription | None) -> dict[str, Any]:
+        """Return the facts of the page as JSON data."""
+        shown = described.consequences if described is not None else None
         return {
             "deleted": shown.deleted if shown else None,
             "kept": [plain_line(line) for line in shown.kept] if shown else None,
             "notified": self.recipients,
             "names": shown.names if shown else None,
-            "blockers": said.blockers if said else [],
-            "proof": said.facts.proof.value if said else Proof.PASSWORD.value,
+            "blockers": described.blockers if described else [],
+            "proof": described.facts.proof.value if described else Proof.PASSWORD.value,
             "login_path": self.pages.paths.login,
             "csrf_token": csrf.csrf_token(request) if "session" in request.scope else None,
         }
 
 
-def _said(blockers: Iterable[Blocker], language: Language) -> list[dict[str, str]]:
-    return [blocker.said(language.code) for blocker in blockers]
+def _translated(blockers: Iterable[Blocker], language: Language) -> list[dict[str, str]]:
+    return [blocker.in_language(language.code) for blocker in blockers]
 
 
-def _waiting(response: Response, answer: Answer) -> Response:
+def _session(request: Request) -> Mapping[str, Any]:
+    return request.session if "session" in request.scope else {}
+
+
+def _with_retry_after(response: Response, answer: AttemptResult) -> Response:
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)
     return response
 
 
 def _wants_json(request: Request) -> bool:
-    """Tell whether a program asks: it says so, or has sent JSON and does not want a page."""
+    """Tell whether a program asks, because it accepts JSON, or sent JSON and accepts no HTML."""
     accept = request.headers.get("accept", "")
     if "text/html" in accept:
         return False

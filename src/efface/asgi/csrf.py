@@ -1,12 +1,17 @@
-"""HOST · CSRF protection bound to the session; useful without the rest of Efface.
+"""Protect forms and sockets against CSRF, with or without the rest of Efface.
 
-One secret per session, created when a page first asks for a token. Each rendering is
-masked differently, so that a compressed page does not give the secret away; every
-rendering stays good as long as the secret does.
+Each session has one secret, created when a page first needs a token. Each token is masked
+differently, so a compressed page doesn't reveal the secret. All tokens of a session are valid as
+long as its secret is.
 
-    app.add_middleware(CSRFMiddleware)
-    app.add_middleware(SessionMiddleware, secret_key=...)   # added later: it runs first
-    templates.env.globals["csrf_token"] = csrf_token
+Example:
+    Add the session middleware last, because the one you add last runs first::
+
+        app.add_middleware(CSRFMiddleware)
+        app.add_middleware(SessionMiddleware, secret_key=...)
+        templates.env.globals["csrf_token"] = csrf_token
+
+    Then each form has a hidden field ``_csrf_token`` with ``{{ csrf_token(request) }}``.
 """
 
 from __future__ import annotations
@@ -25,28 +30,42 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from efface.asgi import form_reader as forms
-from efface.asgi.negotiated_language import chosen
+from efface.asgi.negotiated_language import choose_language
 from efface.asgi.request_origin import admits, comes_from_here, own_origin, parse_origin
-from efface.page.csrf_refusal import STALE, for_people, for_scripts, headers_in, is_script
+from efface.page.csrf_refusal import (
+    STALE,
+    TOO_LARGE,
+    is_script,
+    refusal_as_json,
+    refusal_headers,
+    refusal_page,
+)
 from efface.page.local_paths import is_local_path
-from efface.page.translations import Language, translatable
+from efface.page.translations import Language
 
 FIELD = "_csrf_token"
 HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-TOO_LARGE = translatable("This form is too large to be read. Nothing was changed.")
-
 _SESSION_KEY = "_csrf_secret"
+SESSION_KEYS = (_SESSION_KEY,)
 _SECRET_BYTES = 18
 
 
 def csrf_token(
     connection: HTTPConnection, *, randomness: Callable[[int], bytes] = secrets.token_bytes
 ) -> str:
-    """Return a token for a form, a header or a meta tag, different at each call.
+    """Return a token for a form, a header or a meta tag; each call returns a different one.
 
-    The first call in a session creates the session's secret.
+    Put it in the form field ``_csrf_token`` or send it in the header ``X-CSRF-Token``. The first
+    call in a session stores the session's secret under ``_csrf_secret``.
+
+    Args:
+        connection: The request whose session the token belongs to.
+        randomness: Returns that many random bytes.
+
+    Raises:
+        RuntimeError: The request has no session.
     """
     session = session_of(connection.scope)
     secret = _secret_in(session)
@@ -58,9 +77,12 @@ def csrf_token(
 
 
 def rotate(connection: HTTPConnection) -> None:
-    """Drop the session's secret: every page rendered before is stale from here.
+    """Drop the session's secret, so that all tokens handed out before are invalid.
 
-    Call it where another person takes over the session: at log-in and at log-out.
+    Call it when another user takes over the session, which is at each login and logout.
+
+    Raises:
+        RuntimeError: The request has no session.
     """
     session_of(connection.scope).pop(_SESSION_KEY, None)
 
@@ -78,10 +100,10 @@ def token_matches(session: Mapping[str, Any], token: object) -> bool:
 def is_genuine(
     connection: HTTPConnection, fields: Mapping[str, str], trusted: Collection[str] = ()
 ) -> bool:
-    """Tell whether a request was sent by a page of ours, of this very session.
+    """Tell whether one of this session's own pages sent the request.
 
-    The token may stand in the form or in the header. A token in the address does not
-    count: addresses end up in logs, bookmarks and the next site's Referer.
+    The token may be in the form or in the header. A token in the URL doesn't count, because URLs
+    end up in logs, in bookmarks and in the Referer of the next site.
     """
     if not admits(connection, trusted):
         return False
@@ -92,56 +114,67 @@ def is_genuine(
 
 
 def admits_socket(websocket: WebSocket, trusted: Collection[str] = ()) -> bool:
-    """Tell whether the handshake of a socket was sent by a page of ours, of this session.
+    """Tell whether one of this session's own pages opened the WebSocket.
 
-    The token stands in the address as ``_csrf_token``, since a page can send nothing else
-    with a handshake. Servers log the address when they answer, so the token is taken out
-    of it here. Call it before `accept`, and close the socket where it says no.
+    Call it before `accept`, and close the socket if it returns False. It takes the token from the
+    query parameter ``_csrf_token``, because a page can send nothing else with a handshake, and
+    removes it from ``websocket.scope``, because servers log the URL when they answer.
+
+    Args:
+        websocket: The WebSocket, before it is accepted.
+        trusted: Other sites whose pages may connect, such as ``"https://www.example.org"``.
+
+    Raises:
+        RuntimeError: The handshake has no session.
     """
     token = websocket.query_params.get(FIELD)
     others = [(k, v) for k, v in websocket.query_params.multi_items() if k != FIELD]
     websocket.scope["query_string"] = urlencode(others).encode("ascii")
-    # A browser always names its origin here, so silence is no excuse.
+    # Browsers always send an origin with a handshake, so we refuse one without it.
     if not comes_from_here(websocket, trusted):
         return False
     return token_matches(session_of(websocket.scope), token)
 
 
 def session_of(scope: Scope) -> MutableMapping[str, Any]:
-    """Return the session a middleware outside of us has opened.
+    """Return the session that another middleware has opened.
 
     Raises:
-        RuntimeError: There is none; the message says which line is missing.
+        RuntimeError: There is none. The message says which line is missing.
     """
     if "session" not in scope:
         raise RuntimeError(
-            "There is no session to keep the CSRF secret in. "
+            "This request has no session, and the CSRF secret is kept in the session. "
             "Call app.add_middleware(SessionMiddleware, ...) after "
-            "app.add_middleware(CSRFMiddleware): the one added last runs first."
+            "app.add_middleware(CSRFMiddleware), because the one you add last runs first."
         )
-    # Through the connection, which notes that the answer depends on the cookie.
+    # Through the connection, which records that the response depends on the cookie.
     return HTTPConnection(scope).session
 
 
-def nobody(_: HTTPConnection) -> bool:
+def exempt_none(_: HTTPConnection) -> bool:
     """Exempt no request."""
     return False
 
 
 class CSRFMiddleware:
-    """Refuse every unsafe request that no page of this session has sent.
+    """Refuse every unsafe request that was not sent by a page of the same session.
 
-    A refusal changes nothing, the session included: whoever was signed in still is.
+    Requests with GET, HEAD, OPTIONS and TRACE pass. All others need a token from `csrf_token`, and
+    the origin of this site or a trusted one, if they name an origin. Others get status 403, as a
+    page or as JSON for scripts. A refusal changes nothing, not even the session.
 
     Args:
-        exempt: Returns True for a request whose person you know from something that no
-            browser sends by itself, such as a bearer token that you have found right. Never
-            decide by what is missing (a cookie, an origin): that is the sender's to leave out.
-        trusted_origins: Other sites whose pages may send here, such as
-            ``"https://www.example.org"``; also this site's own address where a proxy
-            does not pass on the scheme.
-        largest_form: Bytes of a form that are read in search of the field. A larger
-            one needs the header.
+        app: The next application.
+        trusted_origins: Other sites whose pages may send requests, such as
+            ``"https://www.example.org"``. Add the address of this site if a proxy doesn't pass on
+            the scheme.
+        largest_form: How many bytes of a form to read in search of the field. A larger form needs
+            the header, or gets status 413.
+        exempt: Takes the connection and returns True for a request that doesn't need a token,
+            because you have verified something that browsers don't send by themselves, such as a
+            bearer token. Never decide by what is missing, such as a cookie or an origin, because
+            the sender can leave it out.
     """
 
     def __init__(
@@ -150,7 +183,7 @@ class CSRFMiddleware:
         *,
         trusted_origins: Collection[str] = (),
         largest_form: int = forms.LARGEST,
-        exempt: Callable[[HTTPConnection], bool] = nobody,
+        exempt: Callable[[HTTPConnection], bool] = exempt_none,
     ) -> None:
         self._exempt = exempt
         self._app = app
@@ -158,12 +191,12 @@ class CSRFMiddleware:
         self._largest = largest_form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it with a page that says what to do."""
+        """Pass the request on, or refuse it with a page that says what to do."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        # Header first: then a large upload is never held in memory.
+        # The header first, so that a large upload never has to fit in memory.
         if is_genuine(connection, {}, self._trusted) or self._exempt(connection) is True:
             await self._app(scope, receive, send)
             return
@@ -190,20 +223,24 @@ def refusal(
     message: str = STALE,
     language: Language | None = None,
 ) -> Response:
-    """Return the refusal: a page with a way on for people, JSON for scripts.
+    """Return the refusal, as a page with a way back or as JSON for scripts.
 
-    *message* is in English; it is said in *language*, or in the one the browser wishes.
+    Args:
+        connection: The request.
+        status: The HTTP status.
+        message: The sentence, in English. It is translated.
+        language: The language. By default the one that the browser prefers.
     """
-    language = chosen(connection, None) if language is None else language
-    headers = headers_in(language)
+    language = choose_language(connection, None) if language is None else language
+    headers = refusal_headers(language)
     if is_script(connection.headers):
-        return JSONResponse(for_scripts(message, language), status, headers)
-    page = for_people(message, language, _way_back(connection))
+        return JSONResponse(refusal_as_json(message, language), status, headers)
+    page = refusal_page(message, language, _way_back(connection))
     return HTMLResponse(page, status, headers)
 
 
 def _way_back(connection: HTTPConnection) -> str:
-    """Return the path of the page that sent this, so that a GET renders it afresh."""
+    """Return the path of the page that sent this, so that a GET renders it again."""
     referer = connection.headers.get("referer", "")
     origin = parse_origin(referer)
     if origin is None or origin != own_origin(connection):

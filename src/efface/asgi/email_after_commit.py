@@ -1,4 +1,4 @@
-"""HOST · The mail of farewell with sessions of SQLAlchemy, sent without blocking the event loop."""
+"""Send the confirmation email after the commit, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from efface.safe_logging import reporter
 report = reporter("efface.asgi")
 
 PrepareEmail = Callable[[Session, Any], Send | None]
-"""Reads whereto in the closing's transaction, and returns what sends the mail after it."""
+"""Reads the address in the transaction that closes the account, and returns a function that sends
+the email, or None."""
 
 
 def email_of(
     prepare: PrepareEmail | None, compose: Callable[[Receipt], ConfirmationEmail]
 ) -> AttemptEmail:
-    """Return the mail of one attempt; *word* turns the receipt into what it says."""
+    """Return the email of one attempt; *compose* makes its text from the receipt."""
 
     def take(session: Session, subject: Any) -> Send | None:
         # A statement that fails ends the whole transaction on some databases.
@@ -33,21 +34,23 @@ def email_of(
 
 
 async def send(email: AttemptEmail, receipt: Receipt) -> None:
-    """Send the mail once; a mail that fails is said in the log, without the address."""
+    """Send the email once; log a failure without the address."""
     try:
         sent = await run_in_threadpool(email.send, receipt)
         if isinstance(sent, Awaitable):
             await sent
-    except Exception as error:  # noqa: BLE001  (whatever a mailer raises can quote the address)
+    except Exception as error:  # noqa: BLE001  (what a mailer raises can quote the address)
         email.failed(receipt, error)
 
 
 def require_plain_function(prepare: PrepareEmail | None) -> PrepareEmail | None:
-    """Return *part*.
+    """Return *prepare* if it is a plain function.
 
     Raises:
         TypeError: It is asynchronous.
     """
     if inspect.iscoroutinefunction(prepare):
-        raise TypeError("farewell must be a plain function: its session is synchronous.")
+        raise TypeError(
+            "confirmation_email must be a plain function, because its session is synchronous."
+        )
     return prepare

@@ -1,4 +1,4 @@
-"""HOST · Read a small form without consuming the request for the next reader."""
+"""Read a small form and leave the request readable for the next reader."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _MOST_FIELDS = 1000
 
 
 class FormTooLargeError(Exception):
-    """The form is larger than we read in one piece."""
+    """The form is larger than the limit."""
 
 
 class UnreadableFormError(Exception):
-    """The body is not what its content type says."""
+    """The body doesn't match its content type."""
 
 
 class DisconnectedError(Exception):
-    """The browser went away before the form was complete."""
+    """The browser disconnected before the form was complete."""
 
 
 def kind_of(content_type: str) -> str:
@@ -39,7 +39,7 @@ async def read_body(receive: Receive, limit: int = LARGEST) -> bytes:
 
     Raises:
         FormTooLargeError: The body is longer than *limit*.
-        DisconnectedError: The browser went away before the end.
+        DisconnectedError: The browser disconnected before the end.
     """
     body = bytearray()
     while True:
@@ -54,7 +54,7 @@ async def read_body(receive: Receive, limit: int = LARGEST) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Return a channel that gives *body* once and then what *receive* gives."""
+    """Return a channel that gives *body* once, and then the messages of *receive*."""
     pending: list[ASGIMessage] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> ASGIMessage:
@@ -64,12 +64,12 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def read_fields(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the text fields of a form; of a repeated field the first, of garbage nothing.
+    """Return the text fields of a form, or the members of a JSON object that are texts.
 
-    Of JSON, the members of the object that are texts.
+    Of a repeated field it returns the first. A form that is not readable has no fields.
 
     Raises:
-        UnreadableFormError: The body is not the JSON object it says it is.
+        UnreadableFormError: The content type is JSON, and the body is not a JSON object.
     """
     fields: dict[str, str] = {}
     kind = kind_of(content_type)
@@ -104,8 +104,8 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
 
 
 def _multipart(content_type: str, body: bytes) -> list[tuple[str, str]]:
-    # The standard library reads MIME; a form parser would be one more dependency
-    # of a module that needs one short field.
+    # The standard library reads MIME. A form parser would be one more dependency, for one short
+    # field.
     head = b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
     message = BytesParser().parsebytes(head + body)
     pairs = []

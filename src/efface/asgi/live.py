@@ -1,4 +1,4 @@
-"""HOST · The live socket of Starlette: who is behind it, and whether it comes from this site."""
+"""Serve the WebSockets of open pages on Starlette."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from efface.asgi import csrf
-from efface.asgi.negotiated_language import chosen
+from efface.asgi.negotiated_language import choose_language
 from efface.live import live_event
 from efface.live.broker import Broker
 from efface.live.frames import LARGEST
@@ -23,39 +23,47 @@ Identify = Callable[[HTTPConnection], Any]
 
 
 class LiveEvent(live_event.LiveEvent):
-    """One event of a page, given to its handler.
+    """One event from a page, passed to its handler.
+
+    The handler may call `refuse`, `fail`, `reply`, `push` or `log_out`. If it returns without
+    one of them, the page gets an empty answer with the status ``"ok"``.
 
     Attributes:
-        subject: Key of the person, confirmed anew for this event.
-        name: Name of the event.
-        payload: What the page sent with it. Treat it as hostile.
+        subject: The user's primary key, confirmed again for this event.
+        name: The name of the event.
+        payload: What the page sent with it, a dictionary from JSON. Don't trust it.
+        websocket: The socket that the event came through, with the session of its handshake.
     """
 
     @property
     def websocket(self) -> WebSocket:
-        """Return the socket the event came through, with the session of its handshake."""
+        """Return the socket that the event came through, with the session of its handshake."""
         return cast("WebSocket", self.connection)
 
 
 class Live(OpenSockets):
-    """The live sockets of one process, by person.
+    """Keep the WebSockets of open pages, by user, and send events to them.
 
-    What is told here is told to the sockets of the other workers too, by way of the
-    broker. A socket that does not hear of the end of its session notices at its next
-    event, because each event confirms the session anew.
+    `push`, `broadcast`, `end` and `recheck` also reach the sockets of other workers, through the
+    broker. If a signal is lost, the socket notices the end of its session at its next event,
+    because each event asks *identify* again.
 
-    Its `running` belongs into the lifespan of your application; `AccountClosing` does that
-    for its own.
+    Enter `running` in the lifespan of your application. `AccountClosing` does so for its own
+    `Live`, which you find as ``closing.live``.
 
     Args:
-        identify: Takes the connection and returns the person's key or None; sync or
-            async. It must read the session's token from the database each time.
-        redirect_path: Public page of this site where a signed-out page goes.
+        identify: Takes the connection and returns the user's primary key, or None if no user is
+            logged in. Sync or async. It must read the session token from the database each time.
+        redirect_path: The public page of this site to which a logged-out page goes.
         trusted_origins: As for `efface.asgi.csrf.CSRFMiddleware`.
-        largest_message: Characters of a message from a page. A longer one ends its socket.
-        sockets_per_person: How many a person may hold open in this process.
-        broker: Reaches the other workers: `efface.live.redis.RedisBroker`. Without one
-            this process is alone.
+        largest_message: How many characters a message from a page may have. A longer message ends
+            its socket.
+        sockets_per_person: How many sockets one user may have open in this process.
+        broker: Reaches the other workers, such as `efface.live.redis.RedisBroker`. Without one,
+            only this process is reached.
+
+    Raises:
+        ValueError: *redirect_path* is not a path on this site.
     """
 
     event = LiveEvent
@@ -80,7 +88,7 @@ class Live(OpenSockets):
         self._trusted = tuple(trusted_origins)
 
     async def who(self, connection: HTTPConnection) -> Hashable | None:
-        """Return the key of the person behind a connection, asked anew."""
+        """Return the user's primary key for a connection, asked again each time, or None."""
         if inspect.iscoroutinefunction(self._identify):
             found = await self._identify(connection)
         else:
@@ -91,9 +99,9 @@ class Live(OpenSockets):
         return key
 
     async def endpoint(self, websocket: WebSocket) -> None:
-        """Serve one socket from handshake to end."""
+        """Serve one socket from its handshake to its end."""
         if not csrf.admits_socket(websocket, self._trusted):
-            # Before accept: the server answers the handshake with 403.
+            # Before accept, so the server answers the handshake with 403.
             await websocket.close()
             return
 
@@ -104,7 +112,7 @@ class Live(OpenSockets):
                 raise ConnectionError from None
 
         def say(sentence: str) -> str:
-            return chosen(websocket, None).say(sentence)
+            return choose_language(websocket, None).say(sentence)
 
         try:
             await websocket.accept()

@@ -1,4 +1,4 @@
-"""HOST · In which language the closing page speaks to whoever is behind a connection."""
+"""Choose the language in which a connection is answered."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from starlette.requests import HTTPConnection
 
 from efface.page.translations import SOURCE, Language, languages
 
-# More than anybody speaks; a header may be long.
+# A header may be long.
 _MOST_WISHES = 20
 
-Choose = Callable[[HTTPConnection], str | None]
+ChooseLanguage = Callable[[HTTPConnection], str | None]
 
 
-def chosen(connection: HTTPConnection, choose: Choose | None) -> Language:
-    """Return the language for whoever is behind *connection*; English where it is unknown.
+def choose_language(connection: HTTPConnection, choose: ChooseLanguage | None) -> Language:
+    """Return the language for *connection*, or English if it is unknown.
 
-    *choose* is the host's own way to know it. Without one, or where it does not know, the
-    browser's wishes count.
+    The application's *choose* comes first. If it is None or returns None, the browser's
+    Accept-Language header decides.
     """
     known = choose(connection) if choose is not None else None
-    wishes = [known] if known else wished(connection.headers.get("accept-language", ""))
+    wishes = (
+        [known] if known else preferred_languages(connection.headers.get("accept-language", ""))
+    )
     for wish in wishes:
         language = languages().get(wish.replace("_", "-").partition("-")[0].lower())
         if language is not None:
@@ -29,11 +31,11 @@ def chosen(connection: HTTPConnection, choose: Choose | None) -> Language:
     return languages()[SOURCE]
 
 
-def wished(header: str) -> list[str]:
-    """Return the languages of an Accept-Language header, the dearest first."""
+def preferred_languages(header: str) -> list[str]:
+    """Return the languages of an Accept-Language header, the preferred one first."""
     wishes = []
-    for prepare in header.split(",")[:_MOST_WISHES]:
-        tag, *parameters = (each.strip() for each in prepare.split(";"))
+    for part in header.split(",")[:_MOST_WISHES]:
+        tag, *parameters = (each.strip() for each in part.split(";"))
         weight = _weight(parameters)
         if tag and weight > 0:
             wishes.append((weight, tag))

@@ -1,4 +1,4 @@
-"""HOST · What holds for one person now: what a closing reaches, what blocks it, what proves it."""
+"""Find out what a closing would do to one user, what blocks it, and what proof it needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from efface.asgi.password_check import Proofs
 from efface.asgi.session_transaction import in_transaction, in_transaction_here, is_async
 from efface.eraser.eraser import Eraser
-from efface.page.blockers import Blocker, listed
+from efface.page.blockers import Blocker, require_blockers
 from efface.page.identity_proof import Proof
 from efface.plan.plan import Step
 
@@ -20,8 +20,8 @@ Blockers = Callable[[Session, Any], Sequence[Blocker]]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the page says about one person; what it means in words is said elsewhere."""
+class AccountFacts:
+    """What the page says about one user, before it is put into words."""
 
     steps: tuple[Step, ...]
     blockers: tuple[Blocker, ...]
@@ -30,7 +30,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class FactFinder:
-    """Asks the database and the host, in one transaction."""
+    """Ask the database and the application, in one transaction."""
 
     eraser: Eraser
     session_factory: Any
@@ -39,15 +39,15 @@ class FactFinder:
 
     @property
     def needs_a_loop(self) -> bool:
-        """Tell whether the facts cannot be had without awaiting."""
+        """Tell whether the facts need an event loop."""
         return is_async(self.session_factory) or self.proofs.needs_a_loop
 
     @property
     def is_usual(self) -> bool:
-        """Tell whether everybody is asked for the same: nothing blocks, all have a password."""
+        """Tell whether all users see the same form: nothing blocks, and all have a password."""
         return self.proofs.is_usual and self.blockers is None
 
-    def here(self, connection: HTTPConnection, subject: Hashable) -> Facts:
+    def here(self, connection: HTTPConnection, subject: Hashable) -> AccountFacts:
         """Return the facts about *subject*, in this thread."""
         facts = in_transaction_here(
             self.session_factory, lambda session: self._read(session, subject)
@@ -56,7 +56,7 @@ class FactFinder:
             return facts
         return _with_login(facts, recent=self.proofs.is_recent_here(connection))
 
-    async def of(self, connection: HTTPConnection, subject: Hashable) -> Facts:
+    async def of(self, connection: HTTPConnection, subject: Hashable) -> AccountFacts:
         """Return the facts about *subject* without blocking the event loop."""
         facts = await in_transaction(
             self.session_factory, lambda session: self._read(session, subject)
@@ -65,12 +65,14 @@ class FactFinder:
             return facts
         return _with_login(facts, recent=await self.proofs.is_recent(connection))
 
-    def _read(self, session: Session, subject: Hashable) -> Facts:
+    def _read(self, session: Session, subject: Hashable) -> AccountFacts:
         steps = self.eraser.preview(session, subject)
-        found = listed(self.blockers(session, subject)) if self.blockers is not None else ()
+        found = (
+            require_blockers(self.blockers(session, subject)) if self.blockers is not None else ()
+        )
         has_password = self.proofs.has_password(session, subject)
-        return Facts(steps, found, Proof.PASSWORD if has_password else Proof.LOG_IN_AGAIN)
+        return AccountFacts(steps, found, Proof.PASSWORD if has_password else Proof.LOG_IN_AGAIN)
 
 
-def _with_login(facts: Facts, *, recent: bool) -> Facts:
+def _with_login(facts: AccountFacts, *, recent: bool) -> AccountFacts:
     return replace(facts, proof=Proof.RECENT_LOGIN) if recent else facts

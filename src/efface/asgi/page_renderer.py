@@ -1,4 +1,4 @@
-"""HOST · The section and the pages around it, as HTML, in the language of whoever reads them."""
+"""Render the section and our pages as HTML, in the user's language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from markupsafe import Markup
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from efface.asgi.csrf import csrf_token
+from efface.asgi import csrf
+from efface.page.ended_sessions import FORM_SHOWN
 from efface.page.security_headers import HEADERS, SCRIPT, STYLE
 from efface.page.translations import Language
 
@@ -34,7 +35,7 @@ _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 @dataclass(frozen=True)
 class Paths:
-    """Where things are on this site."""
+    """Name the paths on this site that the pages link to."""
 
     path: str
     live_path: str
@@ -44,20 +45,22 @@ class Paths:
 
     @property
     def login(self) -> str:
-        """Return the way to the log-in page and back here."""
+        """Return the path to the login page that leads back to this page."""
         return f"{self.login_path}?{urlencode({'return_to': self.path})}"
 
     def goodbye(self, reference: str) -> str:
-        """Return where the farewell of one closing is read."""
+        """Return the path of the goodbye page for a confirmation number."""
         return f"{self.path}/done?{urlencode({'reference': reference})}"
 
 
 class Pages:
-    """Renders the templates with the paths of one installation.
+    """Render the templates with the paths of one installation.
 
-    *templates* is a folder or a loader of the host's own: a file there replaces ours of the same
-    name, and may begin with ``{% extends "efface/delete_account_dialog.html" %}`` to change one of
-    its blocks.
+    Args:
+        paths: The paths that the pages link to.
+        templates: A folder or loader of the application. A template there replaces ours of the
+            same name. To change one block only, begin it with
+            ``{% extends "efface/delete_account_dialog.html" %}``.
     """
 
     def __init__(self, paths: Paths, templates: Templates | None = None) -> None:
@@ -73,7 +76,8 @@ class Pages:
     def section(
         self, connection: HTTPConnection, language: Language, *, level: int = 2, **facts: Any
     ) -> Markup:
-        """Return the section; its heading is of this *level*."""
+        """Return the section, with a heading of this *level*."""
+        csrf.session_of(connection.scope)[FORM_SHOWN] = True
         text = self._render(
             "delete_account_dialog.html", connection, language, {"level": level, **facts}
         )
@@ -97,7 +101,7 @@ class Pages:
             **vars(self.paths),
             login=self.paths.login,
             language=language,
-            csrf_token=csrf_token(connection),
+            csrf_token=csrf.csrf_token(connection),
             **facts,
         )
 
@@ -111,7 +115,7 @@ class Pages:
                 extensions=["jinja2.ext.i18n"],
                 auto_reload=False,
             )
-            # One for each language: what is being rendered must not change its words meanwhile.
+            # One for each language, so that no page changes its language while it is rendered.
             environment.install_gettext_translations(  # type: ignore[attr-defined]
                 language.catalog, newstyle=True
             )
@@ -122,7 +126,10 @@ class Pages:
 def _folder(path: str | PathLike[str]) -> BaseLoader:
     folder = fspath(path)
     if not Path(folder).is_dir():
-        raise ValueError("templates is no folder, so no page of yours would ever be shown.")
+        raise ValueError(
+            "templates is not a folder, so none of your templates would be used. "
+            "Pass the path of an existing folder, or a Jinja2 loader."
+        )
     return FileSystemLoader(folder)
 
 

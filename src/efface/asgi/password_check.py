@@ -1,7 +1,4 @@
-"""HOST · How people prove that it is them who want to leave: a password, or a recent sign-in.
-
-Nothing that others can know proves anything: no typed name, no address, no word.
-"""
+"""Ask the application whether a user has proved their identity, by password or recent login."""
 
 from __future__ import annotations
 
@@ -21,11 +18,11 @@ HasRecentLogin = Callable[[HTTPConnection], Any]
 
 
 class Proofs:
-    """What the host knows about passwords and sign-ins.
+    """Ask the application's functions about passwords and logins.
 
     Raises:
-        TypeError: A function that is given a session is asynchronous.
-        ValueError: Accounts without a password could never be closed.
+        TypeError: A function that takes a session is asynchronous.
+        ValueError: Users without a password could never delete their account.
     """
 
     def __init__(
@@ -36,10 +33,13 @@ class Proofs:
     ) -> None:
         for name, function in (("check_password", check_password), ("has_password", has_password)):
             if inspect.iscoroutinefunction(function):
-                raise TypeError(f"{name} must be a plain function: its session is synchronous.")
+                raise TypeError(
+                    f"{name} must be a plain function, because its session is synchronous."
+                )
         if has_password is not None and has_recent_login is None:
             raise ValueError(
-                "Without has_recent_login, nobody for whom has_password is False can leave."
+                "Without has_recent_login, users for whom has_password returns False cannot delete "
+                "their account. Pass has_recent_login=..., too."
             )
         self._check_password = check_password
         self._has_password = has_password
@@ -47,16 +47,16 @@ class Proofs:
 
     @property
     def needs_a_loop(self) -> bool:
-        """Tell whether the host answers asynchronously."""
+        """Tell whether the application answers asynchronously."""
         return inspect.iscoroutinefunction(self._has_recent_login)
 
     @property
     def is_usual(self) -> bool:
-        """Tell whether everybody has a password."""
+        """Tell whether all users have a password."""
         return self._has_password is None
 
     def has_password(self, session: Session, subject: Hashable) -> bool:
-        """Tell whether the account has a password; only a plain False says that it has none."""
+        """Tell whether the user has a password; only a plain False says no."""
         return self._has_password is None or self._has_password(session, subject) is not False
 
     def is_password(self, session: Session, subject: Hashable, password: object) -> bool:
@@ -64,15 +64,15 @@ class Proofs:
         if not is_possible(password):
             return False
         verdict: object = self._check_password(session, subject, password)
-        # True and nothing else: a forgotten `await` returns something truthy.
+        # Only True counts, because a forgotten `await` returns something truthy.
         return verdict is True
 
     def is_recent_here(self, connection: HTTPConnection) -> bool:
-        """Tell whether the sign-in is recent, where the host answers at once."""
+        """Tell whether the login is recent, if the application answers synchronously."""
         return self._has_recent_login is not None and self._has_recent_login(connection) is True
 
     async def is_recent(self, connection: HTTPConnection) -> bool:
-        """Tell whether the sign-in is recent, asked anew."""
+        """Tell whether the login is recent, asked again each time."""
         if self._has_recent_login is None:
             return False
         if inspect.iscoroutinefunction(self._has_recent_login):

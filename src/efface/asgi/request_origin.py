@@ -1,4 +1,4 @@
-"""HOST · Which site a request comes from, as far as the browser says."""
+"""Read from which site a request comes, as far as the browser says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Origin = tuple[str, str, int]
 
 
 def parse_origin(text: str) -> Origin | None:
-    """Return scheme, host and port of an origin, or none where it names no site."""
+    """Return scheme, host and port of an origin, or None if it doesn't name a site."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -27,13 +27,13 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def own_origin(connection: HTTPConnection) -> Origin | None:
-    """Return the origin under which the browser reached us."""
+    """Return the origin of this site, as the browser knows it."""
     host = connection.headers.get("host")
     return parse_origin(f"{connection.scope['scheme']}://{host}") if host else None
 
 
 def comes_from_here(connection: HTTPConnection, trusted: Collection[str] = ()) -> bool:
-    """Tell whether the connection names its origin, and names this site or a trusted one."""
+    """Tell whether the connection names this site or a trusted one as its origin."""
     named = parse_origin(connection.headers.get("origin", ""))
     if named is None:
         return False
@@ -41,10 +41,10 @@ def comes_from_here(connection: HTTPConnection, trusted: Collection[str] = ()) -
 
 
 def admits(connection: HTTPConnection, trusted: Collection[str] = ()) -> bool:
-    """Tell whether an unsafe request may pass as far as its origin is concerned.
+    """Tell whether the origin of an unsafe request allows it to pass.
 
-    A request that says nothing about its origin passes: programs other than browsers
-    say nothing, and the token still decides. A socket handshake does not come here.
+    A request without an origin passes, because programs other than browsers send none, and it
+    still needs the token. Socket handshakes are checked by `comes_from_here` instead.
     """
     if "origin" in connection.headers and not comes_from_here(connection, trusted):
         return False

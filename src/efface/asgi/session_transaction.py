@@ -1,4 +1,4 @@
-"""HOST · Run one synchronous piece of work in one transaction of the host's sessions."""
+"""Run a synchronous function in one transaction of the application's sessions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Work = Callable[[Session], T]
 
 
 def is_async(session_factory: Any) -> bool:
-    """Tell whether *database* makes asynchronous sessions."""
-    # By what the sessions can do: importing SQLAlchemy's asyncio part just to ask
-    # would make greenlet a dependency of hosts that never use it.
+    """Tell whether *session_factory* makes asynchronous sessions."""
+    # By their methods. Importing SQLAlchemy's asyncio part to ask would make greenlet a dependency
+    # of applications that don't use it.
     return hasattr(getattr(session_factory, "class_", None), "run_sync")
 
 
 def in_transaction_here(session_factory: Any, work: Work[T]) -> T:
-    """Return what *work* returns, committed; in this thread, from a sync sessionmaker."""
+    """Run *work* in this thread, with a sync sessionmaker, commit, and return its result."""
     with session_factory() as session, session.begin():
         return work(session)
 
 
 async def in_transaction(session_factory: Any, work: Work[T]) -> T:
-    """Return what *work* returns, committed; without blocking the event loop."""
+    """Run *work* without blocking the event loop, commit, and return its result."""
     if is_async(session_factory):
         async with session_factory() as session, session.begin():
             result: T = await session.run_sync(work)

@@ -1,4 +1,4 @@
-"""HOST · the command line: ``efface draft``, ``check``, ``plan``, ``close`` and more."""
+"""INTEGRATION · The command line: ``efface draft``, ``check``, ``plan``, ``close`` and more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EXTRA = frozenset({"rich", "typer"})
 
 
 def main() -> None:
-    """Run the command line; without its packages, say in one sentence how to install them."""
+    """Run the command line. If its packages are missing, print how to install them."""
     try:
         from efface.cli.app import app  # noqa: PLC0415  # so that the sentence can be said
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The commands, each from a file of its own."""
+"""Collect the commands, each from its own module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from efface.cli.plan_command import plan
 from efface.cli.verify_command import verify
 from efface.cli.work_command import work
 
-# Pretty tracebacks print local variables, and those hold what must not be printed.
+# Typer's pretty tracebacks print local variables, which can contain personal values.
 app = typer.Typer(
     help="Close accounts. Keep records. Prove it.",
     no_args_is_help=True,

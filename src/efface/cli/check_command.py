@@ -1,4 +1,4 @@
-"""``efface check``: everything that is undecided or impossible, at once."""
+"""``efface check``: report each column without a rule and each impossible action."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from efface.cli.configuration import (
     ModelsOption,
     Settings,
 )
-from efface.cli.error_reporting import reporting
-from efface.cli.terminal_output import say, working
-from efface.console.command_texts import problems_json, problems_summary
+from efface.cli.error_reporting import report_errors
+from efface.cli.terminal_output import print_result, show_progress
+from efface.console.command_texts import format_summary, problems_to_json
 from efface.console.exit_status import Status
 from efface.errors import Problem, describe
 from efface.graph.graph import build
 from efface.policy.check import check as check_policy
 from efface.policy.policy import Policy
-from efface.policy.rules_table import overview
+from efface.policy.rules_table import format_rules
 from efface.policy.schema_drift import compare, reflect
-from efface.store.efface_tables import metadata as own
+from efface.store.efface_tables import metadata as efface_tables
 
 
-@reporting
+@report_errors
 def check(
     *,
     eraser: EraserOption = None,
@@ -38,32 +38,33 @@ def check(
         Path | None, typer.Option("--policy", metavar="FILE", help="A policy as TOML.")
     ] = None,
     database: DatabaseOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Print every decision as a Markdown table.")
+        bool, typer.Option("--table", help="Print every rule as a Markdown table.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Report every undecided column and every impossible action; exit 1 where there is one.
+    """Report every column without a rule and every impossible action; exit 1 if there is one.
 
-    With --database, the live schema is compared with the models as well. For CI:
+    With --database, Efface also compares the database with the models. For CI:
     efface check --database "$DATABASE_URL" --strict
     """
-    settings = Settings.found()
-    # The database is asked where somebody names it: settings alone must not slow every check down.
+    settings = Settings.find()
+    # Connect only if the option names a database. With the one in the settings, each check in CI
+    # would need a running database.
     with settings.engine(database) if database else nullcontext() as engine:
-        decided = _policy(settings, eraser, models, policy, engine)
+        loaded_policy = _policy(settings, eraser, models, policy, engine)
         if table:
-            say(overview(decided))
+            print_result(format_rules(loaded_policy))
             return
-        problems = _problems(decided, engine)
+        problems = _problems(loaded_policy, engine)
     errors = [each for each in problems if strict or each.level == "error"]
     if json:
-        say(problems_json(problems, len(errors)))
+        print_result(problems_to_json(problems, len(errors)))
     else:
         if problems:
-            say(describe(problems))
-        say(problems_summary(decided, len(errors), len(problems) - len(errors)))
+            print_result(describe(problems))
+        print_result(format_summary(loaded_policy, len(errors), len(problems) - len(errors)))
     raise typer.Exit(Status.REFUSED if errors else Status.DONE)
 
 
@@ -74,27 +75,28 @@ def _policy(
     path: Path | None,
     engine: Engine | None,
 ) -> Policy:
-    """Return the policy of the eraser, or of models and a file before there is an eraser."""
+    """Return the policy of the eraser, or of models and a policy file if there is no eraser yet."""
     if eraser or not (models or path or "eraser" not in settings.values):
         return settings.eraser(eraser).policy
     named = settings.values.get("policy")
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
     if metadata is None and file is not None and engine is not None:
-        metadata = reflect(engine, exclude=own.tables)
+        metadata = reflect(engine, exclude=efface_tables.tables)
     if metadata is None:
-        # Says what could be named, and how.
+        # This raises the error that explains how to name an eraser.
         return settings.eraser(None).policy
     return Policy.from_file(file, metadata) if file else Policy.from_metadata(metadata)
 
 
 def _problems(policy: Policy, engine: Engine | None) -> list[Problem]:
+    """Return the problems of the policy and, with an *engine*, the differences of its schema."""
     problems = list(check_policy(policy))
     if any(problem.code == "E102" for problem in problems):
-        # Without people there is nothing that a link could lead to.
+        # Without a user table no foreign-key path can be checked.
         return problems
     problems += build(policy)[1]
     if engine is not None:
-        with working("Comparing with the database"):
-            problems += compare(policy, engine, own=own.tables)
+        with show_progress("Comparing with the database"):
+            problems += compare(policy, engine, own=efface_tables.tables)
     return problems

@@ -1,4 +1,4 @@
-"""``efface close KEY``: close an account, commit, and search the database."""
+"""``efface close PK``: close an account, commit, and search the database."""
 
 from __future__ import annotations
 
@@ -15,59 +15,67 @@ from efface.cli.configuration import (
     KeyArgument,
     Settings,
 )
-from efface.cli.error_reporting import complain, reporting
-from efface.cli.primary_key_argument import subject_key
-from efface.cli.terminal_output import say, working
-from efface.console.command_arguments import actor_of, is_a_terminal, plan_in
-from efface.console.command_texts import QUESTION, receipt_text, still_found
+from efface.cli.error_reporting import print_error, report_errors
+from efface.cli.primary_key_argument import parse_primary_key
+from efface.cli.terminal_output import print_result, show_progress
+from efface.console.command_arguments import is_terminal, read_actor, read_plan
+from efface.console.command_texts import QUESTION, format_receipt, format_search_warning
 from efface.console.exit_status import Status
 from efface.eraser.eraser import Eraser
 from efface.plan.plan import Plan
 
 
-@reporting
+@report_errors
 def close(
     key: KeyArgument,
     *,
     actor: Annotated[
-        str, typer.Option("--actor", help='Who asked, such as "ticket 8114"; never a name.')
+        str, typer.Option("--actor", help='Who asked, such as "ticket 8114". Never a name.')
     ],
     plan: Annotated[
         Path | None,
-        typer.Option("--plan", metavar="FILE", help="Refuse if this plan no longer fits."),
+        typer.Option("--plan", metavar="FILE", help="Refuse if this plan no longer matches."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     eraser: EraserOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Close the account, then make the second pass and search the database.
+    """Close the account, then run the post-commit pass and search the database.
 
-    On a terminal the plan is shown first, and you are asked. Exit 4 where the search still finds
-    the person outside the records that are kept: the account is closed all the same.
+    On a terminal, Efface first shows the plan and asks you. It exits with 4 if the search still
+    finds an identifier outside the kept records. The account is closed in that case, too.
     """
-    settings = Settings.found()
-    found = settings.eraser(eraser)
-    subject, read, asking = subject_key(found.policy, key), plan_in(plan), actor_of(actor)
+    settings = Settings.find()
+    loaded_eraser = settings.eraser(eraser)
+    subject, reviewed_plan, actor_text = (
+        parse_primary_key(loaded_eraser.policy, key),
+        read_plan(plan),
+        read_actor(actor),
+    )
     with settings.engine(database) as engine:
-        if not yes and is_a_terminal():
-            read = _asked(found, engine, subject, read)
-        with working("Closing the account"), engine.begin() as connection:
-            receipt = found.close_account(connection, subject, actor=asking, plan=read)
+        # A script without a terminal cannot answer.
+        if not yes and is_terminal():
+            reviewed_plan = _confirm(loaded_eraser, engine, subject, reviewed_plan)
+        with show_progress("Closing the account"), engine.begin() as connection:
+            receipt = loaded_eraser.close_account(
+                connection, subject, actor=actor_text, plan=reviewed_plan
+            )
+        # In a transaction of its own, so an error here does not undo the closure.
         if not receipt.already_closed:
-            with working("Searching the database"), engine.begin() as connection:
-                receipt = found.finalize(connection, receipt)
-    say(receipt.to_json() if json else receipt_text(receipt))
+            with show_progress("Searching the database"), engine.begin() as connection:
+                receipt = loaded_eraser.finalize(connection, receipt)
+    print_result(receipt.to_json() if json else format_receipt(receipt))
     if receipt.search is not None and not receipt.search.is_clean:
-        complain(still_found(receipt, receipt.search))
+        print_error(format_search_warning(receipt, receipt.search))
         raise typer.Exit(Status.EVIDENCE)
 
 
-def _asked(eraser: Eraser, engine: Engine, subject: Any, plan: Plan | None) -> Plan | None:
-    """Show the plan and ask; what was read is what must still fit when it is carried out."""
+def _confirm(eraser: Eraser, engine: Engine, subject: Any, plan: Plan | None) -> Plan | None:
+    """Show the plan and ask for confirmation. Return the plan that the closure must match."""
     with engine.connect() as connection:
         if eraser.find_receipt(connection, subject) is not None:
-            # Nothing will change.
+            # The closure will return the first receipt and change nothing.
             return plan
         shown = plan or eraser.plan(connection, subject)
     typer.echo(shown.explain(), err=True)

@@ -1,4 +1,4 @@
-"""Where a command finds its eraser, models and database: options first, then ``[tool.efface]``."""
+"""Find the eraser, models and database of a command, from options or from ``[tool.efface]``."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ KNOWN = ("database", "eraser", "models", "policy")
 EXAMPLE = """
 
       [tool.efface]
-      eraser = "garden.accounts:eraser"
+      eraser = "myapp.accounts:eraser"
       database = "env:DATABASE_URL"
 """
 
 EraserOption = Annotated[
     str | None,
-    typer.Option("--eraser", metavar="MODULE:NAME", help="The eraser, or what makes it."),
+    typer.Option(
+        "--eraser", metavar="MODULE:NAME", help="The eraser, or a function that makes it."
+    ),
 ]
 DatabaseOption = Annotated[
     str | None,
@@ -44,30 +46,30 @@ ModelsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 KeyArgument = Annotated[
     list[str],
-    typer.Argument(metavar="KEY...", help="The primary key of the person's row, part by part."),
+    typer.Argument(metavar="PK...", help="The user's primary key, part by part."),
 ]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``[tool.efface]`` of the nearest pyproject.toml that has it, or nothing."""
+    """The settings in ``[tool.efface]`` of the nearest pyproject.toml that has it."""
 
     folder: Path
     values: Mapping[str, str]
 
     @classmethod
-    def found(cls, start: Path | None = None) -> Settings:
-        """Return the settings for *start*, the current folder by default.
+    def find(cls, start: Path | None = None) -> Settings:
+        """Return the settings for the folder *start*, by default the current folder.
 
         Raises:
-            SettingsError: a key or its value is not known.
+            SettingsError: a key is unknown, or its value is not a string.
             UnreadableFileError: the file is not TOML.
         """
         here = start or Path.cwd()
         for folder in (here, *here.parents):
             path = folder / "pyproject.toml"
             if path.is_file():
-                section = _section(path)
+                section = _read_section(path)
                 if section is not None:
                     return cls(folder, section)
         return cls(here, {})
@@ -76,7 +78,7 @@ class Settings:
         """Return the eraser that *option* or the settings name.
 
         Raises:
-            SettingsError: none is named, or what is named is no eraser.
+            SettingsError: neither names one, or the named object is not an eraser.
         """
         name = option or self.values.get("eraser")
         if name is None:
@@ -87,11 +89,15 @@ class Settings:
         if not isinstance(found, Eraser) and callable(found):
             found = found()
         if not isinstance(found, Eraser):
-            raise SettingsError(f"{name} is no Eraser, and no function that makes one.")
+            raise SettingsError(f"{name} is neither an Eraser nor a function that makes one.")
         return found
 
     def metadata(self, option: str | None) -> MetaData | None:
-        """Return the MetaData that *option* or the settings name, or None where none is named."""
+        """Return the MetaData that *option* or the settings name, or None if neither does.
+
+        Raises:
+            SettingsError: the named object is neither a declarative base nor a MetaData.
+        """
         name = option or self.values.get("models")
         if name is None:
             return None
@@ -103,16 +109,17 @@ class Settings:
 
     @contextmanager
     def engine(self, option: str | None) -> Iterator[Engine]:
-        """Give an engine for the database that *option* or the settings name.
+        """Yield an engine for the database that *option* or the settings name, then dispose of it.
 
         Raises:
-            SettingsError: none is named, or the name leads nowhere.
+            SettingsError: neither names one, or the name is not a usable URL.
         """
         name = option or self.values.get("database")
         if name is None:
             raise SettingsError(
                 f"No database is named. Use --database URL, or in pyproject.toml:{EXAMPLE}"
             )
+        # So the password need not be in pyproject.toml or on the command line.
         if name.startswith("env:"):
             variable = name.removeprefix("env:")
             name = os.environ.get(variable, "")
@@ -121,22 +128,25 @@ class Settings:
                     f"The variable {variable} is not set. "
                     f"Set it to the URL of the database: export {variable}=..."
                 )
-        engine = _engine(name)
+        engine = _make_engine(name)
         try:
             yield engine
         finally:
             engine.dispose()
 
     def object(self, name: str) -> Any:
-        """Return what ``module:name`` means.
+        """Return the object that ``module:name`` names.
 
         Raises:
-            SettingsError: the module or the name is not there.
+            SettingsError: the module or the name does not exist.
         """
+        # The same form as `uvicorn module:name`.
         module, colon, attribute = name.partition(":")
         if not (module and colon and attribute):
-            raise SettingsError(f"{name} is not written as module:name, as garden.accounts:eraser.")
-        # As `python -m` does: the project itself need not be installed.
+            raise SettingsError(
+                f"{name} is not of the form module:name, such as myapp.accounts:eraser."
+            )
+        # `python -m` does the same. The project need not be installed as a package.
         for folder in (str(Path.cwd()), str(self.folder)):
             if folder not in sys.path:
                 sys.path.insert(0, folder)
@@ -144,7 +154,7 @@ class Settings:
             found: Any = import_module(module)
         except ModuleNotFoundError as error:
             missing = error.name or module
-            raise SettingsError(f"There is no module {missing}, which {name} needs.") from None
+            raise SettingsError(f"Python finds no module {missing}, which {name} needs.") from None
         for part in attribute.split("."):
             if not hasattr(found, part):
                 hint = did_you_mean(part, [each for each in dir(found) if each[0] != "_"])
@@ -153,11 +163,11 @@ class Settings:
         return found
 
 
-def _section(path: Path) -> dict[str, str] | None:
+def _read_section(path: Path) -> dict[str, str] | None:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None) or _line(str(error))
+        line = getattr(error, "lineno", None) or _find_line_number(str(error))
         raise UnreadableFileError(str(path), line) from None
     section: dict[str, str] | None = document.get("tool", {}).get("efface")
     for key, value in (section or {}).items():
@@ -165,29 +175,35 @@ def _section(path: Path) -> dict[str, str] | None:
             hint = did_you_mean(key, KNOWN, listed=len(KNOWN))
             raise SettingsError(f"[tool.efface] has no setting {key}.{hint}")
         if not isinstance(value, str):
-            raise SettingsError(f"The setting {key} of [tool.efface] is a text in quotation marks.")
+            raise SettingsError(
+                f"The setting {key} of [tool.efface] must be a text in quotation marks."
+            )
     return section
 
 
-def _line(text: str) -> int:
+def _find_line_number(text: str) -> int:
+    # Before Python 3.14 the error has no `lineno`. Its text ends with "(at line 3, column 5)".
     numbers = [int(word.strip(",)")) for word in text.split() if word.strip(",)").isdigit()]
     return numbers[0] if numbers else 1
 
 
-def _engine(name: str) -> Engine:
+def _make_engine(name: str) -> Engine:
     try:
         url = make_url(name)
         path = url.database
         is_file = bool(path) and not str(path).startswith((":", "file:"))
-        # SQLite would make an empty database of a misspelled name.
+        # SQLite would create an empty database for a misspelled name.
         if url.get_backend_name() == "sqlite" and is_file and not Path(str(path)).exists():
             raise SettingsError("The file of this SQLite database does not exist.")
         return create_engine(url)
     except (ArgumentError, NoSuchModuleError):
         # The text of these errors repeats the URL, and with it the password.
         raise SettingsError(
-            "The database is not named by a URL that SQLAlchemy knows, "
-            "such as postgresql+psycopg://user@host/name."
+            "SQLAlchemy does not know this database URL. Write one such as "
+            "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as error:
-        raise SettingsError(f"The driver {error.name} of this database is not installed.") from None
+        extra = ' Install it: pip install "efface[postgresql]"' if error.name == "psycopg" else ""
+        raise SettingsError(
+            f"The driver {error.name} for this database is not installed.{extra}"
+        ) from None

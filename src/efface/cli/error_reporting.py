@@ -1,4 +1,4 @@
-"""Errors of a command as a message on standard error and an exit status."""
+"""Turn errors of a command into a message on standard error and an exit status."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from efface.console.exit_status import Status, sentence_of, status_of
+from efface.console.exit_status import Status, describe_database_error, find_status
 from efface.errors import EffaceError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def reporting(command: Callable[P, R]) -> Callable[P, R]:
-    """Return *command* so that errors become a message on standard error and an exit status."""
+def report_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Return *command* with errors turned into a message and an exit status."""
 
     @wraps(command)
-    def reported(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_command(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except EffaceError as error:
-            complain(str(error))
-            raise typer.Exit(status_of(error)) from None
+            print_error(str(error))
+            raise typer.Exit(find_status(error)) from None
         except SQLAlchemyError as error:
-            complain(sentence_of(error))
+            # Neither its text nor its traceback, because both can contain values of a row.
+            print_error(describe_database_error(error))
             raise typer.Exit(Status.DATABASE) from None
 
-    return reported
+    return run_command
 
 
-def complain(text: str) -> None:
-    """Write *text* to standard error, as it is."""
+def print_error(text: str) -> None:
+    """Write *text* to standard error without markup or line wrapping."""
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)

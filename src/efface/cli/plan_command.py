@@ -1,4 +1,4 @@
-"""``efface plan KEY``: what closing an account would do now."""
+"""``efface plan PK``: print what closing an account would do now."""
 
 from __future__ import annotations
 
@@ -13,39 +13,41 @@ from efface.cli.configuration import (
     KeyArgument,
     Settings,
 )
-from efface.cli.error_reporting import complain, reporting
-from efface.cli.primary_key_argument import subject_key
-from efface.cli.terminal_output import say, working
-from efface.console.command_texts import closed_before
+from efface.cli.error_reporting import print_error, report_errors
+from efface.cli.primary_key_argument import parse_primary_key
+from efface.cli.terminal_output import print_result, show_progress
+from efface.console.command_texts import format_already_closed
 
 
-@reporting
+@report_errors
 def plan(
     key: KeyArgument,
     *,
     eraser: EraserOption = None,
     database: DatabaseOption = None,
-    sql: Annotated[bool, typer.Option("--sql", help="Print the statements for reviewers.")] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the SQL statements, without values.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print what closing the account would do; nothing is changed.
+    """Print what closing the account would do, without changing anything.
 
-    The JSON can be kept, read by somebody, and given to: efface close KEY --plan FILE
+    To close the account only as planned, keep the JSON, and use: efface close PK --plan FILE
     """
-    settings = Settings.found()
-    found = settings.eraser(eraser)
-    subject = subject_key(found.policy, key)
+    settings = Settings.find()
+    loaded_eraser = settings.eraser(eraser)
+    subject = parse_primary_key(loaded_eraser.policy, key)
     with settings.engine(database) as engine, engine.connect() as connection:
         if sql:
-            say(";\n\n".join(found.statements(connection)) + ";")
+            print_result(";\n\n".join(loaded_eraser.statements(connection)) + ";")
             return
-        first = found.find_receipt(connection, subject)
-        with working("Counting rows"):
-            made = found.plan(connection, subject)
-    if first is None:
-        say(made.to_json() if json else made.explain())
+        receipt = loaded_eraser.find_receipt(connection, subject)
+        with show_progress("Counting rows"):
+            new_plan = loaded_eraser.plan(connection, subject)
+    if receipt is None:
+        print_result(new_plan.to_json() if json else new_plan.explain())
     elif json:
-        complain(closed_before(first))
-        say(made.to_json())
+        print_error(format_already_closed(receipt))
+        print_result(new_plan.to_json())
     else:
-        say(closed_before(first))
+        print_result(format_already_closed(receipt))

@@ -1,4 +1,4 @@
-"""Keys as they are typed, converted to what the primary key's columns hold."""
+"""Convert a primary key from the command line to the types of its columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from efface.errors import SubjectKeyError
 from efface.policy.column_types import python_type
 from efface.policy.policy import Policy
 
-FROM_TEXT: Mapping[type, Callable[[str], Any]] = {
+PARSERS: Mapping[type, Callable[[str], Any]] = {
     int: int,
     UUID: UUID,
     Decimal: Decimal,
@@ -22,20 +22,22 @@ FROM_TEXT: Mapping[type, Callable[[str], Any]] = {
 }
 
 
-def subject_key(policy: Policy, typed: Sequence[str]) -> Any:
-    """Return the key of the subject whose parts were *typed*.
+def parse_primary_key(policy: Policy, arguments: Sequence[str]) -> Any:
+    """Return the user's primary key from *arguments*, one for each column.
 
     Raises:
-        SubjectKeyError: there are more or fewer parts than columns, or one is of another type.
+        SubjectKeyError: the number of parts is wrong, or a part has another type.
     """
     table = policy.subject_table
     columns = list(table.primary_key.columns)
-    kinds = [python_type(column) or str for column in columns]
-    expected = ", ".join(kind.__name__ for kind in kinds)
-    if len(typed) != len(columns):
-        raise SubjectKeyError(table.fullname, expected, f"{len(typed)} parts")
+    types = [python_type(column) or str for column in columns]
+    expected = f"of type {', '.join(kind.__name__ for kind in types)}"
+    if len(arguments) != len(columns):
+        number = "1 part" if len(arguments) == 1 else f"{len(arguments)} parts"
+        raise SubjectKeyError(table.fullname, expected, f"in {number}")
     try:
-        parts = [FROM_TEXT.get(kind, str)(part) for kind, part in zip(kinds, typed, strict=True)]
+        parts = [PARSERS.get(kind, str)(part) for kind, part in zip(types, arguments, strict=True)]
     except (ArithmeticError, ValueError):
-        raise SubjectKeyError(table.fullname, expected, "something else") from None
+        # Decimal raises an ArithmeticError for text that is not a number.
+        raise SubjectKeyError(table.fullname, expected, "of another type") from None
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -1,4 +1,4 @@
-"""Where commands print: what can be piped on standard output, progress on standard error."""
+"""Print results on standard output, so you can pipe them, and progress on standard error."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 
 
-def say(text: str) -> None:
-    """Print *text* as it is, so that it can be read and piped."""
+def print_result(text: str) -> None:
+    """Print *text* unchanged, without markup or line wrapping."""
     typer.echo(text)
 
 
 @contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show *what* takes its time, on a terminal only; give what shows something else instead."""
+def show_progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show *what* on a terminal until the block ends. Yield a function that replaces the text."""
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status(what) as status:

@@ -1,4 +1,4 @@
-"""``efface verify KEY``: search the database for identifiers of a person who left."""
+"""``efface verify PK``: search the database for identifiers of a user."""
 
 from __future__ import annotations
 
@@ -14,43 +14,46 @@ from efface.cli.configuration import (
     KeyArgument,
     Settings,
 )
-from efface.cli.error_reporting import complain, reporting
-from efface.cli.primary_key_argument import subject_key
-from efface.cli.terminal_output import say, working
-from efface.console.command_arguments import identifiers_in
-from efface.console.command_texts import no_such_row, search_json, search_text
+from efface.cli.error_reporting import print_error, report_errors
+from efface.cli.primary_key_argument import parse_primary_key
+from efface.cli.terminal_output import print_result, show_progress
+from efface.console.command_arguments import read_identifiers
+from efface.console.command_texts import format_missing_row, format_search, search_to_json
 from efface.console.exit_status import Status
 from efface.errors import UnknownSubjectError
 
 
-@reporting
+@report_errors
 def verify(
     key: KeyArgument,
     *,
     identifiers: Annotated[
         Path,
         typer.Option(
-            "--identifiers", metavar="FILE", help='One identifier a line; "-" reads standard input.'
+            "--identifiers",
+            metavar="FILE",
+            help='One identifier per line; "-" reads standard input.',
         ),
     ],
     eraser: EraserOption = None,
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Search every text and JSON column for the identifiers in FILE; exit 4 where one is found.
+    """Search every text and JSON column for the identifiers in FILE; exit 4 if one is found.
 
-    They are read from a file, because a command line stays in the history of the shell and is
-    shown to everybody on the machine. What is found is reported by table, column and rows.
+    Efface reads them from a file, because the shell keeps command lines in its history and every
+    user of the machine can see them. It reports tables, columns and numbers of rows.
     """
-    settings = Settings.found()
-    found = settings.eraser(eraser)
-    subject, lines = subject_key(found.policy, key), identifiers_in(identifiers)
+    settings = Settings.find()
+    loaded_eraser = settings.eraser(eraser)
+    subject, lines = parse_primary_key(loaded_eraser.policy, key), read_identifiers(identifiers)
     with settings.engine(database) as engine, engine.connect() as connection:
+        # The user's row may be deleted while identifiers remain elsewhere, so search in any case.
         try:
-            found.find_receipt(connection, subject)
+            loaded_eraser.find_receipt(connection, subject)
         except UnknownSubjectError:
-            complain(no_such_row(found.policy))
-        with working("Searching the database"):
-            search = found.verify(connection, subject, lines)
-    say(search_json(search) if json else search_text(search))
+            print_error(format_missing_row(loaded_eraser.policy))
+        with show_progress("Searching the database"):
+            search = loaded_eraser.verify(connection, subject, lines)
+    print_result(search_to_json(search) if json else format_search(search))
     raise typer.Exit(Status.DONE if search.is_clean else Status.EVIDENCE)

@@ -1,4 +1,4 @@
-"""``efface work --once``: do what account closures left pending, as after a crash."""
+"""``efface work --once``: finalize unfinished account closures, such as after a crash."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from efface.cli.configuration import DatabaseOption, EraserOption, JsonOption, Settings
-from efface.cli.error_reporting import complain, reporting
-from efface.cli.terminal_output import say, working
+from efface.cli.error_reporting import print_error, report_errors
+from efface.cli.terminal_output import print_result, show_progress
 from efface.console.command_arguments import require_once
-from efface.console.command_texts import pending_run_text
-from efface.console.exit_status import status_of
-from efface.eraser.pending_closings import PendingRun, one_by_one
+from efface.console.command_texts import format_pending_run
+from efface.console.exit_status import find_status
+from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 
 
-@reporting
+@report_errors
 def work(
     *,
     once: Annotated[
@@ -35,20 +35,20 @@ def work(
     them. If one fails, standard error names it, the others continue, and it stays pending.
     """
     require_once(once=once)
-    settings = Settings.found()
-    found = settings.eraser(eraser)
+    settings = Settings.find()
+    loaded_eraser = settings.eraser(eraser)
     pending_run = PendingRun((), (), 0)
-    with settings.engine(database) as engine, working("Looking for pending work") as show:
-
+    with settings.engine(database) as engine, show_progress("Looking for pending work") as show:
+        # One transaction for each closure, so an error rolls back only that one.
         def finalize_one(failed: Collection[str]) -> PendingRun:
             with engine.begin() as connection:
-                return found.run_pending(connection, limit=1, exclude=failed)
+                return loaded_eraser.run_pending(connection, limit=1, exclude=failed)
 
-        for pending_run in one_by_one(finalize_one, limit):
+        for pending_run in finalize_one_by_one(finalize_one, limit):
             done = len(pending_run.receipts)
             show(f"Finalized {done}, still pending: {pending_run.remaining}")
-    say(pending_run.to_json() if json else pending_run_text(pending_run))
+    print_result(pending_run.to_json() if json else format_pending_run(pending_run))
     for failure in pending_run.failures:
-        complain(f"{failure.reference}: {failure.error}")
+        print_error(f"{failure.reference}: {failure.error}")
     if pending_run.failures:
-        raise typer.Exit(status_of(pending_run.failures[0].error))
+        raise typer.Exit(find_status(pending_run.failures[0].error))

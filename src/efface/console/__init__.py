@@ -1,1 +1,1 @@
-"""What ``efface`` and ``manage.py efface`` share: arguments, printed texts, exit statuses."""
+"""Share arguments, printed texts and exit statuses between ``efface`` and ``manage.py efface``."""

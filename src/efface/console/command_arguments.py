@@ -1,4 +1,4 @@
-"""What is typed, or lies in a file that is named, as values."""
+"""Convert arguments of a command, or the files that they name, to values."""
 
 from __future__ import annotations
 
@@ -14,79 +14,81 @@ from efface.plan.plan import Plan
 FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d")
 
 
-def is_a_terminal() -> bool:
-    """Return whether somebody types what this process reads."""
-    # Some supervisors close it, and then there is none.
+def is_terminal() -> bool:
+    """Return whether standard input is a terminal, so a person can confirm."""
+    # Some process supervisors close standard input. Then `sys.stdin` is None.
     stream: TextIO | None = sys.stdin
     return stream is not None and stream.isatty()
 
 
-def actor_of(text: str) -> str:
-    """Return *text* as who has asked for a closing.
+def read_actor(text: str) -> str:
+    """Return *text* as the actor of an account closure.
 
     Raises:
-        SettingsError: it is too short or too long to be recorded.
+        SettingsError: the text is empty or too long.
     """
     if not 0 < len(text) <= ACTOR_LENGTH:
-        raise SettingsError(f"--actor is 1 to {ACTOR_LENGTH} characters long.")
+        raise SettingsError(f"--actor must be 1 to {ACTOR_LENGTH} characters long.")
     return text
 
 
-def plan_in(path: Path | None) -> Plan | None:
-    """Return the plan that somebody has read and kept in the file *path*, if one is named.
+def read_plan(path: Path | None) -> Plan | None:
+    """Return the plan in the file *path*, or None if *path* is None.
 
     Raises:
-        SettingsError: the file cannot be opened, or holds something else.
+        SettingsError: the file cannot be opened, or does not contain a plan.
     """
     if path is None:
         return None
     try:
         return Plan.from_json(path.read_text(encoding="utf-8"))
     except OSError:
-        raise SettingsError(f"The plan {path} cannot be opened.") from None
+        raise SettingsError(f"The plan {path} can't be opened.") from None
     except (KeyError, TypeError, ValueError):
-        raise SettingsError(f"{path} is not a plan as efface plan --json prints it.") from None
+        raise SettingsError(f"{path} is not a plan that efface plan --json printed.") from None
 
 
-def identifiers_in(path: Path) -> list[str]:
-    """Return the lines of the file *path*, or of standard input where it is ``-``.
+def read_identifiers(path: Path) -> list[str]:
+    """Return the lines of the file *path*, or of standard input if it is ``-``.
 
     Raises:
-        SettingsError: it cannot be read as text, or there are none.
+        SettingsError: the file is not text, or contains no identifiers.
     """
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (AttributeError, OSError, UnicodeDecodeError):
-        # The first where standard input is closed.
-        raise SettingsError(f"The file {path} cannot be read as text.") from None
+        # AttributeError if standard input is closed, because then `sys.stdin` is None.
+        raise SettingsError(f"The file {path} can't be read as text.") from None
+    # A stray space would make the search miss the identifier.
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise SettingsError(f"{path} holds no identifiers; write one a line.")
+        raise SettingsError(f"{path} has no identifiers. Write one on each line.")
     return lines
 
 
-def moment_of(text: str) -> datetime:
-    """Return the first moment of the year, month or day that *text* names, in UTC.
+def read_date(text: str) -> datetime:
+    """Return the start of the year, month or day that *text* names, in UTC.
 
     Raises:
-        SettingsError: it names none.
+        SettingsError: the text is not a date.
     """
+    # `date.fromisoformat` does not accept a year or a month alone.
     for each in FORMATS:
         try:
             return datetime.strptime(text, each).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise SettingsError(f"--since takes a date as 2026, 2026-01 or 2026-01-31, not {text}.")
+    raise SettingsError(f"--since takes a date such as 2026, 2026-01 or 2026-01-31, not {text}.")
 
 
 def require_once(*, once: bool) -> None:
-    """Accept ``work`` only with ``--once``: no command stays and repeats the work by itself yet.
+    """Accept ``work`` only with ``--once``, because no command repeats the work by itself yet.
 
     Raises:
         SettingsError: the option is missing.
     """
     if not once:
         raise SettingsError(
-            "work does the pending work once and exits, so it needs an option: work --once. "
-            "Nothing was changed."
+            "work needs the option --once, because it does the pending work once and exits. "
+            "Nothing was changed. Run: work --once"
         )

@@ -1,14 +1,16 @@
-"""Exit statuses, and the error that each of them stands for."""
+"""Map errors to the exit statuses of commands."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 from efface.errors import (
+    ActorLengthError,
     AutocommitError,
     EffaceError,
     MissingExtraError,
     MissingTablesError,
+    SchemaTranslateMapError,
     SettingsError,
     StatementError,
     SubjectKeyError,
@@ -20,7 +22,7 @@ from efface.errors import (
 
 
 class Status(IntEnum):
-    """How a command ends."""
+    """The exit status of a command."""
 
     DONE = 0
     REFUSED = 1
@@ -30,6 +32,7 @@ class Status(IntEnum):
 
 
 USAGE: tuple[type[EffaceError], ...] = (
+    ActorLengthError,
     MissingExtraError,
     SettingsError,
     SubjectKeyError,
@@ -40,22 +43,24 @@ USAGE: tuple[type[EffaceError], ...] = (
 DATABASE: tuple[type[EffaceError], ...] = (
     AutocommitError,
     MissingTablesError,
+    SchemaTranslateMapError,
     StatementError,
     UnsupportedDatabaseError,
 )
 
 
-def status_of(error: EffaceError) -> Status:
-    """Return the exit status for *error*: what the policy refuses, unless it is something else."""
+def find_status(error: EffaceError) -> Status:
+    """Return the exit status for *error*, by default `REFUSED`."""
     if isinstance(error, USAGE):
         return Status.USAGE
     return Status.DATABASE if isinstance(error, DATABASE) else Status.REFUSED
 
 
-def sentence_of(error: Exception) -> str:
-    """Return what is said of an *error* of a database or its driver: its kind alone.
+def describe_database_error(error: Exception) -> str:
+    """Return a sentence about an *error* of a database or driver that names only its class.
 
-    Its text quotes statements, values and sometimes the password of the database.
+    The text of such an error can contain statements, values and the database password.
     """
+    # SQLAlchemy wraps the error of the driver, whose class is more specific.
     kind = type(getattr(error, "orig", None) or error).__name__
-    return f"The database did not do what was asked ({kind}). Its own log has details."
+    return f"The database reported an error ({kind}). Find the reason in its own log."

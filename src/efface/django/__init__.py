@@ -1,4 +1,6 @@
-"""Django integration: ``INSTALLED_APPS += ["efface.django"]``; accounts close on its connection.
+"""INTEGRATION · Django: close accounts on Django's own connection.
+
+Add the app with ``INSTALLED_APPS += ["efface.django"]``, and give each model its rules:
 
 from efface.django import Rules, close_account
 

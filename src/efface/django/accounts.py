@@ -1,8 +1,8 @@
-"""Accounts closed on Django's own connection, and what follows when that is committed."""
+"""Close accounts on Django's own connection, and run the follow-up after the commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,8 +12,8 @@ from django.db.models import Deferrable, Model
 from django.utils.functional import LazyObject
 
 from efface.django import settings
-from efface.django.database.django_connection import engine, sqlalchemy_connection
-from efface.django.database.error_hints import advise
+from efface.django.database.django_connection import get_engine, sqlalchemy_connection
+from efface.django.database.error_hints import add_advice
 from efface.django.database.login_sessions import end_sessions
 from efface.django.hiding.stale_instances import forget
 from efface.django.policy.erasers import (
@@ -27,7 +27,7 @@ from efface.django.policy.erasers import (
 from efface.django.schema.models_to_metadata import models_in
 from efface.django.signals import account_closed, account_erased, account_finalized
 from efface.eraser.eraser import Eraser
-from efface.eraser.pending_closings import PendingRun, one_by_one
+from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import Receipt
 from efface.plan.plan import Plan
@@ -35,25 +35,43 @@ from efface.store.closing_records import recorded_receipts
 
 
 def eraser(using: str | None = None) -> Eraser:
-    """Return the eraser for the database *using*, or for the one that has the people.
+    """Return the eraser for the database *using*, or by default for the database of the users.
 
-    Its methods take ``sqlalchemy_connection(alias)`` as their bind.
+    Pass ``sqlalchemy_connection(alias)`` as the bind to its methods.
+
+    Args:
+        using: The alias of the database.
+
+    Raises:
+        EffaceError: the settings, the rules or the policy are not usable.
+
+    Example:
+        with transaction.atomic(), sqlalchemy_connection("default") as bind:
+            receipt = eraser().find_receipt(bind, user.pk)
     """
     return fit_eraser(using or find_user_database()).eraser
 
 
 def plan(user: Any, *, using: str | None = None) -> Plan:
-    """Return what closing the account of *user* would do now; reads only.
+    """Return what closing the account of *user* would do now, without changing anything.
 
     Args:
-        user: An object of the model with `data_subject`, or its primary key.
-        using: The database, where it is not the one that routers write the user to.
+        user: An instance of the model with `data_subject`, or its primary key.
+        using: The database, if not the one to which the routers write the user.
+
+    Raises:
+        PolicyError: a column has no rule, or an action is impossible.
+        WrongDatabaseError: the users are not in this database.
+        EffaceError: as `Eraser.plan`.
+
+    Example:
+        print(plan(request.user).explain())
     """
-    user = _loaded(user)
-    alias = _alias(user, using)
-    here = require_eraser(require_users(alias))
+    user = _unwrap(user)
+    alias = _find_alias(user, using)
+    database_eraser = require_eraser(require_users(alias))
     with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
-        return here.eraser.plan(bind, read_primary_key(here, user))
+        return database_eraser.eraser.plan(bind, read_primary_key(database_eraser, user))
 
 
 def close_account(
@@ -68,179 +86,222 @@ def close_account(
 ) -> Receipt:
     """Close the account of *user* in Django's transaction, and return the receipt.
 
-    Without an open transaction it opens one. After the commit it sends `account_closed` and
-    `account_erased`, finalizes in a transaction of its own, and sends `account_finalized`. *user*
-    drops its loaded values, so that saving it can't write erased values back.
+    Efface opens a transaction if none is open. After the commit it sends `account_closed` and
+    `account_erased`, finalizes in a separate transaction, and sends `account_finalized`. *user*
+    drops its loaded values, so `save` can't restore them. For a closed account, Efface only returns
+    the first receipt.
 
     Args:
-        user: An object of the model with `data_subject`, or its primary key.
-        actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
-        using: The database, where it is not the one that routers write the user to.
-        plan: A plan that somebody has read: refused when the database has moved on since.
-        blockers: Takes the user, read under the lock, and returns reasons not to close the
-            account, or none. What it reads must stay true until the commit:
-            ``select_for_update()``.
-        on_progress: Told how many of how many steps are done, while nothing is committed.
-        finalize: Whether the post-commit pass and the search follow. If not, call `finalize`.
+        user: An instance of the model with `data_subject`, or its primary key.
+        actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, never a name.
+        using: The database, if not the one to which the routers write the user.
+        plan: A plan that you have reviewed. Efface refuses if the database has changed since.
+        blockers: Takes the locked user and returns reasons not to close. Read with a row lock.
+        on_progress: Takes the numbers of finished steps and of all steps.
+        finalize: Whether the post-commit pass and the search follow. If not, call `finalize` later.
 
     Raises:
-        WrongDatabaseError: the people are not in this database.
-        AutocommitOffError: Django would not commit the closing.
-        EffaceError: as `Eraser.close_account`; nothing was changed.
+        EffaceError: as `Eraser.close_account`. Nothing was changed.
+
+    Example:
+        receipt = close_account(request.user, actor="self-service")
     """
-    user = _loaded(user)
-    alias = _alias(user, using)
-    here = require_eraser(require_users(alias))
-    key = read_primary_key(here, user)
+    user = _unwrap(user)
+    alias = _find_alias(user, using)
+    database_eraser = require_eraser(require_users(alias))
+    key = read_primary_key(database_eraser, user)
+    ask = _adapt_blockers(blockers, database_eraser, alias)
     with transaction.atomic(using=alias):
         with sqlalchemy_connection(alias) as bind:
-            asked = _asking(blockers, here, alias)
-            receipt = here.eraser.close_account(
-                bind, key, actor=actor, plan=plan, blockers=asked, on_progress=on_progress
+            receipt = database_eraser.eraser.close_account(
+                bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
             )
-        latest = [receipt]
-        _constraints_wait_again(alias)
+        _defer_constraints(alias)
+        # Before the commit, because code later in this transaction may save the user.
         forget(user)
+        # A list, because the follow-up after the commit adds the finalized receipt.
+        receipts_so_far = [receipt]
         if not receipt.already_closed:
-            for follow in _what_follows(here, key, latest, alias, finalize=finalize):
-                # Robust: the account is closed, and no part keeps the next from being done.
-                transaction.on_commit(follow, using=alias, robust=True)
-    return latest[-1]
+            _schedule_follow_ups(database_eraser, key, receipts_so_far, alias, finalize=finalize)
+    return receipts_so_far[-1]
 
 
 def finalize(receipt: Receipt, *, using: str | None = None) -> Receipt:
-    """Do the second pass and search the database, after the closing was committed.
+    """Run the post-commit pass and search the database, after the commit of the closure.
+
+    Sends `account_finalized` after its own commit.
+
+    Args:
+        receipt: The receipt that `close_account` returned.
+        using: The database, if not the one to which the routers write users.
+
+    Returns:
+        The receipt with ``finalized_at`` and the result of the search.
 
     Raises:
         EffaceError: as `Eraser.finalize`.
     """
-    return _finalized(receipt, using or find_user_database())
+    return _finalize(receipt, using or find_user_database())
 
 
 def run_pending(*, limit: int = 100, using: str | None = None) -> PendingRun:
-    """Settle what a crash or a failed second pass has left, oldest first.
+    """Finalize unfinished account closures, oldest first, such as after a crash.
 
-    Each closing has a transaction of its own, where none is open; then `account_finalized` is sent.
-    What the lost process did not come to is done in the end, but for the signal `account_closed`:
-    live sockets and sessions of these people are ended, if there are any left.
-    Several workers may call this at once. One that fails keeps no other from being settled, and is
-    due again the next time.
+    Each closure has a transaction of its own, unless one is already open. Then Efface sends
+    `account_finalized`. At the end it closes the live sockets and ends the sessions of these users.
+    It doesn't send `account_closed` again. Several workers can run at the same time. If one closure
+    fails, the others continue, and it stays pending.
 
     Args:
-        limit: The most closings that are settled.
-        using: The database, where it is not the one that routers write users to.
+        limit: The most account closures to finalize.
+        using: The database, if not the one to which the routers write users.
+
+    Returns:
+        The finalized receipts, the failures, and the number still pending.
 
     Raises:
         EffaceError: as `Eraser.run_pending`.
     """
     alias = using or find_user_database()
-    here = require_eraser(require_users(alias))
+    database_eraser = require_eraser(require_users(alias))
 
-    def once(failed: Collection[str]) -> PendingRun:
+    def finalize_one(failed: Collection[str]) -> PendingRun:
         with transaction.atomic(using=alias):
             with sqlalchemy_connection(alias) as bind:
-                done = here.eraser.run_pending(bind, limit=1, exclude=failed)
+                done = database_eraser.eraser.run_pending(bind, limit=1, exclude=failed)
             for failure in done.failures:
-                advise(failure.error, alias)
-            _constraints_wait_again(alias)
+                add_advice(failure.error, alias)
+            _defer_constraints(alias)
             for receipt in done.receipts:
-                _announce(here, receipt, alias)
+                _announce(database_eraser, receipt, alias)
         return done
 
-    *_, pending_run = one_by_one(once, limit)
-    people = [
-        read_primary_key(here, key if len(key) > 1 else key[0]) for key in pending_run.keys if key
+    *_, pending_run = finalize_one_by_one(finalize_one, limit)
+    # The engine returns each primary key as a tuple. Django needs a plain value for one column.
+    user_keys = [
+        read_primary_key(database_eraser, key if len(key) > 1 else key[0])
+        for key in pending_run.keys
+        if key
     ]
 
-    def end() -> None:
-        for key in people:
-            _end_live_sockets(key)
-        # For all at once: it may read every session that there is.
-        end_sessions(people, here.eraser.policy)
+    def end_logins() -> None:
+        for key in user_keys:
+            _close_live_sockets(key)
+        # One call for all users, because it may read each session in the database.
+        end_sessions(user_keys, database_eraser.eraser.policy)
 
-    transaction.on_commit(end, using=alias, robust=True)
+    transaction.on_commit(end_logins, using=alias, robust=True)
     return pending_run
 
 
-def _finalized(receipt: Receipt, alias: str) -> Receipt:
-    here = require_eraser(require_users(alias))
+def _finalize(receipt: Receipt, alias: str) -> Receipt:
+    database_eraser = require_eraser(require_users(alias))
     with transaction.atomic(using=alias):
         with sqlalchemy_connection(alias) as bind:
-            finalized = here.eraser.finalize(bind, receipt)
-        _constraints_wait_again(alias)
+            finalized = database_eraser.eraser.finalize(bind, receipt)
+        _defer_constraints(alias)
         if finalized.finalized_at != receipt.finalized_at:
-            _announce(here, finalized, alias)
+            _announce(database_eraser, finalized, alias)
     return finalized
 
 
-def _announce(here: DatabaseEraser, finalized: Receipt, alias: str) -> None:
+def _announce(database_eraser: DatabaseEraser, finalized: Receipt, alias: str) -> None:
+    """Send `account_finalized` after the commit."""
+
     def follow() -> None:
-        account_finalized.send_robust(here.model, receipt=finalized, using=alias)
+        account_finalized.send_robust(database_eraser.model, receipt=finalized, using=alias)
 
     transaction.on_commit(follow, using=alias)
 
 
 def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -> Search:
-    """Search every text and JSON column for *identifiers* of *user*; reads only."""
-    user = _loaded(user)
-    alias = _alias(user, using)
-    here = require_eraser(require_users(alias))
+    """Search each text and JSON column for *identifiers* of *user*, without changing anything.
+
+    Args:
+        user: An instance of the model with `data_subject`, or its primary key.
+        identifiers: The values to search for, such as an email address and a name.
+        using: The database, if not the one to which the routers write the user.
+
+    Returns:
+        The findings by table and column, without the values.
+
+    Raises:
+        EffaceError: as `Eraser.verify`.
+    """
+    user = _unwrap(user)
+    alias = _find_alias(user, using)
+    database_eraser = require_eraser(require_users(alias))
     with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
-        return here.eraser.verify(bind, read_primary_key(here, user), identifiers)
+        return database_eraser.eraser.verify(
+            bind, read_primary_key(database_eraser, user), identifiers
+        )
 
 
 def receipts(since: datetime | None = None, *, using: str | None = None) -> list[Receipt]:
-    """Return the recorded receipts, oldest first; reads only.
+    """Return the recorded receipts, oldest first, without changing anything.
 
     Args:
-        since: Leaves out accounts closed before this moment; aware.
-        using: The database, where it is not the one that routers write users to.
+        since: Leave out accounts closed before this aware datetime.
+        using: The database, if not the one to which the routers write users.
     """
     alias = using or find_user_database()
-    with engine(alias).connect() as bind:
+    # One query that only reads needs no transaction around it.
+    with get_engine(alias).connect() as bind:
         return [Receipt.from_json(text) for text in recorded_receipts(bind, since)]
 
 
-def _what_follows(
-    here: DatabaseEraser, key: Any, latest: list[Receipt], alias: str, *, finalize: bool
-) -> Iterator[Callable[[], object]]:
-    """Yield what is done after the commit; the settled receipt is added to *latest*."""
-    said = {"subject": key, "receipt": latest[0], "using": alias}
-    yield lambda: account_closed.send_robust(here.model, **said)
-    yield lambda: _end_live_sockets(key)
-    yield lambda: end_sessions([key], here.eraser.policy)
-    yield lambda: account_erased.send_robust(here.model, **said)
+def _schedule_follow_ups(
+    database_eraser: DatabaseEraser,
+    key: Any,
+    receipts_so_far: list[Receipt],
+    alias: str,
+    *,
+    finalize: bool,
+) -> None:
+    """Call the follow-ups after the commit. The last one adds to *receipts_so_far*."""
+    signal_arguments = {"subject": key, "receipt": receipts_so_far[0], "using": alias}
+    follow_ups: list[Callable[[], object]] = [
+        lambda: account_closed.send_robust(database_eraser.model, **signal_arguments),
+        lambda: _close_live_sockets(key),
+        lambda: end_sessions([key], database_eraser.eraser.policy),
+        lambda: account_erased.send_robust(database_eraser.model, **signal_arguments),
+    ]
     if finalize:
-        yield lambda: latest.append(_finalized(latest[0], alias))
+        follow_ups.append(lambda: receipts_so_far.append(_finalize(receipts_so_far[0], alias)))
+    for follow_up in follow_ups:
+        # Robust, because the account is closed already: an error in one follow-up must not
+        # prevent the next one.
+        transaction.on_commit(follow_up, using=alias, robust=True)
 
 
-def _end_live_sockets(key: Any) -> None:
+def _close_live_sockets(key: Any) -> None:
     live = settings.page_settings().live
     if live is not None:
         live.end_soon(key)
 
 
-def _asking(
-    blockers: Callable[[Any], Iterable[Any]] | None, here: DatabaseEraser, alias: str
+def _adapt_blockers(
+    blockers: Callable[[Any], Iterable[Any]] | None, database_eraser: DatabaseEraser, alias: str
 ) -> Callable[[Any, Any], tuple[Any, ...]] | None:
-    """Return *veto* as the engine asks it: of a key, in the transaction of the closing."""
+    """Return *blockers* as the engine calls it, with a primary key inside the transaction."""
     if blockers is None:
         return None
 
+    # The base manager, because a project's default manager may hide the user.
     def ask(_: Any, key: Any) -> tuple[Any, ...]:
-        return tuple(blockers(here.model._base_manager.using(alias).get(pk=key)))
+        return tuple(blockers(database_eraser.model._base_manager.using(alias).get(pk=key)))
 
     return ask
 
 
-def _loaded(user: Any) -> Any:
-    """Return the object behind ``request.user``, which is loaded when it is first looked at."""
+def _unwrap(user: Any) -> Any:
+    """Return the user behind ``request.user``, which is a lazy object."""
     if isinstance(user, LazyObject) and isinstance(user, Model):
         return user._wrapped
     return user
 
 
-def _alias(user: Any, using: str | None) -> str:
+def _find_alias(user: Any, using: str | None) -> str:
     if using is not None:
         return using
     if isinstance(user, Model):
@@ -248,23 +309,25 @@ def _alias(user: Any, using: str | None) -> str:
     return using or find_user_database()
 
 
-def _constraints_wait_again(alias: str) -> None:
-    """Let constraints wait for the commit again, as Django leaves them.
+def _defer_constraints(alias: str) -> None:
+    """Let constraints wait for the commit again, which is Django's default.
 
-    The engine has had them checked at once, so that it is told what is broken. Those that a model
-    wants to be checked at once by themselves go on to be.
+    The engine checks all constraints immediately, so it can report which one fails. Constraints
+    that a model declares as IMMEDIATE stay immediate.
     """
     connection = connections[alias]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            if names := ", ".join(map(connection.ops.quote_name, _checked_at_once(alias))):
+            if names := ", ".join(
+                map(connection.ops.quote_name, _find_immediate_constraints(alias))
+            ):
                 cursor.execute(f"SET CONSTRAINTS {names} IMMEDIATE")
 
 
 @cache
-def _checked_at_once(alias: str) -> tuple[str, ...]:
-    """Return the names of constraints that can wait, and do so only where one says it."""
+def _find_immediate_constraints(alias: str) -> tuple[str, ...]:
+    """Return the names of deferrable constraints that a model declares as IMMEDIATE."""
     return tuple(
         constraint.name
         for model in models_in(alias)

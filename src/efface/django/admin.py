@@ -1,6 +1,11 @@
-"""In the admin: the closings with their receipts, and an action that closes accounts.
+"""Show account closures in the admin, and add an action that closes accounts.
 
-class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
+Example:
+    In your ``admin.py``::
+
+        @admin.register(User)
+        class UserAdmin(CloseAccountsMixin, auth_admin.UserAdmin):
+            pass
 """
 
 from __future__ import annotations
@@ -27,24 +32,26 @@ from efface.plan.plan import Plan
 
 PERMISSION = "efface.close_account"
 ACTION = "close_accounts"  # the name of the function below
-# As many as somebody reads before they confirm.
-MOST = 20
-CLOSE = translatable("Close accounts …")
+# The admin has to read each plan before confirming, so the number is small.
+MAX_ACCOUNTS = 20
+CLOSE = translatable("Close accounts…")
 TITLE = translatable("Close accounts")
 TOO_MANY = translatable(
-    "Nothing was changed. Choose {most} accounts at most: their plans are to be read."
+    "Nothing was changed. Select at most {most} accounts, because you have to read their plans."
 )
-ONES_OWN = translatable("Nothing was changed. Close your own account on its own page.")
-MOVED_ON = translatable(
-    "Nothing was changed. The database has moved on since: read the plans again."
+OWN_ACCOUNT = translatable(
+    "Nothing was changed. You can't close your own account here. Use the page for it."
+)
+OUTDATED = translatable(
+    "Nothing was changed. The data has changed since you read the plans. Read them again."
 )
 CLOSED = translatable("Closed accounts: {number}.")
-NOT_CLOSED = translatable("The account {key} is not closed. {reason}")
+NOT_CLOSED = translatable("Account {key} could not be closed. {reason}")
 
 
 @admin.register(Closing)
 class ClosingAdmin(admin.ModelAdmin):
-    """The recorded closings: to be read, never to be changed."""
+    """Show the recorded account closures, read-only."""
 
     list_display = ("reference", "closed_at", "state", "actor")
     search_fields = ("reference", "actor")
@@ -53,53 +60,60 @@ class ClosingAdmin(admin.ModelAdmin):
     fields = ("reference", "state", "closed_at", "finalized_at", "actor", "policy", "readable")
     readonly_fields = fields
 
-    @admin.display(description=later(translatable("state of the closing")))
+    @admin.display(description=later(translatable("closure status")))
     def state(self, closing: Closing) -> str:
-        """Return how far this closing is, and what the search of the database found."""
-        state = translatable("closed, not settled yet")
+        """Return the state of the account closure, and the result of the search."""
+        state = translatable("closed, not finalized yet")
         if closing.finalized_at is not None:
             search = Receipt.from_json(closing.receipt).search
-            state = translatable("settled, not searched")
+            state = translatable("finalized, not searched")
             if search is not None:
                 clean, found = (
-                    translatable("searched: clean"),
-                    translatable("searched: something was found"),
+                    translatable("searched, nothing found"),
+                    translatable("searched, data found"),
                 )
                 state = clean if search.is_clean else found
         return language().say(state)
 
-    @admin.display(description=later(translatable("receipt of the closing")))
+    @admin.display(description=later(translatable("receipt")))
     def readable(self, closing: Closing) -> SafeString:
-        """Return the receipt as it is recorded; it says nothing about anybody."""
+        """Return the recorded receipt as HTML. It contains no personal values."""
         return format_html("<pre>{}</pre>", json.dumps(json.loads(closing.receipt), indent=2))
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  (Django's hook)
-        """Nobody writes a closing by hand."""
+        """Return False, because only a closure writes records."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody changes what was recorded."""
+        """Return False, because records must not change."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody deletes what was recorded."""
+        """Return False, because records must not change."""
         return False
 
 
 class CloseAccountsMixin:
-    """For the admin of the model of people: the action *Close accounts*.
+    """Add the action *Close accounts* to the admin of your user model.
 
-    It needs the permission ``efface.close_account``, and shows each plan before it asks. The
-    receipts name the admin by primary key.
+    The action needs the permission ``efface.close_account``. It shows each plan and asks for
+    confirmation. The receipts name the admin by primary key.
+
+    Example:
+        @admin.register(Member)
+        class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
     """
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """Return the actions, with ours for those who may; *action_location* is of Django 6.1."""
-        where = {} if action_location is None else {"action_location": action_location}
-        found: dict[str, Any] = super().get_actions(request, **where)  # type: ignore[misc]  # of ModelAdmin
-        ours = self.get_action(close_accounts, **where)  # type: ignore[attr-defined]  # likewise
-        if ours and request.user.has_perm(PERMISSION):
-            found[ACTION] = ours
+        """Return the actions, with *Close accounts* if the admin has the permission.
+
+        Django 6.1 passes *action_location*.
+        """
+        options = {} if action_location is None else {"action_location": action_location}
+        found: dict[str, Any] = super().get_actions(request, **options)  # type: ignore[misc]  # of ModelAdmin
+        close_action = self.get_action(close_accounts, **options)  # type: ignore[attr-defined]  # likewise
+        if close_action and request.user.has_perm(PERMISSION):
+            found[ACTION] = close_action
         return found
 
 
@@ -107,36 +121,40 @@ class CloseAccountsMixin:
 def close_accounts(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Show the plans, and once they are confirmed, close each account by itself."""
-    people = list(queryset.order_by("pk")[: MOST + 1])
-    if len(people) > MOST:
-        text = language().say(TOO_MANY, most=MOST)
+    """Show the plans and, after confirmation, close each account in its own transaction."""
+    # One more than allowed shows that there are too many, without loading all of them.
+    users = list(queryset.order_by("pk")[: MAX_ACCOUNTS + 1])
+    if len(users) > MAX_ACCOUNTS:
+        text = language().say(TOO_MANY, most=MAX_ACCOUNTS)
         modeladmin.message_user(request, text, messages.ERROR)
         return None
-    if any(person.pk == request.user.pk for person in people):
-        modeladmin.message_user(request, language().say(ONES_OWN), messages.ERROR)
+    if any(user.pk == request.user.pk for user in users):
+        modeladmin.message_user(request, language().say(OWN_ACCOUNT), messages.ERROR)
         return None
     try:
-        plans = [(person, plan(person)) for person in people]
+        plans = [(user, plan(user)) for user in users]
     except EffaceError as error:
         modeladmin.message_user(request, error.message(), messages.ERROR)
         return None
-    if not _were_read(request, plans):
-        return _confirmation(modeladmin, request, plans)
-    closed = sum(_closings(modeladmin, request, plans))
+    if not _is_confirmed(request, plans):
+        return _render_confirmation(modeladmin, request, plans)
+    closed = sum(_close_each(modeladmin, request, plans))
     if closed:
         text = language().say(CLOSED, number=closed)
         modeladmin.message_user(request, text, messages.SUCCESS)
     return None
 
 
-def _closings(
+def _close_each(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> Iterator[bool]:
-    for person, read in plans:
-        key = person.pk
+    """Close each account, and yield whether it was closed."""
+    # One transaction for each account, so an error leaves the others closed.
+    for user, shown_plan in plans:
+        # Read the key first, because closing the account may delete the row.
+        key = user.pk
         try:
-            close_account(person, actor=f"admin {request.user.pk}", plan=read)
+            close_account(user, actor=f"admin {request.user.pk}", plan=shown_plan)
         except EffaceError as error:
             text = language().say(NOT_CLOSED, key=key, reason=error.message())
             modeladmin.message_user(request, text, messages.ERROR)
@@ -145,17 +163,21 @@ def _closings(
             yield True
 
 
-def _were_read(request: HttpRequest, plans: list[tuple[Any, Plan]]) -> bool:
-    """Tell whether these very plans stood on the page that was confirmed."""
+def _is_confirmed(request: HttpRequest, plans: list[tuple[Any, Plan]]) -> bool:
+    """Return whether the confirmed page showed exactly these plans."""
     sent = request.POST.getlist("digest")
-    return bool(request.POST.get("confirm") == "yes" and sent == [read.digest for _, read in plans])
+    return bool(
+        request.POST.get("confirm") == "yes"
+        and sent == [shown_plan.digest for _, shown_plan in plans]
+    )
 
 
-def _confirmation(
+def _render_confirmation(
     modeladmin: Any, request: HttpRequest, plans: list[tuple[Any, Plan]]
 ) -> HttpResponse:
+    """Return the page with the plans and the button to confirm them."""
     if request.POST.get("confirm") == "yes":
-        modeladmin.message_user(request, language().say(MOVED_ON), messages.WARNING)
+        modeladmin.message_user(request, language().say(OUTDATED), messages.WARNING)
     context = {
         **modeladmin.admin_site.each_context(request),
         "title": language().say(TITLE),

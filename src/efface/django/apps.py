@@ -1,4 +1,4 @@
-"""The application: ``INSTALLED_APPS += ["efface.django"]``."""
+"""Configure the Django app: ``INSTALLED_APPS += ["efface.django"]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from efface.django.schema.deleted_at_field import add_deleted_at
 
 
 class EffaceConfig(AppConfig):
-    """Efface in Django, under the label ``efface``."""
+    """The app with the label ``efface``."""
 
     name = "efface.django"
     label = "efface"
@@ -21,12 +21,12 @@ class EffaceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def __init__(self, *args: Any) -> None:
-        """Wait for the user model: no model has been made before all applications are known."""
+        """Connect the signal that adds ``deleted_at``, before Django loads any models."""
         super().__init__(*args)
         class_prepared.connect(add_deleted_at, dispatch_uid="efface.django.schema.deleted_at_field")
 
     def ready(self) -> None:
-        """Hide closed accounts, end their sockets, have `manage.py check` look at the policy."""
+        """Hide closed accounts, close their WebSockets, and register the system checks."""
         from efface.django import checks  # noqa: PLC0415  # models are loaded now
         from efface.django.hiding.query_filter import install  # noqa: PLC0415  # as above
         from efface.django.page.recent_logins import follow_logins  # noqa: PLC0415  # as above
@@ -36,6 +36,6 @@ class EffaceConfig(AppConfig):
         install()
         follow_logins()
         if getattr(settings, "CHANNEL_LAYERS", None):
-            from efface.django.channels import follow_closings  # noqa: PLC0415  # needs Channels
+            from efface.django.channels import connect_signals  # noqa: PLC0415  # needs Channels
 
-            follow_closings()
+            connect_signals()

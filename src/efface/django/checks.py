@@ -1,4 +1,4 @@
-"""What `manage.py check` says: everything undecided or impossible, with the line to paste."""
+"""Define the system checks: report missing rules and impossible actions, with lines to paste."""
 
 from __future__ import annotations
 
@@ -25,50 +25,57 @@ _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
-    """Return a message for each problem; the codes are those of the errors at run time."""
+    """Return a message for each problem of the policy, with the code of the error at run time."""
     try:
         labels, alias = settings.page_settings().labels, find_user_database()
-        found = [_message(problem) for problem in find_problems(alias)]
-        return [*found, *_unknown(labels, load_eraser(alias).schema)]
+        found = [_make_message(problem) for problem in find_problems(alias)]
+        return [*found, *_find_unknown_labels(labels, load_eraser(alias).schema)]
     except PolicyError as error:
-        return [_message(problem) for problem in error.problems]
+        return [_make_message(problem) for problem in error.problems]
     except EffaceError as error:
-        return [_error(error)]
+        return [_make_error(error)]
 
 
 def check_transactions(**_: Any) -> list[checks.CheckMessage]:
-    """Return an error where the end of a block of Django's would commit no closing."""
+    """Return an error if Django would not commit an account closure at the end of a block."""
     alias = find_user_database()
     if connections[alias].settings_dict["AUTOCOMMIT"]:
         return []
     line = f'DATABASES["{alias}"]["AUTOCOMMIT"] = True'
-    return [_error(AutocommitOffError(alias), line)]
+    return [_make_error(AutocommitOffError(alias), line)]
 
 
 def check_page(**_: Any) -> list[checks.CheckMessage]:
-    """Return what would break the closing page; nothing where the project does not include it."""
+    """Return what would break the closing page, or nothing if the project does not include it."""
     if not is_included():
         return []
     try:
-        said = settings.page_settings()
+        page_settings = settings.page_settings()
     except SettingsError:
-        return []  # `check_policy` says so
+        # `check_policy` reports this error.
+        return []
     found: list[checks.CheckMessage] = []
-    needs = (
+    requirements = (
         login_path,
-        partial(own_page, said.redirect_path),
-        _templates,
-        partial(_sessions, said),
+        partial(own_page, page_settings.redirect_path),
+        _require_templates,
+        partial(_require_sessions, page_settings),
     )
-    for needed in needs:
+    # Report all problems together, not one for each run.
+    for require in requirements:
         try:
-            needed()
+            require()
         except SettingsError as error:
-            found.append(_error(error))
+            found.append(_make_error(error))
     return found
 
 
-def _templates() -> None:
+def _require_templates() -> None:
+    """Require that Django finds each template of the closing page.
+
+    Raises:
+        SettingsError: a template is missing.
+    """
     for name in (
         "closing",
         "consequences",
@@ -83,28 +90,32 @@ def _templates() -> None:
             get_template(f"efface/{name}.html")
         except TemplateDoesNotExist:
             raise SettingsError(
-                f"No engine in TEMPLATES finds efface/{name}.html, so the closing page cannot be "
-                'shown: {"BACKEND": "django.template.backends.django.DjangoTemplates", '
-                '"APP_DIRS": True}'
+                f"No engine in TEMPLATES finds efface/{name}.html, so the closing page can't be "
+                'shown. Add this engine: {"BACKEND": '
+                '"django.template.backends.django.DjangoTemplates", "APP_DIRS": True}'
             ) from None
 
 
-def _sessions(said: settings.PageSettings) -> None:
-    """Refuse a project in which nobody is ever logged in, as far as Django and we can tell."""
+def _require_sessions(page_settings: settings.PageSettings) -> None:
+    """Require that a user can be logged in, as far as the settings show.
+
+    Raises:
+        SettingsError: there are neither sessions nor ``IDENTIFY``.
+    """
     installed = [*django_settings.MIDDLEWARE]
-    # Whatever is not Django's may put a user there, or be sessions of the project's own.
+    # Middleware of the project or of a package may add the user or implement sessions.
     is_known = all(name.startswith("django.") for name in installed)
-    if said.identify is None and is_known and _SESSIONS not in installed:
+    if page_settings.identify is None and is_known and _SESSIONS not in installed:
         raise SettingsError(
-            "The closing page finds nobody logged in, because MIDDLEWARE has no sessions and "
-            f'EFFACE no IDENTIFY: MIDDLEWARE = ["{_SESSIONS}", ...]'
+            "The closing page can't tell who is logged in, because MIDDLEWARE has no sessions and "
+            f'EFFACE has no IDENTIFY: MIDDLEWARE = ["{_SESSIONS}", ...]'
         )
 
 
-def _unknown(labels: Labels | None, schema: Schema) -> Iterator[checks.CheckMessage]:
-    """Yield an error for each of the project's *words* that names no model or field there is.
+def _find_unknown_labels(labels: Labels | None, schema: Schema) -> Iterator[checks.CheckMessage]:
+    """Yield an error for each of the project's *labels* that names no existing model or field.
 
-    What else it may name, a table, a column or a reason, does not begin like a model.
+    A label may also name a table, a column or a reason. Those do not begin like a model.
     """
     applications = {each.label for each in apps.get_app_configs()}
     for name in labels if isinstance(labels, Mapping) else ():
@@ -112,16 +123,18 @@ def _unknown(labels: Labels | None, schema: Schema) -> Iterator[checks.CheckMess
         if not rest or label not in applications or _is_in_tables(name, schema):
             continue
         models = {each.__name__: each for each in apps.get_app_config(label).get_models(True)}
-        wanted, _, named = rest.partition(".")
-        model = {each.lower(): model for each, model in models.items()}.get(wanted.lower())
-        kind, missing, known = "model", wanted, [*models]
+        model_name, _, named = rest.partition(".")
+        model = {each.lower(): model for each, model in models.items()}.get(model_name.lower())
+        kind, missing, known = "model", model_name, [*models]
         if model is not None:
             kind, missing = "field", named
             fields = model._meta.local_concrete_fields
             known = [*{each: None for field in fields for each in (field.name, field.column)}]
         if missing and missing not in known:
             hint = did_you_mean(missing, known, listed=12)
-            yield _error(SettingsError(f"EFFACE names a {kind} {name} in LABELS.{hint}"))
+            yield _make_error(
+                SettingsError(f"EFFACE names an unknown {kind} {name} in LABELS.{hint}")
+            )
 
 
 def _is_in_tables(name: str, schema: Schema) -> bool:
@@ -130,11 +143,11 @@ def _is_in_tables(name: str, schema: Schema) -> bool:
     return name in known or (table in known and column in known[table].columns)
 
 
-def _error(error: EffaceError, line: str | None = None) -> checks.CheckMessage:
+def _make_error(error: EffaceError, line: str | None = None) -> checks.CheckMessage:
     return checks.Error(error.message(), hint=line, id=f"efface.{error.code}")
 
 
-def _message(problem: Problem) -> checks.CheckMessage:
+def _make_message(problem: Problem) -> checks.CheckMessage:
     kind = checks.Error if problem.level == "error" else checks.Warning
     return kind(
         problem.text, hint=problem.paste or None, obj=problem.place, id=f"efface.{problem.code}"

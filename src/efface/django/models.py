@@ -1,6 +1,6 @@
-"""The table that Efface owns, as a model: for the admin, for `flush`, for reading.
+"""Declare the table that Efface owns as a model, for the admin and for `flush`.
 
-The engine writes it through `efface.store`, which says what each column is.
+The engine writes the table through `efface.store`, which describes each column.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from efface.page.translations import translatable
 
 
 class Closing(models.Model):
-    """One closing, with its receipt."""
+    """One account closure with its receipt."""
 
     id = models.BigAutoField(primary_key=True)
-    reference = models.CharField(later(translatable("number of the closing")), max_length=32)
+    reference = models.CharField(later(translatable("confirmation number")), max_length=32)
     subject = models.CharField(max_length=64)
-    closed_at = models.DateTimeField(later(translatable("Closed on")))
-    actor = models.CharField(later(translatable("who asked for it")), max_length=200)
+    closed_at = models.DateTimeField(later(translatable("closed on")))
+    actor = models.CharField(later(translatable("requested by")), max_length=200)
     policy = models.CharField(later(translatable("digest of the policy")), max_length=64)
     receipt = models.TextField()
-    finalized_at = models.DateTimeField(later(translatable("settled on")), null=True)
+    finalized_at = models.DateTimeField(later(translatable("finalized on")), null=True)
 
     class Meta:
-        """Named as `efface.store` names it."""
+        """Use the names in `efface.store`."""
 
         db_table = "efface_closings"
-        verbose_name = later(translatable("closing of an account"))
-        verbose_name_plural = later(translatable("closings of accounts"))
+        verbose_name = later(translatable("account closure"))
+        verbose_name_plural = later(translatable("account closures"))
         default_permissions = ("view",)
         permissions: ClassVar = [("close_account", "Can close accounts")]
         constraints: ClassVar = [
@@ -40,11 +40,11 @@ class Closing(models.Model):
             models.Index(fields=["subject", "closed_at"], name="ix_efface_closings_subject"),
             models.Index(
                 fields=["id"],
-                name="ix_efface_closings_unsettled",
-                condition=models.Q(settled_at__isnull=True),
+                name="ix_efface_closings_pending",
+                condition=models.Q(finalized_at__isnull=True),
             ),
         ]
 
     def __str__(self) -> str:
-        """Return the reference, which says nothing about anybody."""
+        """Return the reference, which contains no personal value."""
         return str(self.reference)

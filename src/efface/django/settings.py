@@ -1,4 +1,4 @@
-"""The setting ``EFFACE``: a dictionary, read when it is first needed.
+"""Read the setting ``EFFACE``, a dictionary, each time that Efface needs it.
 
 EFFACE = {
     "SECRET": os.environ["EFFACE_SECRET"],
@@ -6,8 +6,8 @@ EFFACE = {
     "RULES": {"sites": no_personal_data(reason="names of sites")},
 }
 
-``USER_MODEL`` names a user model that you do not own: Efface adds the field ``deleted_at`` to it.
-The settings of the page are read by `page_settings`.
+``USER_MODEL`` names a user model that you cannot edit. Efface adds the field ``deleted_at`` to it.
+`page_settings` reads the settings of the page.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from efface.page.local_paths import is_local_path
 from efface.policy.declarations import RuleItem
 from efface.policy.did_you_mean import did_you_mean
 
-OF_THE_PAGE = (
+PAGE_SETTINGS = (
     "BLOCKERS",
     "CHECK_PASSWORD",
     "CLEAR_COOKIES",
@@ -48,13 +48,13 @@ OF_THE_PAGE = (
     "RECIPIENTS",
     "REDIRECT_PATH",
 )
-KNOWN = ("SECRET", "POLICY", "RULES", "CLOCK", "USER_MODEL", *OF_THE_PAGE)
-RECENT = timedelta(minutes=10)
+KNOWN = ("SECRET", "POLICY", "RULES", "CLOCK", "USER_MODEL", *PAGE_SETTINGS)
+DEFAULT_RECENT_LOGIN = timedelta(minutes=10)
 
 
 @runtime_checkable
 class LivePages(Protocol):
-    """What ``LIVE`` names: `efface.django.live.Live`, which itself reads these settings."""
+    """The interface of ``LIVE``, because `efface.django.live.Live` imports this module."""
 
     path: str
 
@@ -64,36 +64,37 @@ class LivePages(Protocol):
 
 @dataclass(frozen=True)
 class EffaceSettings:
-    """What ``EFFACE`` says."""
+    """The settings of the policy and the engine in ``EFFACE``."""
 
     secret: bytes | str = field(repr=False)
     policy: Path | None
     rules: Mapping[str, Rules]
     clock: Callable[[], datetime]
 
-    def of(self, model: type[Model]) -> Rules | None:
-        """Return the rules for *model*: those of its name, or of its whole application."""
+    def rules_for(self, model: type[Model]) -> Rules | None:
+        """Return the rules for *model*, under its own label or the label of its app."""
         options = model._meta
         return self.rules.get(options.label_lower) or self.rules.get(options.app_label)
 
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What ``EFFACE`` says of the closing page.
+    """The settings of the closing page in ``EFFACE``.
 
-    ``blockers`` takes the user and returns what has to be settled first; ``check_password`` takes
-    the request and a password and returns True if it is the user's. ``recent_login`` is how long a
-    log-in counts as proof where there is no password; ``has_recent_login`` takes the request and
-    decides it instead. ``redirect_path`` is where everybody lands after closing, None for our
-    farewell. ``identify`` takes the request and returns the primary key of who is logged in, or
-    None. ``confirmation_email`` takes the user under the lock of the closing, and returns a
-    function that is called with a `ConfirmationEmail` after the commit, or None. ``live`` is the
-    WebSocket endpoint; its script sends DELETE to ``logout_path``.
+    - ``blockers`` takes the user and returns what prevents closing the account.
+    - ``check_password`` takes the request and a password, and returns True if it is correct.
+    - ``recent_login`` is how long a login counts as proof if the user has no password.
+    - ``has_recent_login`` takes the request and replaces ``recent_login``.
+    - ``redirect_path`` is the page after the closure. None is the goodbye page.
+    - ``identify`` takes the request and returns the primary key of the user, or None.
+    - ``confirmation_email`` takes the user under the lock. It returns None, or a function that
+      takes a `ConfirmationEmail` after the commit.
+    - ``live`` is the WebSocket endpoint. Its script sends DELETE to ``logout_path``.
     """
 
     blockers: Callable[[Any], Iterable[Blocker]] | None = None
     check_password: Callable[[HttpRequest, str], bool] | None = None
-    recent_login: timedelta = RECENT
+    recent_login: timedelta = DEFAULT_RECENT_LOGIN
     recipients: tuple[str, ...] = ()
     redirect_path: str | None = None
     clear_cookies: tuple[str, ...] = ()
@@ -106,71 +107,77 @@ class PageSettings:
 
 
 def page_settings() -> PageSettings:
-    """Return what the settings say of the closing page.
+    """Return the settings of the closing page.
 
     Raises:
-        SettingsError: something is not of its kind, or a dotted path leads nowhere.
+        SettingsError: a value has the wrong type, or a dotted path cannot be imported.
     """
-    said = _dictionary()
-    recent = said.get("RECENT_LOGIN", RECENT)
+    values = _read_dictionary()
+    recent = values.get("RECENT_LOGIN", DEFAULT_RECENT_LOGIN)
     if not isinstance(recent, timedelta) or recent <= timedelta():
         raise SettingsError(
-            'EFFACE says how long a log-in is recent: "RECENT_LOGIN": timedelta(minutes=10)'
+            'EFFACE needs a positive timedelta in RECENT_LOGIN: "RECENT_LOGIN": '
+            "timedelta(minutes=10)"
         )
-    redirect_path = said.get("REDIRECT_PATH")
+    redirect_path = values.get("REDIRECT_PATH")
     if redirect_path is not None and not _is_path_or_name(redirect_path):
-        raise SettingsError("EFFACE needs a path of this site in REDIRECT_PATH, or a route's name.")
-    if "RECENT_LOGIN" in said and "HAS_RECENT_LOGIN" in said:
-        raise SettingsError("EFFACE has RECENT_LOGIN and HAS_RECENT_LOGIN: one of them decides.")
-    live, logout_path = _live(said), said.get("LOGOUT_PATH")
+        raise SettingsError(
+            "EFFACE needs a path of this site, or the name of a route, in REDIRECT_PATH."
+        )
+    # The function replaces the duration, which would have no effect.
+    if "RECENT_LOGIN" in values and "HAS_RECENT_LOGIN" in values:
+        raise SettingsError("EFFACE has both RECENT_LOGIN and HAS_RECENT_LOGIN. Keep one of them.")
+    live, logout_path = _read_live(values), values.get("LOGOUT_PATH")
     if (live is not None or logout_path is not None) and not is_local_path(logout_path):
         raise SettingsError(
-            "EFFACE needs in LOGOUT_PATH the path of your route that answers DELETE and clears "
-            'cookies: "LOGOUT_PATH": "/users/log_out"'
+            "EFFACE needs the path of your logout route in LOGOUT_PATH. The route answers DELETE "
+            'and clears the cookies: "LOGOUT_PATH": "/users/log_out"'
         )
     return PageSettings(
-        blockers=_function(said, "BLOCKERS"),
-        check_password=_function(said, "CHECK_PASSWORD"),
+        blockers=_read_function(values, "BLOCKERS"),
+        check_password=_read_function(values, "CHECK_PASSWORD"),
         recent_login=recent,
-        recipients=_texts(said, "RECIPIENTS"),
+        recipients=_read_texts(values, "RECIPIENTS"),
         redirect_path=redirect_path,
-        clear_cookies=_texts(said, "CLEAR_COOKIES"),
-        labels=_labels(said),
-        identify=_function(said, "IDENTIFY"),
-        has_recent_login=_function(said, "HAS_RECENT_LOGIN"),
-        confirmation_email=_function(said, "CONFIRMATION_EMAIL"),
+        clear_cookies=_read_texts(values, "CLEAR_COOKIES"),
+        labels=_read_labels(values),
+        identify=_read_function(values, "IDENTIFY"),
+        has_recent_login=_read_function(values, "HAS_RECENT_LOGIN"),
+        confirmation_email=_read_function(values, "CONFIRMATION_EMAIL"),
         live=live,
         logout_path=logout_path,
     )
 
 
-def _live(said: Mapping[str, Any]) -> LivePages | None:
-    """Return the live socket that the settings name."""
-    value = said.get("LIVE")
+def _read_live(values: Mapping[str, Any]) -> LivePages | None:
+    """Return the object in ``LIVE``, imported if it is a dotted path."""
+    value = values.get("LIVE")
     if value is None:
         return None
     if isinstance(value, str):
         try:
             value = import_string(value)
         except ImportError:
-            raise SettingsError(f"EFFACE names in LIVE {value}: it is not there.") from None
+            raise SettingsError(
+                f"EFFACE names {value} in LIVE, but Python can't import it."
+            ) from None
     if not isinstance(value, LivePages):
         raise SettingsError(
-            'EFFACE names in LIVE the object made by Live("/live"): "LIVE": "town.live.live"'
+            'EFFACE needs the object that Live("/live") makes in LIVE: "LIVE": "myapp.live.live"'
         )
     return value
 
 
-def _labels(said: Mapping[str, Any]) -> Labels | None:
-    """Return the project's names for people, or the function that gives them."""
-    labels = said.get("LABELS")
+def _read_labels(values: Mapping[str, Any]) -> Labels | None:
+    """Return the labels of the project, or the function that returns them."""
+    labels = values.get("LABELS")
     if not isinstance(labels, Mapping):
-        found: Labels | None = _function(said, "LABELS")
+        found: Labels | None = _read_function(values, "LABELS")
         return found
     if not all(isinstance(name, str) for name in labels):
         raise SettingsError(
             "EFFACE needs names of models or fields in LABELS: "
-            '"LABELS": {"town.Post": "your posts"}'
+            '"LABELS": {"myapp.Post": "your posts"}'
         )
     return labels
 
@@ -179,42 +186,40 @@ def _is_path_or_name(value: object) -> bool:
     return isinstance(value, str) and (is_local_path(value) or "/" not in value)
 
 
-def _function(said: Mapping[str, Any], name: str) -> Any:
-    """Return a function that the settings name by its dotted path, or give."""
-    value = said.get(name)
+def _read_function(values: Mapping[str, Any], name: str) -> Any:
+    """Return the function in the setting *name*, imported if it is a dotted path."""
+    value = values.get(name)
     if isinstance(value, str):
         try:
             value = import_string(value)
         except ImportError:
             raise SettingsError(
-                f"EFFACE names a function {value} in {name}: it is not there."
+                f"EFFACE names the function {value} in {name}, but Python can't import it."
             ) from None
     if value is not None and not callable(value):
-        raise SettingsError(f"EFFACE gives in {name} no function and no dotted path of one.")
+        raise SettingsError(f"EFFACE needs a function, or the dotted path of one, in {name}.")
     return value
 
 
-def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = said.get(name, ())
-    # A text alone is a collection of letters.
+def _read_texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = values.get(name, ())
+    # A string is an iterable of strings too, so its letters would become the values.
     if isinstance(value, str) or not all(isinstance(each, str) for each in value):
         raise SettingsError(f"EFFACE needs a list of texts in {name}.")
     return tuple(value)
 
 
 def efface_settings() -> EffaceSettings:
-    """Return what the settings say.
+    """Return the settings of the policy and the engine.
 
     Raises:
-        SettingsError: ``EFFACE`` is missing, or something in it is not known.
+        SettingsError: ``EFFACE`` is missing, or contains an unknown key or value.
     """
-    said = _dictionary()
-    secret = said.get("SECRET")
+    values = _read_dictionary()
+    secret = values.get("SECRET")
     if not isinstance(secret, (bytes, str)):
-        raise SettingsError(
-            'EFFACE in the settings needs a SECRET, a text: "SECRET": os.environ["EFFACE_SECRET"]'
-        )
-    policy, rules = said.get("POLICY"), said.get("RULES", {})
+        raise SettingsError('EFFACE needs a text in SECRET: "SECRET": os.environ["EFFACE_SECRET"]')
+    policy, rules = values.get("POLICY"), values.get("RULES", {})
     if policy is not None and not isinstance(policy, (str, Path)):
         raise SettingsError(
             'EFFACE needs the path of a file in POLICY: "POLICY": BASE_DIR / "efface.toml"'
@@ -223,58 +228,70 @@ def efface_settings() -> EffaceSettings:
         raise SettingsError(
             'EFFACE needs a dictionary in RULES: "RULES": {"sites": no_personal_data(reason="…")}'
         )
-    _user_model(said.get("USER_MODEL"))
+    _require_user_model(values.get("USER_MODEL"))
     return EffaceSettings(
         secret=secret,
         policy=None if policy is None else Path(policy),
-        rules={_place(str(name)): _rules(str(name), each) for name, each in rules.items()},
-        clock=_function(said, "CLOCK") or utc_now,
+        rules={
+            _read_label(str(name)): _read_rules(str(name), each) for name, each in rules.items()
+        },
+        clock=_read_function(values, "CLOCK") or utc_now,
     )
 
 
-def _dictionary() -> Mapping[str, Any]:
-    said = getattr(settings, "EFFACE", None)
-    if not isinstance(said, Mapping):
+def _read_dictionary() -> Mapping[str, Any]:
+    # Not cached, because tests override settings.
+    values = getattr(settings, "EFFACE", None)
+    if not isinstance(values, Mapping):
         raise SettingsError(
-            "The settings have no dictionary EFFACE: "
+            "The settings need a dictionary EFFACE: "
             'EFFACE = {"SECRET": os.environ["EFFACE_SECRET"]}'
         )
-    for name in said:
+    for name in values:
         if name not in KNOWN:
             hint = did_you_mean(str(name), KNOWN, listed=len(KNOWN))
-            raise SettingsError(f"EFFACE in the settings has no {name}.{hint}")
-    return said
+            raise SettingsError(f"EFFACE has no setting {name}.{hint}")
+    return values
 
 
-def _user_model(label: object) -> None:
-    """Refuse what is no model's label: the field that marks closed accounts would be nowhere."""
+def _require_user_model(label: object) -> None:
+    """Require that *label* names a model, because otherwise no model would get the field.
+
+    Raises:
+        SettingsError: no model has this label.
+    """
     if label is None:
         return
+    # Django compares labels of models without regard to case.
     labels = [model._meta.label for model in apps.get_models()]
     if not isinstance(label, str) or label.lower() not in map(str.lower, labels):
         hint = did_you_mean(str(label), labels, listed=12)
-        raise SettingsError(f"EFFACE names a model {label} in TOMBSTONE.{hint}")
+        raise SettingsError(f"EFFACE names an unknown model {label} in USER_MODEL.{hint}")
 
 
-def _place(name: str) -> str:
-    """Return the application's or model's label as it is looked up."""
+def _read_label(name: str) -> str:
+    """Return the label of an app or model in lower case.
+
+    Raises:
+        SettingsError: there is no such app or model.
+    """
     label, _, model = name.partition(".")
     labels = [each.label for each in apps.get_app_configs()]
     if label not in labels:
         hint = did_you_mean(label, labels, listed=12)
-        raise SettingsError(f"EFFACE names an application {label} in RULES.{hint}")
+        raise SettingsError(f"EFFACE names an unknown application {label} in RULES.{hint}")
     if not model:
         return label
     models = {each.__name__.lower(): each for each in apps.get_app_config(label).get_models(True)}
     if model.lower() not in models:
         hint = did_you_mean(model, [each.__name__ for each in models.values()], listed=12)
-        raise SettingsError(f"EFFACE names a model {name} in RULES.{hint}")
+        raise SettingsError(f"EFFACE names an unknown model {name} in RULES.{hint}")
     return name.lower()
 
 
-def _rules(name: str, said: Any) -> Rules:
-    if isinstance(said, Rules):
-        return said
-    if isinstance(said, RuleItem):
-        return Rules(said)
-    raise SettingsError(f"EFFACE gives {name} in RULES neither Rules(...) nor a marker.")
+def _read_rules(name: str, value: Any) -> Rules:
+    if isinstance(value, Rules):
+        return value
+    if isinstance(value, RuleItem):
+        return Rules(value)
+    raise SettingsError(f"EFFACE needs Rules(...) or a rule for {name} in RULES.")

@@ -1,11 +1,11 @@
-"""Signals: sent when it is committed, never before."""
+"""Define the signals of the app. Efface sends them after the commit, never before."""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
 account_closed = Signal()
-"""The user is hidden and logged out: close open connections, clear caches.
+"""The user is hidden and logged out. Close open connections and clear caches.
 
 Sent by the user model with ``subject`` (the primary key), ``receipt`` and ``using``.
 """

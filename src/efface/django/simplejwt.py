@@ -1,4 +1,4 @@
-"""Refresh tokens of simplejwt: of somebody who has left, one is refused like a wrong one.
+"""Refuse refresh tokens of simplejwt if the account is closed.
 
 SIMPLE_JWT = {
     "TOKEN_REFRESH_SERIALIZER": "efface.django.simplejwt.TokenRefreshSerializer",
@@ -11,22 +11,30 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt import serializers
-from rest_framework_simplejwt.settings import api_settings
+
+try:
+    from rest_framework.exceptions import AuthenticationFailed
+    from rest_framework_simplejwt import serializers
+    from rest_framework_simplejwt.settings import api_settings
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"efface.django.simplejwt needs {missing.name}. "
+        "Install it: pip install djangorestframework-simplejwt",
+        name=missing.name,
+    ) from None
 
 
 class TokenRefreshSerializer(serializers.TokenRefreshSerializer):
-    """Answers 401 for an account that is closed, or whose row is gone.
+    """Answer 401 if the account is closed or its row is deleted.
 
-    simplejwt's own raises what its view does not expect: an answer of 500.
+    The serializer of simplejwt raises an error that its view does not expect, so it answers 500.
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return new tokens.
 
         Raises:
-            AuthenticationFailed: there is no such open account.
+            AuthenticationFailed: the token's account is not open.
         """
         try:
             found: dict[str, Any] = super().validate(attrs)
@@ -37,16 +45,16 @@ class TokenRefreshSerializer(serializers.TokenRefreshSerializer):
 
 
 class TokenRefreshSlidingSerializer(serializers.TokenRefreshSlidingSerializer):
-    """Answers 401 for an account that is closed, inactive, or whose row is gone.
+    """Answer 401 if the account is closed or inactive, or its row is deleted.
 
-    simplejwt's own asks for no account: it gives out tokens that open nothing, again and again.
+    The serializer of simplejwt does not read the account, so it renews tokens of a closed account.
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return a new token.
 
         Raises:
-            AuthenticationFailed: there is no such open account.
+            AuthenticationFailed: the token's account is not open.
         """
         found: dict[str, Any] = super().validate(attrs)
         key = self.token_class(attrs["token"]).payload.get(api_settings.USER_ID_CLAIM)

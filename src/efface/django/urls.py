@@ -1,7 +1,9 @@
-"""The closing page: ``path("account/close", include("efface.django.urls"))``.
+"""Define the routes of the closing page.
 
-Written without a slash at its end, it answers with and without one: a redirect would lose what a
-form has sent. Written with one, it answers only there, and our forms are sent there.
+path("account/close", include("efface.django.urls"))
+
+Without a trailing slash, the page answers with and without one, because a redirect would lose the
+data of a form. With a trailing slash, it answers only there, and its forms post there.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from django.views.decorators.common import no_append_slash
 from efface.django.page import views
 from efface.errors import SettingsError
 
-# Here, because an application that is not installed has no checks.
+# A system check cannot report this, because Django runs only the checks of installed apps.
 if not apps.is_installed("efface.django"):
     raise SettingsError(
-        "The closing page has routes, and its application is not installed: "
+        "The closing page has routes, but its application is not installed: "
         'INSTALLED_APPS += ["efface.django"]'
     )
 
@@ -27,12 +29,14 @@ app_name = "efface"
 
 
 def _by_itself(view: Any) -> Any:
-    """Return *view* without a transaction around it: a closing is committed before the answer."""
+    """Return *view* without ATOMIC_REQUESTS, so a closure is committed before the answer."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
+    # CommonMiddleware would redirect to the URL with a slash, and lose the data of a form.
     return no_append_slash(view)
 
 
+# The project's prefix may end with a slash or not, so each pattern may begin with one.
 urlpatterns = [
     re_path(r"^(?:/)?$", _by_itself(views.closing), name="close"),
     re_path(r"^(?:/)?done/?$", views.done, name="done"),

@@ -1,1 +1,1 @@
-"""The conductor: it runs the stages inside the caller's transaction and returns receipts."""
+"""The conductor: runs the stages inside the caller's transaction and returns receipts."""

@@ -1,4 +1,4 @@
-"""The caller's transaction: joined, never owned; left as it was or rolled back, never half done."""
+"""Join the caller's transaction, and reload the session's objects that a closing changed."""
 
 from __future__ import annotations
 
@@ -6,41 +6,47 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, inspect, select, tuple_
+from sqlalchemy import Connection, Table, inspect, select, tuple_, update
 
-from efface.errors import EffaceError, StatementError
+from efface.errors import BindError, EffaceError, StatementError
 from efface.plan.cursor import Cursor
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 Bind = Any
-"""A `Session` or a `Connection`; the first argument of everything that touches the database."""
+"""A `Session` or a `Connection`: the first argument of every call that needs the database."""
 
 
 @contextmanager
 def join(bind: Bind, table: Table) -> Iterator[Cursor]:
-    """Join the transaction of *bind* and give a cursor in it.
+    """Join the transaction of *bind* and yield a cursor in it.
 
-    When the database refuses a statement, or anything unforeseen happens, the innermost
-    transaction or savepoint of the caller is rolled back: somebody who swallows the error must
-    not be able to commit half a closing.
+    If the database refuses a statement, or anything unexpected happens, it rolls back the caller's
+    innermost transaction or savepoint: a caller who catches the error must not commit half a
+    closing.
+
+    Raises:
+        TypeError: *bind* is an `AsyncSession`.
+        AutocommitError: the connection commits each statement by itself.
     """
+    kind = type(bind).__name__
     if hasattr(bind, "run_sync"):
-        raise TypeError(
-            "An AsyncSession is joined by: await session.run_sync(eraser.close_account, "
-            'subject, actor="...")'
-        )
+        raise BindError(kind, 'await session.run_sync(eraser.close_account, pk, actor="...")')
     if isinstance(bind, Connection):
         connection = bind
+    elif not hasattr(bind, "flush"):
+        raise BindError(kind, 'eraser.close_account(session, pk, actor="...")')
     else:
-        # What the session still holds back must be in the database before rows are counted.
+        # Pending changes of the session must be in the database before rows are counted.
         bind.flush()
-        connection = bind.connection(bind_arguments={"clause": table})
+        # Asked with a write: a session that routes reads to a replica answers with the leader.
+        connection = bind.connection(bind_arguments={"clause": update(table)})
     cursor = Cursor(connection)
     try:
         yield cursor
     except BaseException as error:
+        # Our other errors are raised before anything changes, so the transaction can go on.
         if isinstance(error, StatementError) or not isinstance(error, EffaceError):
             with suppress(Exception):
                 (bind.get_nested_transaction() or bind.get_transaction()).rollback()
@@ -53,8 +59,8 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
 def expire(bind: Bind, tables: Iterable[str]) -> None:
     """Expire the session's objects of *tables*, and no others.
 
-    Under an async driver an expired attribute cannot load itself when it is read, so there the
-    objects are read anew at once, with one query for each class.
+    With an async driver, an expired attribute cannot load itself when it is read. So the objects
+    are reloaded immediately, with one query for each class.
     """
     touched = set(tables)
     if isinstance(bind, Connection) or not touched:
@@ -64,15 +70,15 @@ def expire(bind: Bind, tables: Iterable[str]) -> None:
         mapper = inspect(loaded).mapper
         if touched & {getattr(table, "fullname", "") for table in mapper.tables}:
             bind.expire(loaded)
-            # By its own class: a query for the base would leave the subclass's columns out.
+            # By its own class, because a query for a base class leaves out a subclass's columns.
             stale.setdefault(mapper, []).append(loaded)
     for mapper, objects in stale.items():
-        # Asked by class: a session may have no database for everything.
+        # A session may have another database for each class, and none by default.
         if bind.get_bind(mapper).dialect.is_async:
-            _read_anew(bind, mapper, objects)
+            _reload(bind, mapper, objects)
 
 
-def _read_anew(session: Session, mapper: Any, objects: list[Any]) -> None:
+def _reload(session: Session, mapper: Any, objects: list[Any]) -> None:
     keys = [inspect(each).identity for each in objects]
     columns = [mapper.get_property_by_column(c).class_attribute for c in mapper.primary_key]
     wanted = (
@@ -80,8 +86,12 @@ def _read_anew(session: Session, mapper: Any, objects: list[Any]) -> None:
     )
     query = select(mapper.class_).where(wanted)
     options = {"populate_existing": True, "include_closed": True}
-    found = set(session.scalars(query.execution_options(**options)).unique())
+    # By identity: a class with an `__eq__` of its own, such as SQLModel's, has no hash.
+    found = {
+        inspect(each).identity_key
+        for each in session.scalars(query.execution_options(**options)).unique(id)
+    }
     for each in objects:
-        if each not in found:
-            # The row is gone; an object without one would fail at every attribute.
+        if inspect(each).identity_key not in found:
+            # The row is deleted, so reading any attribute of the object would fail.
             session.expunge(each)

@@ -1,8 +1,8 @@
-"""Closing, one account or many: the stages in a row, from lock to receipt."""
+"""Close one account or a batch: from the lock to the recorded receipt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,164 +18,204 @@ from efface.errors import (
 )
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.execute import closing_order
-from efface.plan.closing_subjects import ClosingSubjects, capture, states
+from efface.plan.closing_subjects import ClosingSubjects, capture, closed_at_by_key
 from efface.plan.cursor import Cursor
 from efface.plan.plan import Plan, Step
-from efface.plan.planner import key_values, make_plan
+from efface.plan.planner import make_plan
 from efface.plan.policy_statements import PolicyStatements
 
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, repr=False)
-class Moment:
-    """The rows whose accounts were closed at one moment."""
+class RowsClosedAt:
+    """The users' rows with the same ``deleted_at``."""
 
     keys: Mapping[str, Key]
     """Their primary keys, by fingerprint."""
-    strangers: int
-    """How many of them are in no closing on record."""
+    unrecognized: int
+    """How many of them have no recorded closing under the eraser's secret."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What one call of the eraser brings along: who asks, and the sources of time and names."""
+class CallContext:
+    """The actor and the time of one call, and the sources of fingerprints and references."""
 
     actor: str
     now: datetime
     fingerprint: Callable[[Key], str]
     reference: Callable[[], str]
-    moments: dict[datetime, Moment] = field(default_factory=dict, repr=False)
-    """Read once, for all closings of a moment."""
+    rows_closed_at: dict[datetime, RowsClosedAt] = field(default_factory=dict, repr=False)
+    """A cache, because many pending closings may have the same moment."""
 
 
 def close_one(
     cursor: Cursor,
     compiled: CompiledPolicy,
     key: Key,
-    request: Request,
+    context: CallContext,
     *,
     plan: Plan | None = None,
     blockers: Callable[[], Iterable[Any]] = tuple,
     on_progress: closing_order.OnProgress | None = None,
     adopting: bool = False,
 ) -> Receipt:
-    """Close one account and return its receipt; a closed one answers its first receipt."""
+    """Close one account and return its receipt; a closed account has its first receipt.
+
+    `Eraser.close_account` documents arguments and errors. *adopting* accepts an account with a
+    ``deleted_at`` and no receipt, and keeps its date.
+    """
     statements = compiled.single
-    people = closing_order.lock(cursor, statements, key)
-    fingerprint, closed_at = request.fingerprint(key), people.only.closed_at
+    subjects = closing_order.lock(cursor, statements, key)
+    # The key as the database has it: it may be spelled in several ways, and records have one.
+    key, closed_at = subjects.only.key, subjects.only.closed_at
+    fingerprint = context.fingerprint(key)
     if closed_at is not None:
-        first = compiled.closings.receipt_of(cursor, fingerprint, closed_at)
+        first = compiled.closings.receipt_for(cursor, fingerprint, closed_at)
         if first is not None:
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
     compiled.databases.require_rules(cursor.connection)
-    _unnamed(request.actor, people)
-    # Under the lock and before anything changes: what held when the page was drawn may not now.
+    _reject_identifying_actor(context.actor, subjects)
+    # Only the lock makes the answer reliable: it may have changed since the page was rendered.
     if reasons := tuple(blockers()):
         raise BlockedError(reasons)
-    now = closed_at or request.now
-    known = _still_fits(cursor, statements, key, plan, replace(request, now=now)) if plan else ()
+    now = closed_at or context.now
+    # Counted again under the lock, so that nothing changes between this check and the closing.
+    known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
     outcome = closing_order.close(
-        cursor, statements, people, now, marked=closed_at is not None, on_progress=on_progress
+        cursor,
+        statements,
+        subjects,
+        now,
+        keep_deleted_at=closed_at is not None,
+        on_progress=on_progress,
     )
     receipt = Receipt(
-        reference=request.reference(),
+        reference=context.reference(),
         table=statements.table.fullname,
         subject=fingerprint,
         policy=statements.digest,
-        actor=request.actor,
+        actor=context.actor,
         closed_at=now,
-        steps=with_reached(outcome.steps, known),
+        steps=fill_in_reached(outcome.steps, known),
     )
     compiled.closings.add(cursor, receipt.record())
-    return receipt.remembering(people)
+    return receipt.with_captured(subjects)
 
 
 def find_receipt(
-    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: str
+    cursor: Cursor, compiled: CompiledPolicy, key: Key, fingerprint: Callable[[Key], str]
 ) -> Receipt | None:
-    """Return the receipt of a closed account, or None where no closing of ours belongs to it."""
+    """Return the receipt of a closed account, or None if the account is open or has none.
+
+    Raises:
+        UnknownSubjectError: no row has this key.
+    """
     statements = compiled.single
-    rows = cursor.rows(statements.find, key_values(statements, key))
+    rows = cursor.rows(statements.find, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
-    (closed_at,) = states(statements, rows).values()
+    ((found, closed_at),) = closed_at_by_key(statements, rows).items()
     if closed_at is None:
         return None
-    first = compiled.closings.receipt_of(cursor, fingerprint, closed_at)
+    first = compiled.closings.receipt_for(cursor, fingerprint(found), closed_at)
     return Receipt.from_json(first) if first is not None else None
 
 
 def close_many(
-    cursor: Cursor, compiled: CompiledPolicy, keys: Sequence[Key], request: Request
+    cursor: Cursor, compiled: CompiledPolicy, keys: Sequence[Key], context: CallContext
 ) -> BatchReceipt:
-    """Close many accounts with the statements of one; closed ones answer their first receipts."""
+    """Close a batch of accounts; accounts closed before have their first receipts.
+
+    `Eraser.close_accounts` documents arguments and errors.
+    """
     statements = compiled.batch
     name = statements.key_names[0]
     rows = cursor.rows(statements.lock, {f"subject_{name}": [key[0] for key in keys]})
     by_key = {(row[0],): row for row in rows}
-    if len(by_key) < len(keys):
-        raise UnknownSubjectError(statements.table.fullname, len(keys) - len(by_key))
-    closed = {key: at for key, at in states(statements, rows).items() if at is not None}
-    earlier = _earlier(cursor, compiled, closed, request)
+    keys = _find_stored_keys(cursor, compiled.single, keys, by_key)
+    closed = {key: at for key, at in closed_at_by_key(statements, rows).items() if at is not None}
+    first_receipts = _first_receipts(cursor, compiled, closed, context)
     opened = [by_key[key] for key in keys if key not in closed]
     steps: tuple[Step, ...] = ()
     new: dict[Key, Receipt] = {}
-    people = capture(cursor, statements, opened) if opened else None
-    if people is not None:
+    subjects = capture(cursor, statements, opened) if opened else None
+    if subjects is not None:
         compiled.databases.require_rules(cursor.connection)
-        _unnamed(request.actor, people)
-        steps = closing_order.close(cursor, statements, people, request.now).steps
+        _reject_identifying_actor(context.actor, subjects)
+        steps = closing_order.close(cursor, statements, subjects, context.now).steps
         new = {
-            person.key: Receipt(
-                reference=request.reference(),
+            subject.key: Receipt(
+                reference=context.reference(),
                 table=statements.table.fullname,
-                subject=request.fingerprint(person.key),
+                subject=context.fingerprint(subject.key),
                 policy=statements.digest,
-                actor=request.actor,
-                closed_at=request.now,
+                actor=context.actor,
+                closed_at=context.now,
                 steps=steps,
                 together=len(opened),
             )
-            for person in people.persons
+            for subject in subjects.all
         }
         made = list(new.values())
-        pairs = [(receipt.reference, receipt.subject) for receipt in made]
-        compiled.closings.add_alike(cursor, made[0].record(), pairs)
-    receipts = tuple(new.get(key) or earlier[key] for key in keys)
-    batch = BatchReceipt(request.actor, request.now, steps, receipts)
-    return batch.remembering(people) if people is not None else batch
+        paired_values = [(receipt.reference, receipt.subject) for receipt in made]
+        compiled.closings.add_batch(cursor, made[0].record(), paired_values)
+    receipts = tuple(new.get(key) or first_receipts[key] for key in keys)
+    batch = BatchReceipt(context.actor, context.now, steps, receipts)
+    return batch.with_captured(subjects) if subjects is not None else batch
 
 
-def _unnamed(actor: str, people: ClosingSubjects) -> None:
-    """Refuse an *actor* by which one of the *people* would be named in our own table."""
-    if any(person.search_terms.has_address_in(actor) for person in people.persons):
+def _find_stored_keys(
+    cursor: Cursor, statements: PolicyStatements, keys: Sequence[Key], locked: Collection[Key]
+) -> list[Key]:
+    """Return *keys* as the database has them, each once; all of them are *locked*.
+
+    Raises:
+        UnknownSubjectError: no row has some of these keys. All or none are closed: otherwise a
+            caller would have to find out which accounts are still open.
+    """
+    stored: dict[Key, None] = {}
+    for key in keys:
+        rows = [] if key in locked else cursor.rows(statements.find, statements.key_values(key))
+        stored |= dict.fromkeys(closed_at_by_key(statements, rows) or (key,))
+    if missing := len([key for key in stored if key not in locked]):
+        raise UnknownSubjectError(statements.table.fullname, missing)
+    return list(stored)
+
+
+def _reject_identifying_actor(actor: str, subjects: ClosingSubjects) -> None:
+    """Refuse an *actor* that contains an email address of one of the *subjects*."""
+    if any(subject.search_terms.has_address_in(actor) for subject in subjects.all):
         raise ActorIdentifiesUserError
 
 
-def _earlier(
-    cursor: Cursor, compiled: CompiledPolicy, closed: Mapping[Key, datetime], request: Request
+def _first_receipts(
+    cursor: Cursor, compiled: CompiledPolicy, closed: Mapping[Key, datetime], context: CallContext
 ) -> dict[Key, Receipt]:
-    earlier = {}
+    first_receipts = {}
     for key, closed_at in closed.items():
-        first = compiled.closings.receipt_of(cursor, request.fingerprint(key), closed_at)
+        first = compiled.closings.receipt_for(cursor, context.fingerprint(key), closed_at)
         if first is None:
             statements = compiled.single
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
-        earlier[key] = replace(Receipt.from_json(first), already_closed=True)
-    return earlier
+        first_receipts[key] = replace(Receipt.from_json(first), already_closed=True)
+    return first_receipts
 
 
-def _still_fits(
-    cursor: Cursor, statements: PolicyStatements, key: Key, plan: Plan, request: Request
+def _recheck(
+    cursor: Cursor, statements: PolicyStatements, key: Key, plan: Plan, context: CallContext
 ) -> tuple[Step, ...]:
-    """Return the steps as they are now, or raise where *plan* shows others."""
-    fingerprint = request.fingerprint(key)
-    if plan.fingerprint != fingerprint or plan.policy != statements.digest:
+    """Return the steps as they are now, if they are the same as in *plan*.
+
+    Raises:
+        ForeignPlanError: the plan is for another account or another policy.
+        StalePlanError: the numbers of rows have changed.
+    """
+    if plan.fingerprint != context.fingerprint(key) or plan.policy != statements.digest:
         raise ForeignPlanError
-    fresh = make_plan(cursor, statements, key, fingerprint, request.now.date())
+    fresh = make_plan(cursor, statements, key, context.fingerprint, context.now.date())
     for planned, found in zip(plan.steps, fresh.steps, strict=True):
         if planned.rows != found.rows:
             raise StalePlanError(found.table, planned.rows, found.rows)
@@ -184,8 +224,8 @@ def _still_fits(
     return fresh.steps
 
 
-def with_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return *steps* with the numbers of reached rows that *counted* knows."""
+def fill_in_reached(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return *steps* with the missing ``reached`` numbers taken from *counted*."""
     if not counted:
         return steps
     known = {(step.table, step.action): step.reached for step in counted}

@@ -1,7 +1,6 @@
-"""The conductor: joins the caller's transaction, runs the stages, hands out receipts.
+"""The conductor: joins the caller's transaction, runs the stages, returns receipts.
 
-An eraser owns no connection, never commits, and keeps nothing between calls but compiled
-statements.
+An eraser owns no connection and never commits. Between calls it keeps only compiled statements.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from typing import Any, overload
 from sqlalchemy import Connection, Engine
 
 from efface.eraser.callers_transaction import Bind, expire, join
-from efface.eraser.close_account import Request, close_many, close_one, find_receipt
-from efface.eraser.compiled_policy import CompiledPolicy
+from efface.eraser.close_account import CallContext, close_many, close_one, find_receipt
+from efface.eraser.compiled_policy import CompiledPolicies, CompiledPolicy
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
-from efface.errors import Problem, SubjectKeyError
+from efface.eraser.subject_keys import SubjectKeys
+from efface.errors import ActorLengthError, BatchError, Problem
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.execute.closing_order import OnProgress
@@ -28,7 +28,7 @@ from efface.graph.graph import build
 from efface.plan.cursor import Cursor
 from efface.plan.mentions import SearchTerms
 from efface.plan.plan import Plan, Step
-from efface.plan.planner import key_values, make_plan, preview
+from efface.plan.planner import make_plan, preview
 from efface.plan.table_statements import RandomSource
 from efface.policy.check import check
 from efface.policy.policy import Policy
@@ -37,8 +37,8 @@ from efface.store.efface_tables import metadata
 from efface.store.fingerprints import Fingerprints
 
 ACTOR_LENGTH = 200
-BATCH = 1000
-"""The most people that are closed in one transaction: more would hold locks for too long."""
+BATCH_LIMIT = 1000
+"""The most accounts to close in one transaction: more would keep locks for too long."""
 
 
 Blockers = Callable[[Any, Any], Iterable[Any]]
@@ -46,17 +46,37 @@ Blockers = Callable[[Any, Any], Iterable[Any]]
 
 
 def utc_now() -> datetime:
-    """Return the time now, aware."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def new_reference() -> str:
-    """Return a random name for a receipt: 32 hexadecimal digits."""
+    """Return a random reference for a receipt: 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 class Eraser:
-    """Close accounts by a policy, inside the transaction of whoever calls."""
+    """Close accounts by a policy, inside your transaction. You commit.
+
+    Make one eraser when your application starts. It is not bound to a database.
+
+    Methods take *bind*, a `Session` or a `Connection` whose transaction they use, and *pk*, the
+    primary key of the user's row: a tuple if it has several columns. They may raise:
+
+    - ``PolicyError``: a column has no rule, or the policy cannot be carried out.
+    - ``MissingTablesError``: the table that Efface owns is missing; see `create_tables`.
+    - ``SubjectKeyError``: a primary key is of the wrong type.
+    - ``AutocommitError``: the connection commits each statement by itself.
+    - ``StatementError``: the database refused a statement. Your innermost transaction or savepoint
+      has been rolled back, so nothing was changed.
+
+    With an `AsyncSession`, use ``await session.run_sync(eraser.close_account, pk, actor=...)``.
+
+    Example:
+        >>> eraser = Eraser(policy, secret="sixteen bytes or more from your settings")
+        >>> eraser.check()
+        ()
+    """
 
     def __init__(
         self,
@@ -67,17 +87,16 @@ class Eraser:
         reference: Callable[[], str] = new_reference,
         random_source: RandomSource = None,
     ) -> None:
-        """Make an eraser for *policy*.
-
-        Nothing is checked yet: an undecided column stops the first call, not the import.
+        """Make an eraser for *policy*. Nothing is checked yet, so your application can start.
 
         Args:
-            policy: What happens to every column.
-            secret: Makes the fingerprints that only you can recompute; at least 16 bytes.
-            clock: Where the time comes from; aware datetimes.
-            reference: Where the names of receipts come from: unique, at most 32 characters.
-            random_source: Returns 32 random hexadecimal digits for a placeholder at each call; by
-                default the database makes them.
+            policy: The rules.
+            secret: The key of the fingerprints in receipts and records, at least 16 bytes. Keep
+                it: with another secret, Efface does not recognize the accounts it closed.
+            clock: Returns the current time, aware.
+            reference: Returns a unique reference for a receipt, at most 32 characters.
+            random_source: Returns 32 random hexadecimal digits for a placeholder. By default, the
+                database generates them.
 
         Raises:
             WeakSecretError: *secret* is too short.
@@ -86,79 +105,84 @@ class Eraser:
         self._fingerprints = Fingerprints(secret)
         self._clock = clock
         self._reference = reference
-        self._random_source = random_source
-        self._compiled: dict[tuple[type, str, int], CompiledPolicy] = {}
+        self._compiled = CompiledPolicies(policy, random_source)
 
     def check(self) -> tuple[Problem, ...]:
-        """Return everything that keeps the policy from being carried out, links included."""
+        """Return every problem of the policy, errors and warnings; needs no database.
+
+        An empty tuple means that every column has a rule and every action is possible.
+        """
         problems = check(self.policy)
+        # Relationships cannot be followed without a users' table to arrive at.
         if any(problem.code == "E102" for problem in problems):
             return problems
         return (*problems, *build(self.policy)[1])
 
     def create_tables(self, bind: Engine | Connection) -> None:
-        """Create the tables that Efface owns where they are missing."""
+        """Create the table that Efface owns if it is missing. With migrations you don't need it."""
         metadata.create_all(bind)
 
     def plan(self, bind: Bind, pk: Any) -> Plan:
-        """Return what closing the account would do now; reads only.
+        """Return what closing the account would do now, counted in the database; only reads.
+
+        A closed account has a plan without steps.
 
         Raises:
             UnknownSubjectError: no row has this key.
-            PolicyError: the policy cannot be carried out, or a column is undecided.
+
+        Example:
+            >>> plan = eraser.plan(session, 1)
+            >>> [(step.action, step.table, step.rows) for step in plan.steps[:3]]
+            [('revoke', 'users_tokens', 2), ('retain', 'invoices', 0), ('delete', 'newsletter', 1)]
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
-            return make_plan(
-                cursor, compiled.single, key, self._fingerprint(key), self._now().date()
-            )
+        with self._joined(bind) as (cursor, compiled):
+            return make_plan(cursor, compiled.single, key, self._fingerprint, self._now().date())
 
     def preview(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
-        """Return the steps of a closing with the rows they reach; reads only, and no texts.
+        """Return the steps of a closing without reading any text; only reads.
 
-        It costs a fraction of `plan`, and is what a page shows the person. ``rows`` are the most
-        that may change: which posts name somebody is known when they have been read.
+        It takes a fraction of the time of `plan`, so a page can show it. Each step's ``rows`` are
+        the most that may change, because only reading a text shows whether it mentions the user.
 
         Raises:
             UnknownSubjectError: no row has this key.
-            PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             return preview(cursor, compiled.single, key, self._now().date())
 
     def get_receipt(self, bind: Bind, reference: str) -> Receipt | None:
-        """Return the receipt with this *reference* as it is recorded, or None; reads only."""
-        with self._at_work(bind) as (cursor, compiled):
+        """Return the recorded receipt with this *reference*, or None; only reads."""
+        with self._joined(bind) as (cursor, compiled):
             found = compiled.closings.receipt(cursor, reference)
         return Receipt.from_json(found) if found is not None else None
 
     def find_receipt(self, bind: Bind, pk: Any) -> Receipt | None:
-        """Return the receipt of whoever was closed, or None without a closing of ours; reads only.
+        """Return the recorded receipt of a closed account, or None; only reads.
+
+        None means that the account is open, or that Efface did not close it.
 
         Raises:
             UnknownSubjectError: no row has this key.
-            PolicyError: the policy cannot be carried out, or a column is undecided.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
-            return find_receipt(cursor, compiled, key, self._fingerprint(key))
+        with self._joined(bind) as (cursor, compiled):
+            return find_receipt(cursor, compiled, key, self._fingerprint)
 
     def receipts(self, bind: Bind, since: datetime | None = None) -> list[Receipt]:
-        """Return the recorded receipts, oldest first; reads only.
+        """Return the recorded receipts, oldest first; only reads.
 
-        Args:
-            bind: The Session or Connection to read with.
-            since: Leaves out accounts closed before this moment; aware.
+        *since* is an aware moment: accounts that were closed before it are left out.
         """
         with join(bind, self.policy.subject_table) as cursor:
             found = recorded_receipts(cursor.connection, since)
         return [Receipt.from_json(text) for text in found]
 
     def statements(self, bind: Bind) -> list[str]:
-        """Return the SQL that a closing runs on this database, in order, without values."""
-        with self._at_work(bind) as (_, compiled):
-            return [statement.sql for statement in compiled.in_order()]
+        """Return the SQL of a closing on this database, in its order and without values."""
+        with self._joined(bind) as (_, compiled):
+            return [statement.sql for statement in compiled.closing_statements()]
 
     def close_account(
         self,
@@ -170,72 +194,84 @@ class Eraser:
         blockers: Blockers | None = None,
         on_progress: OnProgress | None = None,
     ) -> Receipt:
-        """Close the account and return the receipt; the caller commits.
+        """Close the account and return the receipt. You commit, then call `finalize`.
 
-        Closing a closed account changes nothing and returns the first receipt, with
-        ``already_closed`` set. Call `finalize` after the commit.
+        It locks the user's row, deletes credentials, sets ``deleted_at`` and carries out the other
+        rules. The session's objects of changed tables are expired. Closing a closed account
+        changes nothing and returns the first receipt, with ``already_closed`` set.
 
         Args:
             bind: The Session or Connection whose transaction is used.
-            pk: The primary key of the person's row; a tuple where it has several columns.
-            actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``; never a name.
-            plan: A plan that somebody has read: refused when the database has moved on since.
+            pk: The primary key of the user's row.
+            actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, in 1 to 200
+                characters; never a name.
+            plan: A plan that you reviewed. It is refused if the database has changed since.
             blockers: Takes *bind* and *pk*, and returns reasons not to close the account now, or
-                none. Efface calls it once the row is locked. What it reads must stay true until
-                the commit: lock it (``FOR UPDATE``), always in the same order.
-            on_progress: Takes how many tables are done, and of how many, after each table. It runs
-                inside the transaction: it must be quick, and not use *bind*.
+                nothing. Efface calls it when the row is locked. What it reads must stay true until
+                the commit, so lock it (``FOR UPDATE``), always in the same order.
+            on_progress: Takes the numbers of finished and of all tables, after each table. It runs
+                inside the transaction, so it must be quick and must not use *bind*.
 
         Raises:
             UnknownSubjectError: no row has this key.
-            UnrecordedClosingError: the row was marked by hand; see `adopt`.
-            ActorIdentifiesUserError: *actor* holds an address of the person's; nothing was changed.
-            BlockedError: *blockers* gave reasons, which the error carries; nothing was changed.
-            StalePlanError: *plan* no longer fits.
-            StatementError: the database refused; the transaction has been rolled back.
-            PolicyError: the policy is incomplete or impossible.
+            UnrecordedClosingError: ``deleted_at`` is set, but not by Efface; see `adopt`.
+            ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
+                changed.
+            BlockedError: *blockers* returned reasons, which the error has. Nothing was changed.
+            ForeignPlanError: *plan* is for another account or another policy. Nothing was changed.
+            StalePlanError: the database has changed since *plan*. Nothing was changed.
+
+        Example:
+            >>> receipt = eraser.close_account(session, 1, actor="self-service")
+            >>> session.commit()
+            >>> session.get(User, 1).email
+            'anonymized-...@users.invalid'
         """
-        key, request = self._key_of(pk), self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
+        key, context = self._key_of(pk), self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
             asked = partial(blockers, bind, pk) if blockers is not None else tuple
             receipt = close_one(
-                cursor, compiled, key, request, plan=plan, blockers=asked, on_progress=on_progress
+                cursor, compiled, key, context, plan=plan, blockers=asked, on_progress=on_progress
             )
+        # The first receipt of a closed account lists changes of another transaction.
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt
 
     def close_accounts(self, bind: Bind, pks: Iterable[Any], *, actor: str) -> BatchReceipt:
-        """Close up to 1,000 accounts with the statements of one; the caller commits.
+        """Close up to 1,000 accounts, with as many statements as one. You commit.
 
-        Either all are closed or none. Accounts that were closed before answer their first
-        receipts.
+        Either all accounts are closed or none. Accounts closed before have their first receipts.
 
         Raises:
-            UnknownSubjectError: some row does not exist; nothing was changed.
-            ActorIdentifiesUserError: *actor* holds an address of one of them; nothing was changed.
-            ValueError: there are more than 1,000, or keys of several columns.
-            StatementError: the database refused; the transaction has been rolled back.
+            UnknownSubjectError: a row does not exist. Nothing was changed.
+            UnrecordedClosingError: a ``deleted_at`` is set, but not by Efface; see `adopt`.
+            ActorIdentifiesUserError: *actor* contains the email address of one of the users.
+                Nothing was changed.
+            BatchError: there are more than 1,000 accounts, or keys with several columns.
         """
         keys = list(dict.fromkeys(self._key_of(pk) for pk in pks))
-        if len(keys) > BATCH or len(self.policy.subject_table.primary_key.columns) > 1:
-            raise ValueError(f"A batch has at most {BATCH} people, each with a key of one column.")
-        request = self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
-            batch = close_many(cursor, compiled, keys, request)
+        if len(keys) > BATCH_LIMIT or len(self.policy.subject_table.primary_key.columns) > 1:
+            raise BatchError.too_large(BATCH_LIMIT)
+        context = self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
+            batch = close_many(cursor, compiled, keys, context)
         expire(bind, (step.table for step in batch.steps if step.changes_rows))
         return batch
 
     def adopt(self, bind: Bind, pk: Any, *, actor: str) -> Receipt:
-        """Erase an account whose tombstone was set before Efface came, and keep its date.
+        """Erase an account that was soft-deleted before you used Efface. You commit.
+
+        It carries out all rules and keeps the date in ``deleted_at``. An open account is closed.
 
         Raises:
             UnknownSubjectError: no row has this key.
-            StatementError: the database refused; the transaction has been rolled back.
+            ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
+                changed.
         """
-        key, request = self._key_of(pk), self._request(actor)
-        with self._at_work(bind) as (cursor, compiled):
-            receipt = close_one(cursor, compiled, key, request, adopting=True)
+        key, context = self._key_of(pk), self._context(actor)
+        with self._joined(bind) as (cursor, compiled):
+            receipt = close_one(cursor, compiled, key, context, adopting=True)
         expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt
 
@@ -246,27 +282,40 @@ class Eraser:
     def finalize(self, bind: Bind, receipt: BatchReceipt) -> BatchReceipt: ...
 
     def finalize(self, bind: Bind, receipt: Receipt | BatchReceipt) -> Receipt | BatchReceipt:
-        """Do the second pass and search the database, after the closing was committed.
+        """Run the post-commit pass and search the database. You commit.
 
-        A writer that waited on the closing's lock may have written for the person since. The
-        search needs identifiers that only the process which closed the account remembers: for a
-        receipt from elsewhere the pass is done and ``search`` stays None. Without them a late row
-        that a link by value leads to is not found either; and nowhere is a late row found through
-        a row that the closing has unlinked. `verify` finds both by what they say.
+        Call it after the commit of `close_account`. A writer that waited on the lock may have
+        written for the user since, so the pass carries out the rules again. Then the search looks
+        for the user's identifiers in every text and JSON column.
+
+        Only the process that closed the account knows the identifiers. With a receipt from
+        another process, ``search`` stays None, and the pass does not find late rows by value. The
+        pass never finds late rows through rows that the closing unlinked. `verify` finds both.
+
+        Returns:
+            The receipt with ``finalized_at``, ``late`` and ``search``.
 
         Raises:
-            ForeignClosingError: the receipt is of other people than those of the policy.
-            UnrecognizedClosingError: the eraser's key is not the one that the account was closed
-                with; nothing was changed.
-            StatementError: the database refused; the transaction has been rolled back.
+            ForeignClosingError: the receipt is for another users' table than the policy's.
+            UnrecognizedClosingError: the account was closed with another secret. Nothing was
+                changed.
+            BatchError: another process closed the batch; finalize each of its receipts.
+
+        Example:
+            >>> receipt = eraser.close_account(session, 1, actor="self-service")
+            >>> session.commit()
+            >>> receipt = eraser.finalize(session, receipt)
+            >>> session.commit()
+            >>> receipt.search.is_clean
+            True
         """
-        request = self._request(receipt.actor)
+        context = self._context(receipt.actor)
         finalized: Receipt | BatchReceipt
-        with self._at_work(bind) as (cursor, compiled):
+        with self._joined(bind) as (cursor, compiled):
             if isinstance(receipt, BatchReceipt):
-                finalized, steps = finalize_batch(cursor, compiled, receipt, request)
+                finalized, steps = finalize_batch(cursor, compiled, receipt, context)
             else:
-                done = finalize_one(cursor, compiled, receipt, request)
+                done = finalize_one(cursor, compiled, receipt, context)
                 finalized, steps = done.receipt, done.steps
         expire(bind, (step.table for step in steps if step.changes_rows))
         return finalized
@@ -279,30 +328,29 @@ class Eraser:
         min_age: timedelta = MIN_AGE,
         exclude: Collection[str] = (),
     ) -> PendingRun:
-        """Settle what a crash or a failed second pass has left, oldest first; the caller commits.
+        """Finalize closures that a crash or an error interrupted, oldest first. You commit.
 
-        Each is settled as `finalize` does with a receipt from elsewhere: the pass is done, by the
-        policy as it is now, and ``search`` stays None. Several workers may call this at once: what
-        one is at, the others pass over. One that fails is undone by itself, does not count, and is
-        due again the next time.
+        Each is finalized as `finalize` does with a receipt from another process: the post-commit
+        pass runs by the current policy, and ``search`` stays None. Several workers may run at the
+        same time, because each skips the closures that another has locked. A closure that fails is
+        rolled back by itself, does not count for *limit*, and stays pending.
 
         Args:
             bind: The Session or Connection whose transaction is used.
-            limit: The most closings that are settled in this transaction.
-            min_age: How long a closing is left to whoever made it.
-            exclude: References that are passed over, as of those that failed a moment ago.
+            limit: The most closures to finalize in this transaction.
+            min_age: Leaves out younger closures, which the process that made them may finalize.
+            exclude: The references of closures to leave out, such as those that just failed.
 
         Raises:
-            ConnectionLostError: the database is gone.
-            PolicyError: the policy cannot be carried out, or a column is undecided.
+            ConnectionLostError: the connection to the database was lost.
         """
-        request = self._request("run_pending")
-        with self._at_work(bind) as (cursor, compiled):
+        context = self._context("run_pending")
+        with self._joined(bind) as (cursor, compiled):
             pending_run, steps = run_pending_closings(
                 cursor,
                 compiled,
-                request,
-                before=request.now - min_age,
+                context,
+                before=context.now - min_age,
                 limit=limit,
                 exclude=exclude,
             )
@@ -310,71 +358,36 @@ class Eraser:
         return pending_run
 
     def verify(self, bind: Bind, pk: Any, identifiers: Iterable[str]) -> Search:
-        """Search every text and JSON column for *identifiers* of a subject; reads only.
+        """Search every text and JSON column for *identifiers* of a user; only reads.
 
-        Args:
-            bind: The Session or Connection to read with.
-            pk: The primary key of the person's row: rows under `Retain` are told apart by it.
-            identifiers: What the person was known by; nothing of it is kept or shown.
+        *identifiers* are former values, such as the email address; Efface does not store or show
+        them. *pk* tells the user's rows under `Retain` from others. The result has tables, columns
+        and numbers of rows, without values.
         """
         key = self._key_of(pk)
-        with self._at_work(bind) as (cursor, compiled):
-            statements = compiled.single
-            values = dict.fromkeys(f"subject_{name}" for name in statements.read_columns)
-            values |= dict.fromkeys(f"match_{name}" for name in statements.read_columns)
-            values |= key_values(statements, key)
-            return compiled.search.search(cursor, values, SearchTerms(identifiers))
+        with self._joined(bind) as (cursor, compiled):
+            return compiled.search.search_for(cursor, key, SearchTerms(identifiers))
 
-    def _request(self, actor: Any) -> Request:
+    def _context(self, actor: Any) -> CallContext:
         if not (isinstance(actor, str) and 0 < len(actor) <= ACTOR_LENGTH):
-            raise ValueError(f"actor is 1 to {ACTOR_LENGTH} characters long")
-        return Request(actor, self._now(), self._fingerprint, self._reference)
+            raise ActorLengthError(ACTOR_LENGTH)
+        return CallContext(actor, self._now(), self._fingerprint, self._reference)
 
     @contextmanager
-    def _at_work(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:
+    def _joined(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:
         with join(bind, self.policy.subject_table) as cursor:
-            yield cursor, self._compiled_for(cursor.connection)
-
-    def _compiled_for(self, connection: Connection) -> CompiledPolicy:
-        dialect = connection.dialect
-        # A table that joined the metadata later is undecided: count them each time.
-        key = (type(dialect), dialect.paramstyle, len(self.policy.metadata.tables))
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            compiled = self._compiled[key] = CompiledPolicy(
-                self.policy, dialect, self._random_source
-            )
-        compiled.databases.require_tables(connection)
-        return compiled
+            yield cursor, self._compiled.for_connection(cursor.connection)
 
     @cached_property
-    def _key_types(self) -> tuple[str, ...]:
-        columns = self.policy.subject_table.primary_key.columns
-        return tuple(_python_type(column.type) for column in columns)
+    def _keys(self) -> SubjectKeys:
+        return SubjectKeys(self.policy.subject_table)
 
     def _key_of(self, pk: Any) -> tuple[Any, ...]:
-        key = pk if isinstance(pk, tuple) else (pk,)
-        expected = self._key_types
-        fits = len(key) == len(expected) and all(
-            each in ("object", *[c.__name__ for c in type(part).__mro__])
-            for each, part in zip(expected, key, strict=True)
-        )
-        if not fits or any(isinstance(part, bool) for part in key):
-            table, got = self.policy.subject_table, [type(part).__name__ for part in key]
-            raise SubjectKeyError(table.fullname, ", ".join(expected), ", ".join(got))
-        return key
+        return self._keys.key_of(pk)
 
     def _fingerprint(self, key: tuple[Any, ...]) -> str:
         return self._fingerprints.of(self.policy.subject_table.fullname, key)
 
     def _now(self) -> datetime:
-        # To the second: databases keep different fractions, and the tombstone is compared later.
+        # To the second: databases store different fractions, and `deleted_at` is compared later.
         return self._clock().astimezone(UTC).replace(microsecond=0)
-
-
-def _python_type(type_: Any) -> str:
-    try:
-        name: str = type_.python_type.__name__
-    except NotImplementedError:
-        return "object"
-    return name

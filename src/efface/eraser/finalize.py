@@ -1,4 +1,4 @@
-"""Settling, one closing or a batch: the second pass and the search, after the commit."""
+"""Finalize one closing or a batch after its commit: the post-commit pass and the search."""
 
 from __future__ import annotations
 
@@ -7,134 +7,140 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from efface.eraser.close_account import Key, Moment, Request, with_reached
+from efface.eraser.close_account import CallContext, Key, RowsClosedAt, fill_in_reached
 from efface.eraser.compiled_policy import CompiledPolicy
-from efface.errors import ForeignClosingError, UnrecognizedClosingError
+from efface.errors import BatchError, ForeignClosingError, UnrecognizedClosingError
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.execute import closing_order
-from efface.plan.closing_subjects import ClosingSubjects, aware, capture, is_named, states
+from efface.plan.closing_subjects import (
+    ClosingSubjects,
+    as_utc,
+    capture,
+    closed_at_by_key,
+    holds_identifier,
+)
 from efface.plan.cursor import Cursor
-from efface.plan.dialect_sql import around
+from efface.plan.dialect_sql import moment_bounds
 from efface.plan.plan import Step
-from efface.plan.planner import key_values
 from efface.plan.policy_statements import PolicyStatements
 
 
 @dataclass(frozen=True)
 class Finalized:
-    """One closing when it is settled, the steps of the second pass, and whose it is."""
+    """A finalized receipt, the steps of the post-commit pass, and the account's key."""
 
     receipt: Receipt
     steps: tuple[Step, ...] = ()
     key: Key | None = field(default=None, repr=False)
-    """The person's primary key; None where the row is not theirs any more, or nothing was done."""
+    """The primary key; None if the row is not the subject's any more, or nothing was done."""
 
 
 def finalize_one(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Finalized:
-    """Do the second pass and the search for one closing.
+    """Run the post-commit pass and the search for one closing.
 
     Raises:
-        ForeignClosingError: it is of other people than those of the policy.
-        UnrecognizedClosingError: the row may be there, and cannot be told from others.
-        StatementError: the database refused.
+        ForeignClosingError: the receipt is for another users' table than the policy's.
+        UnrecognizedClosingError: the eraser's secret is not the one of the closing.
+        StatementError: the database refused a statement.
     """
     if receipt.table != compiled.single.table.fullname:
         raise ForeignClosingError(receipt.table, compiled.single.table.fullname)
     latest = _latest(receipt, compiled.closings.receipt(cursor, receipt.reference))
-    if _has_all(latest, receipt):
+    if _is_complete(latest, receipt):
         return Finalized(latest)
-    # Searched before anything is locked: reading a whole database takes its time, and on SQLite
-    # nobody could write meanwhile. What the second pass then changes is searched again.
+    # Search before locking anything: it takes long, and on SQLite it would block every writer.
+    # If the post-commit pass changes a row, the search runs again.
     search = _search(cursor, compiled, receipt)
     steps: tuple[Step, ...] = ()
-    # The closing is locked before the person, by all who settle: so no two wait for each other.
-    # Whoever was here before us may have settled it.
+    # Everyone locks the closing before the user's row, so no two wait for each other. Another
+    # worker may have finalized the closing while we waited.
     locked = compiled.closings.lock(cursor, [receipt.reference])
     latest = _latest(receipt, *(stored for stored, _ in locked))
-    if _has_all(latest, receipt):
+    if _is_complete(latest, receipt):
         return Finalized(latest)
-    people, rows = _finalizing(cursor, compiled, receipt, request)
-    if people is not None:
-        steps = _second_pass(cursor, compiled.single, people, rows, receipt.closed_at)
+    subjects, rows = _lock_subject(cursor, compiled, receipt, context)
+    if subjects is not None:
+        steps = _post_commit_pass(cursor, compiled.single, subjects, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
     if late:
         search = _search(cursor, compiled, receipt)
     elif search is None:
-        # Not made here, but perhaps by the one who settled it while we waited.
+        # This process cannot search, but the other worker may have.
         search = latest.search
     finalized = replace(
         latest,
-        steps=latest.steps if latest.together > 1 else with_reached(latest.steps, steps),
+        # The steps of a batch count the rows of all its accounts, and these of one.
+        steps=latest.steps if latest.together > 1 else fill_in_reached(latest.steps, steps),
         late=latest.late + late,
-        finalized_at=request.now,
+        finalized_at=context.now,
         search=search,
     )
     compiled.closings.finalize(cursor, [finalized.record()])
-    return Finalized(finalized, steps, people.only.key if people is not None else None)
+    return Finalized(finalized, steps, subjects.only.key if subjects is not None else None)
 
 
 def _latest(receipt: Receipt, stored: str | None = None) -> Receipt:
     return Receipt.from_json(stored) if stored else receipt
 
 
-def _has_all(latest: Receipt, receipt: Receipt) -> bool:
-    """Return whether the *latest* receipt of a closing says all that settling it now could."""
-    return bool(latest.finalized_at and (latest.search or receipt.people is None))
+def _is_complete(latest: Receipt, receipt: Receipt) -> bool:
+    """Return whether finalizing *receipt* cannot add anything to the *latest* one."""
+    return bool(latest.finalized_at and (latest.search or receipt.captured is None))
 
 
 def _search(cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt) -> Search | None:
-    people, statements = receipt.people, compiled.single
-    if people is None:
+    subjects, statements = receipt.captured, compiled.single
+    if subjects is None:
         return None
-    rows = cursor.rows(statements.find, key_values(statements, people.only.key))
-    known = people.as_now(statements, rows, receipt.closed_at)
+    rows = cursor.rows(statements.find, statements.key_values(subjects.only.key))
+    known = subjects.with_current_rows(statements, rows, receipt.closed_at)
     return compiled.search.search(cursor, known.values, known.only.search_terms)
 
 
-def _second_pass(
+def _post_commit_pass(
     cursor: Cursor,
     statements: PolicyStatements,
-    people: ClosingSubjects,
+    subjects: ClosingSubjects,
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[Step, ...]:
-    """Do the steps once more, for what the *people* were and for what their *rows* say now."""
+    """Run the steps again, for the *subjects* as they were and as their *rows* are now."""
     steps: tuple[Step, ...] = ()
-    renamed = [row for row in rows if is_named(statements, row)]
+    renamed = [row for row in rows if holds_identifier(statements, row)]
     if renamed:
-        # Somebody waited on our lock and then wrote a new name or address for the person.
+        # A writer waited on our lock and then wrote a new value into a subject's row.
         steps = closing_order.post_commit_pass(
             cursor, statements, capture(cursor, statements, renamed), closed_at.date()
         ).steps
-    known = people.as_now(statements, rows, closed_at)
+    known = subjects.with_current_rows(statements, rows, closed_at)
     return steps + closing_order.post_commit_pass(cursor, statements, known, closed_at.date()).steps
 
 
 def finalize_batch(
-    cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, request: Request
+    cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, context: CallContext
 ) -> tuple[BatchReceipt, tuple[Step, ...]]:
-    """Do the second pass and the search for a batch; also return what the pass did.
+    """Run the post-commit pass and the search for a batch, and return the steps, too.
 
     Raises:
-        ValueError: this process does not remember the people; settle each receipt by itself.
+        BatchError: another process closed the batch; finalize each receipt by itself.
     """
-    people, statements = batch.people, compiled.batch
-    if people is None:
-        raise ValueError("Only the process that closed a batch can settle it as one.")
-    keys = {f"subject_{statements.key_names[0]}": [person.key[0] for person in people.persons]}
+    subjects, statements = batch.captured, compiled.batch
+    if subjects is None:
+        raise BatchError.forgotten()
+    keys = {f"subject_{statements.key_names[0]}": [subject.key[0] for subject in subjects.all]}
     search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
     locked = compiled.closings.lock(cursor, [each.reference for each in batch.receipts])
     rows = cursor.rows(statements.lock, keys)
-    ours, kept = _still_ours(statements, people, rows, batch.closed_at)
-    steps = _second_pass(cursor, statements, ours, kept, batch.closed_at) if ours.persons else ()
+    ours, kept = _still_closed(statements, subjects, rows, batch.closed_at)
+    steps = _post_commit_pass(cursor, statements, ours, kept, batch.closed_at) if ours.all else ()
     late = sum(step.rows for step in steps)
     if late:
         search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))
-    counted = with_reached(batch.steps, steps)
-    # Somebody may have settled some of them one by one, and counted there what was late.
+    counted = fill_in_reached(batch.steps, steps)
+    # Another worker may have finalized some of them, and counted late rows there.
     before = {
         receipt.reference: receipt.late
         for receipt in (Receipt.from_json(stored) for stored, at in locked if at is not None)
@@ -144,10 +150,11 @@ def finalize_batch(
             receipt,
             steps=counted,
             late=late + before.get(receipt.reference, 0),
-            finalized_at=request.now,
+            finalized_at=context.now,
             search=search,
         )
         for receipt in batch.receipts
+        # An account that was closed before keeps its first receipt.
         if not receipt.already_closed
     ]
     written = steps_json(counted)
@@ -157,26 +164,26 @@ def finalize_batch(
         batch,
         steps=counted,
         receipts=tuple(by_reference.get(each.reference, each) for each in batch.receipts),
-        finalized_at=request.now,
+        finalized_at=context.now,
         late=late,
         search=search,
     )
     return whole, steps
 
 
-def _still_ours(
+def _still_closed(
     statements: PolicyStatements,
-    people: ClosingSubjects,
+    subjects: ClosingSubjects,
     rows: Sequence[tuple[Any, ...]],
     closed_at: datetime,
 ) -> tuple[ClosingSubjects, Sequence[tuple[Any, ...]]]:
-    """Return those of *people* whom we closed, and their rows: keys are given out again."""
-    state = states(statements, rows)
+    """Return the *subjects* whose rows are still theirs, because databases reuse keys."""
+    state = closed_at_by_key(statements, rows)
     if statements.policy.removes_subject or statements.deleted_at is None:
-        ours = [person for person in people.persons if person.key not in state]
+        ours = [subject for subject in subjects.all if subject.key not in state]
     else:
-        ours = [person for person in people.persons if state.get(person.key) == closed_at]
-    here = {person.key for person in ours}
+        ours = [subject for subject in subjects.all if state.get(subject.key) == closed_at]
+    here = {subject.key for subject in ours}
     kept = [row for row, key in zip(rows, state, strict=True) if key in here]
     return ClosingSubjects(statements, ours), kept
 
@@ -184,61 +191,64 @@ def _still_ours(
 def _search_batch(
     cursor: Cursor, compiled: CompiledPolicy, batch: BatchReceipt, rows: Sequence[tuple[Any, ...]]
 ) -> Search | None:
-    people = batch.people
-    if people is None:
+    subjects = batch.captured
+    if subjects is None:
         return None
-    known = people.as_now(compiled.batch, rows, batch.closed_at)
+    known = subjects.with_current_rows(compiled.batch, rows, batch.closed_at)
     return compiled.batch_search.search_many(cursor, known)
 
 
-def _finalizing(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+def _lock_subject(
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> tuple[ClosingSubjects | None, Sequence[tuple[Any, ...]]]:
-    """Return the person of *receipt* and their row; None where the row is not theirs any more.
+    """Return the subject of *receipt* and its locked row, or None if it has another user.
 
-    Databases give keys out again: the steps must never run on whoever has the key now.
+    Databases reuse keys, and the steps must never run on the account of a new user.
     """
-    statements, people = compiled.single, receipt.people
-    key = people.only.key if people else _key_on_record(cursor, compiled, receipt, request)
+    statements, subjects = compiled.single, receipt.captured
+    key = subjects.only.key if subjects else _find_key(cursor, compiled, receipt, context)
     if key is None:
         return None, ()
-    rows = cursor.rows(statements.lock, key_values(statements, key))
+    rows = cursor.rows(statements.lock, statements.key_values(key))
     if statements.deleted_at is None or statements.policy.removes_subject:
-        return (None if rows else people), ()
+        return (None if rows else subjects), ()
     if not rows:
         return None, ()
-    (closed_at,) = states(statements, rows).values()
+    (closed_at,) = closed_at_by_key(statements, rows).values()
     if closed_at != receipt.closed_at:
         return None, ()
-    return people or capture(cursor, statements, rows, with_search_terms=False), rows
+    return subjects or capture(cursor, statements, rows, with_search_terms=False), rows
 
 
-def _key_on_record(
-    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, request: Request
+def _find_key(
+    cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Key | None:
-    """Return the key that our records keep only as a fingerprint, by the moment of the closing.
+    """Return the primary key for the receipt's fingerprint, or None if the row is deleted.
 
-    None where the row is gone. Under another key of the eraser every fingerprint is another one,
-    and a row that is there would look as if it were gone.
+    Only rows with the receipt's ``closed_at`` can have it.
+
+    Raises:
+        UnrecognizedClosingError: some of them have no recorded closing. With another secret, every
+            fingerprint differs, and an existing row would look deleted.
     """
     statements = compiled.single
     if statements.deleted_at is None or statements.policy.removes_subject:
         return None
-    moment = request.moments.get(receipt.closed_at)
+    moment = context.rows_closed_at.get(receipt.closed_at)
     if moment is None:
-        moment = _moment(cursor, compiled, receipt.closed_at, request)
-        request.moments[receipt.closed_at] = moment
+        moment = _find_rows_closed_at(cursor, compiled, receipt.closed_at, context)
+        context.rows_closed_at[receipt.closed_at] = moment
     key = moment.keys.get(receipt.subject)
-    if key is None and moment.strangers:
-        raise UnrecognizedClosingError(statements.table.fullname, moment.strangers)
+    if key is None and moment.unrecognized:
+        raise UnrecognizedClosingError(statements.table.fullname, moment.unrecognized)
     return key
 
 
-def _moment(
-    cursor: Cursor, compiled: CompiledPolicy, closed_at: datetime, request: Request
-) -> Moment:
-    found = cursor.rows(compiled.single.closed_at, around("now", closed_at))
-    ours = [tuple(key) for *key, at in found if aware(at) == closed_at]
-    keys = {request.fingerprint(key): key for key in ours}
-    on_record = compiled.closings.on_record(cursor, list(keys), closed_at) if keys else 0
-    return Moment(keys, len(keys) - on_record)
+def _find_rows_closed_at(
+    cursor: Cursor, compiled: CompiledPolicy, closed_at: datetime, context: CallContext
+) -> RowsClosedAt:
+    found = cursor.rows(compiled.single.find_closed_at, moment_bounds("now", closed_at))
+    ours = [tuple(key) for *key, at in found if as_utc(at) == closed_at]
+    keys = {context.fingerprint(key): key for key in ours}
+    recorded = compiled.closings.count_recorded(cursor, list(keys), closed_at) if keys else 0
+    return RowsClosedAt(keys, len(keys) - recorded)

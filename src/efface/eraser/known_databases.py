@@ -20,7 +20,7 @@ from efface.policy.policy import Policy
 from efface.policy.schema_drift import schemas_of, uncovered
 from efface.store.efface_tables import metadata
 
-UNSEEN = "efface_unseen"
+HIDE_QUERIES = "efface_hide_queries"
 """The execution option of an engine that gives a block whose queries the application can't see."""
 REMEMBERED = 256
 """How many schemas of one database are remembered, such as those of its tenants."""
@@ -58,7 +58,7 @@ class KnownDatabases:
         with self._lock:
             is_known = connection.engine.pool in self._known
         if not is_known:
-            with _unseen(connection):
+            with _hiding_queries(connection):
                 self._read(connection)
 
     def require_rules(self, connection: Connection) -> None:
@@ -72,7 +72,7 @@ class KnownDatabases:
             known = self._known.get(connection.engine.pool)
         if known is None:
             return
-        with _unseen(connection):
+        with _hiding_queries(connection):
             # The catalog has been read, so no savepoint is needed.
             now = fingerprint(connection, self._schemas, guarded=False)
             if isinstance(now, Unknown):
@@ -122,8 +122,8 @@ class KnownDatabases:
         raise MissingDeletedAtError([Problem("E105", table.fullname, deleted_at, text, paste)])
 
 
-def _unseen(connection: Connection) -> AbstractContextManager[None]:
+def _hiding_queries(connection: Connection) -> AbstractContextManager[None]:
     """Return a block whose queries are none of the application's."""
-    begin = connection.get_execution_options().get(UNSEEN)
+    begin = connection.get_execution_options().get(HIDE_QUERIES)
     block: AbstractContextManager[None] = nullcontext() if begin is None else begin(connection)
     return block

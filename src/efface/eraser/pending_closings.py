@@ -1,4 +1,4 @@
-"""What a crash left unsettled: closings that nobody settled in time, one by one."""
+"""Finalize pending closings: those that a crash or an error has interrupted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from efface.eraser.close_account import Key, Request
+from efface.eraser.close_account import CallContext, Key
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.eraser.finalize import Finalized, finalize_one
 from efface.errors import ConnectionLostError, EffaceError, NotFinalizedError
@@ -17,12 +17,12 @@ from efface.plan.plan import Step
 from efface.store.efface_tables import closings
 
 MIN_AGE = timedelta(minutes=15)
-"""How long a closing is left to whoever made it: they remember what to search for, and search."""
+"""The age of a pending closing. Until then, the process that made it may finalize and search."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One closing that could not be settled, and why; it is due again the next time."""
+    """A closing that could not be finalized, and why. The next run tries it again."""
 
     reference: str
     error: EffaceError
@@ -30,11 +30,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class PendingRun:
-    """What one call has settled, what it could not, and how many closings are still due.
+    """The result of one run over pending account closures.
 
-    ``keys`` are the primary keys of the people of ``receipts``, None for a row that is gone: a host
-    ends there what hangs on a key, and they are not shown or written anywhere. ``remaining``
-    counts what failed too, and what others are at.
+    Attributes:
+        receipts: The receipts of closures that were finalized.
+        failures: The closures that could not be finalized, and why. The next run tries them again.
+        remaining: How many are still pending, including failures and those that another worker has
+            locked.
+        keys: The primary keys for *receipts*, None if the row is deleted. They are not part of
+            ``repr`` and JSON.
     """
 
     receipts: tuple[Receipt, ...]
@@ -43,7 +47,7 @@ class PendingRun:
     keys: tuple[Key | None, ...] = field(default=(), repr=False)
 
     def to_json(self) -> str:
-        """Return it as JSON for programs."""
+        """Return the result as JSON: ``finalized``, ``failed`` and ``remaining``."""
         data = {
             "finalized": [json.loads(receipt.to_json()) for receipt in self.receipts],
             "failed": [{"reference": f.reference, "error": f.error.code} for f in self.failures],
@@ -52,13 +56,15 @@ class PendingRun:
         return json.dumps(data, indent=2)
 
 
-def one_by_one(
+def finalize_one_by_one(
     finalize: Callable[[Collection[str]], PendingRun], limit: int
 ) -> Iterator[PendingRun]:
-    """Call *settle* until *limit* closings are settled or nothing is due, and yield the sums.
+    """Yield the sums so far until *limit* closings are finalized or none is pending.
 
-    It is to settle one closing in a transaction of its own, and takes the references of those
-    that have failed before.
+    Args:
+        finalize: Finalizes one closing in a transaction of its own. It takes the references to
+            leave out, those that have failed.
+        limit: The most closings to finalize.
     """
     whole = PendingRun((), (), 0)
     while len(whole.receipts) < limit:
@@ -77,17 +83,18 @@ def one_by_one(
 def run_pending_closings(
     cursor: Cursor,
     compiled: CompiledPolicy,
-    request: Request,
+    context: CallContext,
     *,
     before: datetime,
     limit: int,
     exclude: Collection[str],
 ) -> tuple[PendingRun, tuple[Step, ...]]:
-    """Settle up to *limit* closings from *before* that moment; also return what was changed."""
+    """Finalize up to *limit* closings from *before* a moment, and return the steps, too."""
     finalized: list[Finalized] = []
     failures: list[Failure] = []
     number = 0
     while len(finalized) < limit:
+        # After the last id, so that a failed closing is not claimed again in this run.
         claimed = compiled.closings.claim(cursor, before, number)
         if claimed is None:
             break
@@ -97,28 +104,28 @@ def run_pending_closings(
         if reference in exclude:
             continue
         try:
-            finalized.append(_finalized(cursor, compiled, request, stored))
+            finalized.append(_finalized(cursor, compiled, context, stored))
         except ConnectionLostError:
             raise
         except EffaceError as error:
-            # It does not count: however many fail again and again, the others get their turn.
+            # Failures don't count for the limit, or many of them would block the others.
             failures.append(Failure(reference, error))
     pending_run = PendingRun(
         tuple(each.receipt for each in finalized),
         tuple(failures),
-        compiled.closings.due(cursor, before),
+        compiled.closings.count_pending(cursor, before),
         tuple(each.key for each in finalized),
     )
     return pending_run, tuple(step for each in finalized for step in each.steps)
 
 
 def _finalized(
-    cursor: Cursor, compiled: CompiledPolicy, request: Request, stored: str
+    cursor: Cursor, compiled: CompiledPolicy, context: CallContext, stored: str
 ) -> Finalized:
-    """Settle one closing in a savepoint of its own."""
+    """Finalize one closing in a savepoint of its own."""
     with cursor.savepoint(closings.name, Exception):
         try:
-            return finalize_one(cursor, compiled, Receipt.from_json(stored), request)
+            return finalize_one(cursor, compiled, Receipt.from_json(stored), context)
         except EffaceError:
             raise
         except Exception as error:  # noqa: BLE001  # one closing must not keep the others from it

@@ -1,13 +1,16 @@
 """Every exception of Efface: facts as attributes, text derived, a stable code per class.
 
-The hundreds digit of a code is the stage that notices. No message carries a value out of the
-database: table and column names, counts and references only. Driver errors quote rows, so they
-are never chained; their type and SQLSTATE are kept.
+The hundreds digit of a code is the stage that notices. A message says what is wrong and where,
+what was changed, and one next step. It never contains a value from the database, only table and
+column names, counts and references. Driver errors quote rows, so they are never chained.
 """
 
 from efface.errors.catalog_refusals import UnsupportedDatabaseError
 from efface.errors.closing_refusals import (
     ActorIdentifiesUserError,
+    ActorLengthError,
+    BatchError,
+    BindError,
     BlockedError,
     ForeignClosingError,
     ForeignPlanError,
@@ -26,18 +29,23 @@ from efface.errors.database_refusals import (
     ConstraintError,
     ReadOnlyError,
     RetryError,
+    RowCountError,
     SchemaMismatchError,
+    SchemaTranslateMapError,
     StatementError,
 )
 from efface.errors.integration_refusals import (
     AtomicBlockError,
     AutocommitOffError,
+    BlockerError,
     BlockerTypeError,
     ClosedAccountsError,
     ClosedMergeError,
     ClosedObjectError,
+    FixtureError,
     MissingExtraError,
     RulesError,
+    SessionTargetError,
     SettingsError,
     TooManyAttemptsError,
     UnfilteredStatementError,
@@ -54,22 +62,29 @@ from efface.errors.policy_problems import (
     PolicyError,
     PolicyFileError,
     Problem,
+    RuleArgumentError,
+    RulePlacementError,
     SubjectTableError,
     UnknownSchemaError,
     UnreadableFileError,
     describe,
     raise_problems,
 )
-from efface.errors.root import NOTHING_CHANGED, EffaceError
+from efface.errors.root import DOCUMENTATION, NOTHING_CHANGED, EffaceError
 
 __all__ = [
+    "DOCUMENTATION",
     "NOTHING_CHANGED",
     "ActorIdentifiesUserError",
+    "ActorLengthError",
     "AmbiguousRelationshipError",
     "AtomicBlockError",
     "AutocommitError",
     "AutocommitOffError",
+    "BatchError",
+    "BindError",
     "BlockedError",
+    "BlockerError",
     "BlockerTypeError",
     "ClosedAccountsError",
     "ClosedMergeError",
@@ -78,6 +93,7 @@ __all__ = [
     "ConnectionLostError",
     "ConstraintError",
     "EffaceError",
+    "FixtureError",
     "ForeignClosingError",
     "ForeignPlanError",
     "ImpossibleActionError",
@@ -93,8 +109,13 @@ __all__ = [
     "Problem",
     "ReadOnlyError",
     "RetryError",
+    "RowCountError",
+    "RuleArgumentError",
+    "RulePlacementError",
     "RulesError",
     "SchemaMismatchError",
+    "SchemaTranslateMapError",
+    "SessionTargetError",
     "SettingsError",
     "StalePlanError",
     "StatementError",

@@ -1,4 +1,4 @@
-"""What a host of Efface refuses: migrations, commands, missing extras; E6xx."""
+"""What an integration of Efface refuses: migrations, commands, ORM statements; E6xx."""
 
 from __future__ import annotations
 
@@ -6,128 +6,141 @@ from collections.abc import Sequence
 
 from efface.errors.database_refusals import AutocommitError
 from efface.errors.policy_problems import PolicyError
-from efface.errors.root import NOTHING_CHANGED, EffaceError
+from efface.errors.root import DOCUMENTATION, NOTHING_CHANGED, EffaceError
 
 
 class ClosedAccountsError(EffaceError):
-    """A migration would make closed accounts look open, or drop what is recorded of them."""
+    """A migration would drop the column or table that records closed accounts."""
 
     code = "E601"
 
     def __init__(self, table: str, column: str, rows: int | None) -> None:
-        """Keep where, and how many rows; None where a migration written as SQL cannot look."""
+        """Keep where, and how many rows; None if a migration written as SQL can't look."""
         super().__init__()
         self.table, self.column, self.rows = table, column, rows
 
     def message(self) -> str:
-        """Return what would be lost and how to go on."""
-        found = "may hold" if self.rows is None else f"holds {self.rows}"
+        """Return what would be lost and what to do instead."""
+        number = "1 closed account" if self.rows == 1 else f"{self.rows} closed accounts"
+        found = "may record closed accounts" if self.rows is None else f"records {number}"
         return (
-            f"{self.table} {found} closed accounts, and {self.column} is what tells them from "
-            f"open ones. {NOTHING_CHANGED} Keep the column and the records when rolling back the "
-            "application; it ignores them."
+            f"The migration would drop {self.table}.{self.column}, which {found}. "
+            f"{NOTHING_CHANGED} Leave the table and its columns in the database when you roll back "
+            "the application, which ignores them."
         )
 
 
 class SettingsError(EffaceError):
-    """A command does not know what to work on: no eraser, no database, or not that one."""
+    """A setting, an option or a file is missing, or has a value that Efface can't use."""
 
     code = "E602"
 
 
 class MissingExtraError(EffaceError):
-    """A package is not installed that only some features need."""
+    """A package that this feature needs is not installed."""
 
     code = "E603"
 
     def __init__(self, feature: str, extra: str) -> None:
-        """Keep what was asked for and the *extra* that brings it."""
+        """Keep the *feature*, and the *extra* that installs what it needs."""
         super().__init__()
         self.feature, self.extra = feature, extra
 
     def message(self) -> str:
         """Return the install line."""
-        return f'{self.feature} needs more packages: pip install "efface[{self.extra}]"'
+        return (
+            f"{self.feature} needs packages that are not installed. Install them: "
+            f'pip install "efface[{self.extra}]"'
+        )
 
 
 class UnfilteredStatementError(EffaceError):
-    """Closed accounts cannot be left out of an ORM statement, so it is not run."""
+    """Efface can't leave closed accounts out of this ORM statement, so it doesn't run it."""
 
     code = "E604"
 
-    def __init__(self, table: str, reason: str) -> None:
-        """Keep the *table* of people and what about the statement is the matter."""
+    def __init__(self, table: str, reason: str, page: str = "visibility") -> None:
+        """Keep the users' *table*, the *reason*, and the *page* that lists other ways."""
         super().__init__()
-        self.table, self.reason = table, reason
+        self.table, self.reason, self.page = table, reason, page
 
     def message(self) -> str:
-        """Return the reason and the ways on."""
+        """Return the reason, and where to find other ways to write the statement."""
         return (
-            f"Closed accounts of {self.table} cannot be left out of this statement: "
-            f"{self.reason}. The statement was not run. Write it another way "
-            "(docs/reference/visibility.md), or inside: with include_closed(): ..."
+            f"Efface can't leave the closed accounts of {self.table} out of this statement, "
+            f"because {self.reason}. The statement did not run. Write it in a way that "
+            f"{DOCUMENTATION}/reference/{self.page}.md lists, or include closed accounts: "
+            "with include_closed(): ..."
         )
 
 
 class ClosedMergeError(EffaceError):
-    """`Session.merge` would write what an object holds into a closed account."""
+    """``Session.merge`` would write old values into a closed account."""
 
     code = "E605"
 
     def __init__(self, table: str) -> None:
-        """Keep the *table* of people; which row is nobody's business."""
+        """Keep the users' *table*; the key of the row is not repeated."""
         super().__init__()
         self.table = table
 
     def message(self) -> str:
-        """Return what would have happened and the way on."""
+        """Return what would have happened, and what to do."""
         return (
-            f"merge() would write into a closed account of {self.table}: the object is from before "
-            f"the closing. {NOTHING_CHANGED} Where it is meant: "
+            f"merge() would write old values into a closed account of {self.table}, because the "
+            f"object was loaded before the account was closed. {NOTHING_CHANGED} Discard the "
+            "object. If you do mean to change the closed account: "
             "with include_closed(): session.merge(...)"
         )
 
 
 class ClosedObjectError(EffaceError):
-    """An object of Django's would write into the row of a closed account, or delete it."""
+    """A Django object that was loaded earlier would change or delete a closed account."""
 
     code = "E610"
 
     def __init__(self, label: str, act: str) -> None:
-        """Keep the model's *label* and the *act*; which row is nobody's business."""
+        """Keep the model's *label* and the *act*; the key of the row is not repeated."""
         super().__init__()
         self.label, self.act = label, act
 
     def message(self) -> str:
-        """Return what would have happened and the way on."""
+        """Return what would have happened, and what to do."""
         return (
-            f"{self.act} would reach the row of a closed account of {self.label}. "
-            f"{NOTHING_CHANGED} An object that was loaded before the closing is of no more use; "
-            f"if it is meant, load it in the same block: with include_closed(): object.{self.act}"
+            f"{self.act} would change a closed account, because this {self.label} was loaded "
+            f"before the account was closed. {NOTHING_CHANGED} Discard the object. If you do mean "
+            f"to change the closed account, load it again in the block: with include_closed(): "
+            f"...; object.{self.act}"
         )
 
 
 class BlockerTypeError(EffaceError):
-    """The host's function gave something else than blockers, or has forgotten to return."""
+    """Your ``blockers`` function returned something other than blockers, or nothing."""
 
     code = "E609"
 
     def __init__(self, kind: str) -> None:
-        """Keep the name of the type it gave; the value may be about the person."""
+        """Keep the name of the type it returned; the value may be personal."""
         super().__init__()
         self.kind = kind
 
     def message(self) -> str:
-        """Return what it gave, and what it has to give."""
+        """Return what it returned, and what it has to return."""
         return (
-            f"The function in BLOCKERS, or blockers=, gave a value of type {self.kind}. "
-            f"{NOTHING_CHANGED} Let it yield Blocker(text, href), or return a list of them, which "
-            "is empty where nothing blocks."
+            f"Your blockers function (BLOCKERS, or blockers=) returned a value of type {self.kind} "
+            f"instead of Blocker objects. {NOTHING_CHANGED} Return a list such as "
+            "[Blocker(text, href)], or an empty list if nothing blocks."
         )
 
 
+class BlockerError(EffaceError, ValueError):
+    """A ``Blocker`` has no text, or an address that the page can't link to."""
+
+    code = "E612"
+
+
 class AtomicBlockError(AutocommitError):
-    """No transaction of Django's is open, so half a closing could stay."""
+    """No Django transaction is open, so half a closure could remain."""
 
     def __init__(self, alias: str) -> None:
         """Keep the *alias* of the database."""
@@ -135,17 +148,17 @@ class AtomicBlockError(AutocommitError):
         self.alias = alias
 
     def message(self) -> str:
-        """Return why we stop and the block to write."""
+        """Return why Efface stops, and the block to write."""
         return (
             f"No transaction is open on the database {self.alias}, so Django would commit each "
-            f"statement by itself. {NOTHING_CHANGED} Use one:\n\n"
+            f"statement by itself. {NOTHING_CHANGED} Use a transaction:\n\n"
             f'      with transaction.atomic(using="{self.alias}"):\n'
             "          ..."
         )
 
 
 class AutocommitOffError(EffaceError):
-    """Django's connection has no autocommit, so no block commits a closing or what follows it."""
+    """Django's autocommit is off, so no block would commit the closure."""
 
     code = "E608"
 
@@ -155,28 +168,28 @@ class AutocommitOffError(EffaceError):
         self.alias = alias
 
     def message(self) -> str:
-        """Return why we stop, and the line to change."""
+        """Return why Efface stops, and the line to change."""
         return (
-            f"The database {self.alias} has no autocommit, so the end of transaction.atomic would "
-            f"not commit the closing, nor begin what follows it. {NOTHING_CHANGED} Take "
-            f'"AUTOCOMMIT": False out of DATABASES["{self.alias}"], and call no '
-            "transaction.set_autocommit(False) before a closing."
+            f"Autocommit is off for the database {self.alias}, so the end of transaction.atomic() "
+            f'would not commit the closure. {NOTHING_CHANGED} Remove "AUTOCOMMIT": False from '
+            f'DATABASES["{self.alias}"], and do not call transaction.set_autocommit(False) before '
+            "you close an account."
         )
 
 
 class RulesError(PolicyError):
-    """The rules of Django's models name what does not exist, or two models claim one table."""
+    """The rules of Django models name something unknown, or two models claim one table."""
 
     code = "E606"
 
     def headline(self) -> str:
         """Return the first sentence."""
         places = ", ".join(dict.fromkeys(problem.place for problem in self.problems))
-        return f"The rules of the models do not fit the models: {places}."
+        return f"The rules do not fit the models: {places}."
 
 
 class WrongDatabaseError(EffaceError):
-    """The people are not in the database that was named."""
+    """The users are not in the database that you named."""
 
     code = "E607"
 
@@ -186,12 +199,12 @@ class WrongDatabaseError(EffaceError):
         self.alias, self.label, self.known = alias, label, tuple(known)
 
     def message(self) -> str:
-        """Return where the people are."""
+        """Return where the users are."""
         found = ", ".join(self.known) or "none"
         return (
-            f"{self.label} is not in the database {self.alias}: DATABASES and its routers have "
-            f"it in {found}. {NOTHING_CHANGED} Name one of those: using=..., "
-            "or --database on the command line."
+            f"{self.label} is not in the database {self.alias}. With your DATABASES and routers, "
+            f"it is in: {found}. {NOTHING_CHANGED} Name that database with using=..., or with "
+            "--database on the command line."
         )
 
 
@@ -209,3 +222,24 @@ class TooManyAttemptsError(EffaceError):
         """Return how long to wait."""
         wait = "later" if self.retry_after is None else f"in {self.retry_after} seconds"
         return f"The password was wrong too often. {NOTHING_CHANGED} Try again {wait}."
+
+
+class SessionTargetError(EffaceError, TypeError):
+    """``hide_closed`` can't hide closed accounts from the sessions of this object."""
+
+    code = "E613"
+
+    def message(self) -> str:
+        """Return what it takes, and the lines to write."""
+        return (
+            "hide_closed takes a sessionmaker, an async_sessionmaker, a scoped_session, or your "
+            f"own Session class. {NOTHING_CHANGED} Write:\n\n"
+            "      Session = sessionmaker(engine)\n"
+            "      hide_closed(Session, policy)"
+        )
+
+
+class FixtureError(EffaceError, ValueError):
+    """`efface.testing` can't fill a table, or has nothing to search for."""
+
+    code = "E614"

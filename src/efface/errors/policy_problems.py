@@ -14,9 +14,9 @@ LISTED = 5
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing `check` found: where, what is the matter, and the lines that mend it.
+    """One problem that `check` found: where, what is wrong, and the lines that fix it.
 
-    A warning (``level="warning"``, codes W…) stops nothing unless somebody asks for strictness.
+    A warning (``level="warning"``, codes W…) doesn't stop anything, unless you use ``--strict``.
     """
 
     code: str
@@ -33,7 +33,7 @@ class Problem:
 
 
 class PolicyError(EffaceError):
-    """The policy cannot be carried out; ``problems`` lists everything at once."""
+    """Efface can't follow the policy; ``problems`` lists everything that is wrong."""
 
     code = "E100"
 
@@ -49,62 +49,62 @@ class PolicyError(EffaceError):
 
     def headline(self) -> str:
         """Return the first sentence."""
-        return f"The policy cannot be carried out: {_listed([p.place for p in self.problems])}."
+        return f"Efface can't follow the policy: {_listed([p.place for p in self.problems])}."
 
 
 class IncompletePolicyError(PolicyError):
-    """A column or a table is undecided, so nothing runs."""
+    """A column or a table has no rule, so no account can be closed."""
 
     code = "E101"
 
     def headline(self) -> str:
-        """Return the first sentence, naming what is undecided."""
-        undecided = [problem.place for problem in self.problems if problem.code == self.code]
-        verb = "is" if len(undecided) == 1 else "are"
+        """Return the first sentence, which names the columns and tables."""
+        missing = [problem.place for problem in self.problems if problem.code == self.code]
+        verb = "has" if len(missing) == 1 else "have"
         return (
-            f"{_listed(undecided)} {verb} undecided. "
+            f"{_listed(missing)} {verb} no rule. "
             "No account can be closed until every column has a rule."
         )
 
 
 class SubjectTableError(PolicyError):
-    """Not exactly one table is marked with data_subject()."""
+    """No table, or more than one, has the rule data_subject()."""
 
     code = "E102"
 
 
 class ImpossibleActionError(PolicyError):
-    """An action cannot be carried out on its column or table."""
+    """An action is not possible on its column or table."""
 
     code = "E103"
 
 
 class ConflictingRulesError(PolicyError):
-    """One column or table is decided twice."""
+    """A column or table has two rules that exclude each other."""
 
     code = "E104"
 
 
 class MissingDeletedAtError(PolicyError):
-    """The subject's table lacks the column that marks a closed account."""
+    """The users' table has no column that marks a closed account."""
 
     code = "E105"
 
 
 class NoRelationshipError(PolicyError):
-    """A link leads nowhere."""
+    """A relationship names something that doesn't exist, or doesn't lead to the users."""
 
     code = "E201"
 
 
 class AmbiguousRelationshipError(PolicyError):
-    """A link can be continued in several ways and names none."""
+    """A relationship can continue in several ways and doesn't say in which."""
 
     code = "E202"
 
 
 class LostRelationshipError(PolicyError):
-    """Rows stay, but the rows they are found through go."""
+    """Rows are kept, but the rows that they refer to are deleted."""
 
     code = "E203"
 
@@ -129,31 +129,56 @@ class PolicyFileError(PolicyError):
     code = "E106"
 
     def __init__(self, path: str, problems: Sequence[Problem]) -> None:
-        """Keep the *path* of the file and everything in it that is not known."""
+        """Keep the *path* of the file and each problem in it."""
         super().__init__(problems)
         self.path = path
 
     def headline(self) -> str:
         """Return the first sentence."""
         unknown = _listed(list(dict.fromkeys(problem.place for problem in self.problems)))
-        return f"{self.path} cannot be read as a policy: {unknown}."
+        return f"{self.path} is not a valid policy: {unknown}."
 
 
 class UnreadableFileError(EffaceError):
-    """A file is no TOML, or only the beginning of it."""
+    """A file is not TOML, or ends too early."""
 
     code = "E107"
 
     def __init__(self, path: str, line: int) -> None:
-        """Keep where it stops making sense; what stands there is not repeated."""
+        """Keep the *line* at which reading stopped; its text is not repeated."""
         super().__init__()
         self.path, self.line = path, line
 
     def message(self) -> str:
         """Return the file and the line."""
         return (
-            f"{self.path} is not complete TOML: it cannot be read beyond line {self.line}. "
-            f"{NOTHING_CHANGED} Look for a bracket, a quotation mark or a value that is missing."
+            f"{self.path} is not valid TOML at line {self.line}. {NOTHING_CHANGED} Look there for "
+            "a missing bracket, quotation mark or value."
+        )
+
+
+class RuleArgumentError(EffaceError, ValueError):
+    """A rule, a relationship or a preset was given a value that it can't use."""
+
+    code = "E109"
+
+
+class RulePlacementError(EffaceError, TypeError):
+    """A rule for tables was added to a column, or a rule for columns to a table."""
+
+    code = "E110"
+
+    def __init__(self, rule: str, place: str, found: str) -> None:
+        """Keep the *rule*, the *place* where it belongs, and the one where it was *found*."""
+        super().__init__()
+        self.rule, self.place, self.found = rule, place, found
+
+    def message(self) -> str:
+        """Return where the rule belongs."""
+        where = "__table_args__ of the model" if self.place == "table" else "mapped_column(...)"
+        return (
+            f"{self.rule} is a rule for a {self.place}, but it was added to a {self.found}. "
+            f"{NOTHING_CHANGED} Move it to the {where}."
         )
 
 
@@ -163,9 +188,9 @@ def _listed(places: Sequence[str]) -> str:
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:
-    """Raise the error class of the first problem with all of them; return when there is none.
+    """Raise the error class of the first problem with all of them; return if there is none.
 
-    Warnings alone raise nothing, and are left out of the message.
+    Warnings alone don't raise, and the message leaves them out.
     """
     problems = [problem for problem in problems if problem.level == "error"]
     if not problems:

@@ -1,1 +1,1 @@
-"""STAGE 5 · what we can show afterwards: receipts, and a search of the whole database."""
+"""STAGE 5 · the evidence: receipts, and a search of the whole database."""

@@ -1,4 +1,4 @@
-"""Search every text and JSON column of every table for the identifiers of a person who left."""
+"""Search every text and JSON column of every table for a subject's identifiers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from efface.policy.column_types import is_json, is_text
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A column that names the person, and in how many rows; never the value."""
+    """A column with an identifier of the subject, and in how many rows; never the value."""
 
     table: str
     column: str
@@ -31,10 +31,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search of the whole database found.
+    """The result of a search of the whole database.
 
-    ``findings`` should not be there; ``kept`` lies in rows under `Retain`, as the policy says.
-    ``skipped`` counts identifiers too short to be searched for.
+    Attributes:
+        tables: How many tables were searched.
+        columns: How many columns were searched.
+        findings: Where identifiers were found that should have been removed.
+        kept: Where identifiers were found in rows under `Retain`, as the policy intends.
+        skipped: How many identifiers are too short to search for.
     """
 
     tables: int
@@ -45,11 +49,11 @@ class Search:
 
     @property
     def is_clean(self) -> bool:
-        """Return whether nothing was found outside the records that are kept."""
+        """Return whether nothing was found outside retained rows."""
         return not self.findings
 
     def summary(self) -> str:
-        """Return the result as one line."""
+        """Return the result as one line of text."""
         searched = f"searched {self.tables} tables, {self.columns} columns"
         if self.is_clean:
             return f"{searched}: clean"
@@ -58,78 +62,90 @@ class Search:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Search:
-        """Return the search that was saved as *data*."""
+        """Return the result that was saved as *data*."""
         findings, kept = (tuple(Finding(**f) for f in data[n]) for n in ("findings", "kept"))
         return cls(data["tables"], data["columns"], findings, kept, data["skipped"])
 
 
 @dataclass
 class DatabaseSearch:
-    """The search of one program's tables and of our own; compiled once for a pattern count."""
+    """The search of all tables of a policy and of Efface's own."""
 
     statements: PolicyStatements
-    others: tuple[Table, ...]
+    other_tables: tuple[Table, ...]
 
     def __post_init__(self) -> None:
-        """Prepare the list of what is searched."""
+        """List the columns to search, and the conditions of retained rows."""
         retained = {
             each.table.fullname: each for each in self.statements.tables if each.has(Retain)
         }
         tables = [table_rules.table for table_rules in self.statements.policy.tables.values()]
         self._searched: list[tuple[Table, Any, Any, list[str]]] = []
-        for table in (*tables, *self.others):
+        for table in (*tables, *self.other_tables):
             kept = retained.get(table.fullname)
             names = [c.name for c in table.columns if is_text(c) or is_json(c)]
             here = kept.here if kept else bare(table)
             self._searched.append((table, here, kept.retained if kept else false(), names))
-        # Keys that are text stay, and the plan says so.
+        # A plan reports that text keys are kept, so they are no findings.
         self._keys: defaultdict[str, set[str]] = defaultdict(set)
-        for each in (*self.statements.tables, self.statements.own):
-            self._keys[each.name].update(name for t in each.targets for name in t.named)
+        for each in (*self.statements.tables, self.statements.subject_row):
+            self._keys[each.name].update(name for t in each.targets for name in t.text_keys)
         self._statements: dict[int | None, list[tuple[Table, list[str], CompiledStatement]]] = {}
 
     def search(
         self, cursor: Cursor, values: Mapping[str, Any], search_terms: SearchTerms
     ) -> Search:
-        """Return where *needles* still stand; *values* say which rows are kept under `Retain`."""
+        """Return where *search_terms* are found; *values* identify the subject's retained rows."""
         patterns = {f"pattern_{i}": pattern for i, pattern in enumerate(search_terms.patterns)}
         bound = {**values, **patterns}
-        return self._look(cursor, bound, len(patterns), search_terms)
+        return self._run(cursor, bound, len(patterns), search_terms)
 
-    def search_many(self, cursor: Cursor, people: ClosingSubjects) -> Search:
-        """Return where the identifiers of any of *people* still stand, reading every text once."""
-        return self._look(
-            cursor, people.values, None, ManySearchTerms(p.search_terms for p in people.persons)
+    def search_for(self, cursor: Cursor, key: tuple[Any, ...], search_terms: SearchTerms) -> Search:
+        """Return where *search_terms* are found; of the subject, only the *key* is still known."""
+        statements = self.statements
+        values = dict.fromkeys(f"subject_{name}" for name in statements.read_columns)
+        values |= dict.fromkeys(f"match_{name}" for name in statements.read_columns)
+        return self.search(cursor, {**values, **statements.key_values(key)}, search_terms)
+
+    def search_many(self, cursor: Cursor, subjects: ClosingSubjects) -> Search:
+        """Return where identifiers of any of *subjects* are found, reading every text once."""
+        return self._run(
+            cursor, subjects.values, None, ManySearchTerms(p.search_terms for p in subjects.all)
         )
 
-    def _look(
+    def _run(
         self,
         cursor: Cursor,
         bound: Mapping[str, Any],
         patterns: int | None,
         search_terms: Searchable,
     ) -> Search:
-        left: Counter[tuple[str, str]] = Counter()
+        remaining: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str]] = Counter()
         for table, names, statement in self._compiled(patterns):
             keys = self._keys[table.fullname]
             for *texts, is_kept in cursor.stream(statement, bound):
                 for name, text in zip(names, texts, strict=True):
+                    # As text and as JSON, because an escape such as \u00e9 hides a name in the
+                    # text.
                     if text is not None and (
                         search_terms.found_in(text) or search_terms.found_in(parsed(text))
                     ):
-                        found = kept if is_kept or name in keys else left
+                        # Text keys and retained rows keep identifiers on purpose, so they are no
+                        # findings.
+                        found = kept if is_kept or name in keys else remaining
                         found[table.fullname, name] += 1
         return Search(
             tables=len(self._searched),
             columns=sum(len(names) for _, _, _, names in self._searched),
-            findings=tuple(_findings(left)),
+            findings=tuple(_findings(remaining)),
             kept=tuple(_findings(kept)),
             skipped=search_terms.skipped,
         )
 
     def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], CompiledStatement]]:
-        """Return a query for each table; for None every row with a text, for 0 none at all."""
+        """Return a query for each table, with so many patterns; None reads every text."""
+        # Without search terms there is nothing to find, so no table is read.
         if patterns == 0:
             return []
         if patterns not in self._statements:

@@ -1,4 +1,4 @@
-"""What a closing did, what stayed and until when; nothing in it leads back to the person."""
+"""Record what a closing did and what is kept until when, without naming the subject."""
 
 from __future__ import annotations
 
@@ -12,46 +12,56 @@ from efface.evidence.database_search import Search
 from efface.plan.closing_subjects import ClosingSubjects
 from efface.plan.plan import Step, step_from_json, step_to_json
 
-_written = json.JSONEncoder(separators=(",", ":")).encode
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def steps_json(steps: tuple[Step, ...]) -> str:
-    """Return *steps* as they stand in a receipt's JSON."""
-    return _written([step_to_json(step) for step in steps])
+    """Return *steps* as they are in a receipt's JSON."""
+    return _to_json([step_to_json(step) for step in steps])
 
 
-class Remembering:
-    """A record with the people beside it, in the memory of this process only.
+class WithCapturedSubjects:
+    """A receipt with the captured subjects, in the memory of this process only.
 
-    `finalize` searches for their identifiers, which must not be stored: they are no field, and are
-    left out of ``repr``, JSON, copies and pickles.
+    `Eraser.finalize` searches for their identifiers, which must not be stored. So they are no
+    field, and not part of ``repr``, JSON, copies and pickles.
     """
 
-    def remembering(self, people: ClosingSubjects) -> Self:
-        """Return this record with *people* beside it."""
-        remembered = copy(self)
-        object.__setattr__(remembered, "_people", people)
-        return remembered
+    def with_captured(self, captured: ClosingSubjects) -> Self:
+        """Return a copy of this receipt with the subjects *captured*."""
+        copied = copy(self)
+        # A frozen dataclass refuses a normal assignment, and this is deliberately no field.
+        object.__setattr__(copied, "_captured", captured)
+        return copied
 
     @property
-    def people(self) -> ClosingSubjects | None:
-        """Return whom this process still remembers for `finalize`, or None."""
-        return self.__dict__.get("_people")
+    def captured(self) -> ClosingSubjects | None:
+        """Return the captured subjects, or None if another process closed the account."""
+        return self.__dict__.get("_captured")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the people out of pickles and copies."""
-        return {name: value for name, value in self.__dict__.items() if name != "_people"}
+        """Leave the captured subjects out of pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_captured"}
 
 
 @dataclass(frozen=True)
-class Receipt(Remembering):
-    """The record of one closing, frozen.
+class Receipt(WithCapturedSubjects):
+    """The record of one account closure. It is frozen and has no personal value.
 
-    ``reference`` names it, ``subject`` is a keyed fingerprint, ``steps`` are counted by the
-    database, for as many people as were closed ``together``. ``late`` are the rows that a writer
-    added after the closing and the second pass caught; ``search`` is what the search of the
-    database found, None until it was made or where it was not possible. ``already_closed`` says
-    that this call changed nothing.
+    Attributes:
+        reference: The receipt's unique name, which you can give to the user.
+        table: The users' table.
+        subject: The keyed fingerprint of the primary key.
+        policy: The policy's digest.
+        actor: Who asked for the closure.
+        closed_at: When the account was closed, in UTC, to the second.
+        steps: What happened to each table, with the numbers of rows from the database. In a batch,
+            they count the rows of all its accounts.
+        finalized_at: When the closure was finalized, or None.
+        late: How many rows the post-commit pass changed.
+        together: How many accounts were closed in the same batch.
+        search: The result of the search, or None if there was none.
+        already_closed: Whether the account was closed before this call.
     """
 
     reference: str
@@ -74,11 +84,11 @@ class Receipt(Remembering):
 
     @property
     def kept_until(self) -> date | None:
-        """Return the last day on which some record is kept, or None."""
+        """Return the last day on which any retained row must be kept, or None."""
         return max((step.until for step in self.steps if step.until and step.reached), default=None)
 
     def record(self, steps: str | None = None) -> dict[str, Any]:
-        """Return what the closings table keeps of this receipt; *steps* may be written already."""
+        """Return the row of ``efface_closings``; *steps* may be the steps as JSON already."""
         return {
             "reference": self.reference,
             "subject": self.subject,
@@ -90,9 +100,10 @@ class Receipt(Remembering):
         }
 
     def to_json(self, steps: str | None = None) -> str:
-        """Return the receipt as canonical JSON.
+        """Return the receipt as canonical JSON: equal receipts have equal texts.
 
-        The people of one batch share their *steps*, which are then written out once.
+        Args:
+            steps: The steps as JSON, if you have them. The receipts of a batch share theirs.
         """
         data = {
             "reference": self.reference,
@@ -106,7 +117,8 @@ class Receipt(Remembering):
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        return f'{_written(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
+        # The steps are appended as text, because a batch encodes them once for all its receipts.
+        return f'{_to_json(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:
@@ -123,11 +135,17 @@ class Receipt(Remembering):
 
 
 @dataclass(frozen=True)
-class BatchReceipt(Remembering):
-    """The record of closing many accounts in one transaction.
+class BatchReceipt(WithCapturedSubjects):
+    """The record of closing a batch of accounts in one transaction.
 
-    ``receipts`` has one for each account in the order they were asked for; each can be found by
-    its reference later. ``steps`` count the rows of all people together.
+    Attributes:
+        actor: Who asked for the closures.
+        closed_at: When the accounts were closed, in UTC, to the second.
+        steps: What happened to each table, with the numbers of rows of all accounts together.
+        receipts: The receipt of each account, in the order of the call.
+        finalized_at: When the batch was finalized, or None.
+        late: How many rows the post-commit pass changed.
+        search: The result of the search, or None if there was none.
     """
 
     actor: str
@@ -140,7 +158,7 @@ class BatchReceipt(Remembering):
 
     @property
     def closed(self) -> int:
-        """Return how many accounts this batch has closed."""
+        """Return how many accounts this batch closed, without those closed before."""
         return sum(1 for receipt in self.receipts if not receipt.already_closed)
 
     @property

@@ -1,1 +1,1 @@
-"""STAGE 4 · carry out the plan in one transaction, in an order that is the design."""
+"""STAGE 4 · the order in which a closing runs, inside the caller's transaction."""

@@ -1,9 +1,11 @@
-"""STAGE 4 · lock, recheck, run, count: one closing inside the caller's transaction.
+"""STAGE 4 · the order in which a closing runs, inside the caller's transaction.
 
-The order is the design. The lock comes first, so that two closings of one person cannot both
-begin. Credentials go and the tombstone is set before anything else. Then the tables, deepest
-first, the person's own row after them, because links by value are found through it. Rows that
-the person's rows referred to come last, when nothing refers to them any more.
+1. Lock the subject's row, so that two closings of the same account cannot both begin.
+2. Delete credentials, then set ``deleted_at``: from here on, the user cannot log in.
+3. Write the other tables, deepest first.
+4. Write the subject's own row. Matches by value need it, so it is after them.
+5. Write owned rows (`OwnedBy`), when nothing references them any more.
+6. Check deferred foreign keys, so that the caller's commit does not fail.
 """
 
 from __future__ import annotations
@@ -17,20 +19,20 @@ from efface.errors import ConstraintError, UnknownSubjectError
 from efface.plan.closing_subjects import ClosingSubjects, capture
 from efface.plan.cursor import Cursor
 from efface.plan.plan import Step
-from efface.plan.planner import Count, count, in_order, kept, key_values
+from efface.plan.planner import RowCounts, count_retained, count_rows, ordered_steps
 from efface.plan.policy_statements import PolicyStatements
-from efface.plan.row_edits import Edit, edits
+from efface.plan.row_edits import Edit, find_edits
 from efface.plan.table_statements import TableStatements
 
 OnProgress = Callable[[int, int], None]
 
-TRIES = 5
-"""How often a table is written when a placeholder of few digits is already taken."""
+ATTEMPTS = 5
+"""How often to write a table if its new placeholders are already in use."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was carried out, step by step, as counted by the database."""
+    """The steps of a closing, with the numbers of rows that the database reports."""
 
     steps: tuple[Step, ...]
 
@@ -41,20 +43,20 @@ class Outcome:
 
 
 @dataclass
-class _Owned:
-    """Rows of an owned table, found while the references to them are still there."""
+class _OwnedRows:
+    """The rows of an owned table, found before the rows that reference them change."""
 
     keys: list[dict[str, Any]] = field(default_factory=list, repr=False)
     edits: list[Edit] = field(default_factory=list)
 
 
 def lock(cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...]) -> ClosingSubjects:
-    """Lock the row with this *key* and return what it says, before anything changes.
+    """Lock the row with this *key* and return the subject with its values.
 
     Raises:
         UnknownSubjectError: there is no such row.
     """
-    rows = cursor.rows(statements.lock, key_values(statements, key))
+    rows = cursor.rows(statements.lock, statements.key_values(key))
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     return capture(cursor, statements, rows)
@@ -63,116 +65,144 @@ def lock(cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...]) -> 
 def close(
     cursor: Cursor,
     statements: PolicyStatements,
-    people: ClosingSubjects,
+    subjects: ClosingSubjects,
     now: datetime,
     *,
-    marked: bool = False,
+    keep_deleted_at: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Carry out every step for the locked *people* and return what it did.
+    """Carry out every step for the locked *subjects* and return the outcome.
 
-    The tombstone of a row that somebody has *marked* by hand stays as it is. *watch* is told after
-    each table how many of them are done, and of how many.
+    Args:
+        cursor: The cursor in the caller's transaction.
+        statements: The policy's statements.
+        subjects: One subject or a batch, captured under the lock.
+        now: The moment to write into ``deleted_at``.
+        keep_deleted_at: Leaves ``deleted_at`` as it is, to adopt an account closed before.
+        on_progress: Takes the numbers of finished and of all tables, after each table.
     """
-    total = len(statements.credentials) + len(statements.others) + 1 + bool(statements.owned)
-    owned = _find_owned(cursor, statements, people)
-    counts: dict[str, Count] = {}
+    total = (
+        len(statements.credentials)
+        + len(statements.other_tables)
+        + 1
+        + bool(statements.owned_tables)
+    )
+    owned = _find_owned(cursor, statements, subjects)
+    counts: dict[str, RowCounts] = {}
     for table in statements.credentials:
-        counts[table.name] = _carry_out(cursor, table, people)
-        _tell(on_progress, len(counts), total)
-    if statements.deleted_at and not marked:
-        cursor.run(statements.rule, {**people.values, "now": now})
-    for table in statements.others:
-        counts[table.name] = _carry_out(cursor, table, people)
-        _tell(on_progress, len(counts), total)
-    own = counts[""] = _carry_out(cursor, statements.own, people)
-    own.redacted = len(people.persons)
-    _tell(on_progress, len(counts), total)
-    if statements.owned:
+        counts[table.name] = _carry_out(cursor, table, subjects)
+        _report(on_progress, len(counts), total)
+    if statements.deleted_at and not keep_deleted_at:
+        written = cursor.run(statements.set_deleted_at, {**subjects.values, "now": now})
+        cursor.expect(statements.set_deleted_at, written, len(subjects.all))
+    for table in statements.other_tables:
+        counts[table.name] = _carry_out(cursor, table, subjects)
+        _report(on_progress, len(counts), total)
+    own = counts[""] = _carry_out(cursor, statements.subject_row, subjects)
+    _expect_subject_rows(cursor, statements.subject_row, own, len(subjects.all))
+    # Each subject has one row, whatever the UPDATE has changed in it.
+    own.redacted = len(subjects.all)
+    _report(on_progress, len(counts), total)
+    if statements.owned_tables:
         _carry_out_owned(cursor, statements, owned, counts)
-        _tell(on_progress, total, total)
+        _report(on_progress, total, total)
     if statements.early_check is not None:
         cursor.check(statements.early_check)
-    return Outcome(tuple(in_order(statements, counts, now.date())))
+    return Outcome(tuple(ordered_steps(statements, counts, now.date())))
 
 
-def _tell(on_progress: OnProgress | None, done: int, total: int) -> None:
+def _expect_subject_rows(
+    cursor: Cursor, table: TableStatements, done: RowCounts, subjects: int
+) -> None:
+    # A step before may have deleted the row, as one on a view of the users' table does.
+    if table.delete is not None:
+        cursor.expect(table.delete, done.removed, subjects)
+    elif table.update is not None:
+        cursor.expect(table.update, done.changed, subjects)
+
+
+def _report(on_progress: OnProgress | None, done: int, total: int) -> None:
     if on_progress is not None:
         on_progress(done, total)
 
 
 def post_commit_pass(
-    cursor: Cursor, statements: PolicyStatements, people: ClosingSubjects, today: date
+    cursor: Cursor, statements: PolicyStatements, subjects: ClosingSubjects, today: date
 ) -> Outcome:
-    """Carry out the steps once more where they are not done.
+    """Carry out the steps again for rows that still have old values.
 
-    A writer that was waiting on our lock may have written after the commit, also to the subject's
-    own row. The result says how many rows that were, and now how many rows each link reaches.
+    A writer that waited on our lock may have written after the commit. The outcome has the number
+    of these late rows, and for redacted tables the number of all rows that were found.
     """
-    owned = _find_owned(cursor, statements, people)
-    counts = {"": Count()}
-    for table in (*statements.credentials, *statements.others):
-        done = counts[table.name] = _carry_out(cursor, table, people)
+    owned = _find_owned(cursor, statements, subjects)
+    counts = {"": RowCounts()}
+    for table in (*statements.credentials, *statements.other_tables):
+        done = counts[table.name] = _carry_out(cursor, table, subjects)
         if table.redacts:
-            done.redacted = count(cursor, table, people).redacted
-    if statements.own.redacts:
-        counts[""] = _carry_out(cursor, statements.late, people)
+            done.redacted = count_rows(cursor, table, subjects).redacted
+    if statements.subject_row.redacts:
+        counts[""] = _carry_out(cursor, statements.late_subject_row, subjects)
     _carry_out_owned(cursor, statements, owned, counts)
-    return Outcome(tuple(in_order(statements, counts, today)))
+    return Outcome(tuple(ordered_steps(statements, counts, today)))
 
 
-def _carry_out(cursor: Cursor, table: TableStatements, people: ClosingSubjects) -> Count:
+def _carry_out(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
     if not table.may_collide:
-        return _write(cursor, table, people)
-    for _ in range(TRIES - 1):
+        return _write(cursor, table, subjects)
+    for _ in range(ATTEMPTS - 1):
         try:
             with cursor.savepoint(table.name):
-                return _write(cursor, table, people)
+                return _write(cursor, table, subjects)
         except ConstraintError:
-            # The placeholder was taken; the next one is another.
+            # Another row has the placeholder; the next try generates others.
             continue
-    return _write(cursor, table, people)
+    return _write(cursor, table, subjects)
 
 
-def _write(cursor: Cursor, table: TableStatements, people: ClosingSubjects) -> Count:
-    done = Count(kept=kept(cursor, table, people))
-    # Read before the static columns change, so that a row with both kinds is counted once.
-    found = edits(cursor, table, people, locked=True)
+def _write(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
+    done = RowCounts(kept=count_retained(cursor, table, subjects))
+    # Read before the static columns change, so that a row with both is counted once.
+    found = find_edits(cursor, table, subjects, locked=True)
     if table.delete is not None:
-        done.removed = cursor.run(table.delete, people.values)
+        done.removed = cursor.run(table.delete, subjects.values)
     if found:
-        # Before the static columns: PostgreSQL's address of a row changes with every write.
-        cursor.run_many(table.rewrite, [edit.parameters() for edit in found])
+        # Write before the static columns: PostgreSQL's row address changes with each UPDATE.
+        cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found])
+        # The UPDATE below counts rows in which static columns change, too.
         done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:
-        done.changed += cursor.run(table.update, people.values)
+        done.changed += cursor.run(table.update, subjects.values)
     return done
 
 
 def _find_owned(
-    cursor: Cursor, statements: PolicyStatements, people: ClosingSubjects
-) -> dict[str, _Owned]:
+    cursor: Cursor, statements: PolicyStatements, subjects: ClosingSubjects
+) -> dict[str, _OwnedRows]:
     found = {}
-    for table in statements.owned:
-        rows = cursor.rows(table.keys, people.values)
-        found[table.name] = _Owned(
+    for table in statements.owned_tables:
+        # Before anything changes, because these rows are found by the rows that reference them.
+        rows = cursor.rows(table.keys, subjects.values)
+        found[table.name] = _OwnedRows(
             [{f"key_{i}": part for i, part in enumerate(key)} for key in rows],
-            edits(cursor, table, people, locked=True),
+            find_edits(cursor, table, subjects, locked=True),
         )
     return found
 
 
 def _carry_out_owned(
-    cursor: Cursor, statements: PolicyStatements, owned: dict[str, _Owned], counts: dict[str, Count]
+    cursor: Cursor,
+    statements: PolicyStatements,
+    owned: dict[str, _OwnedRows],
+    counts: dict[str, RowCounts],
 ) -> None:
-    for table in statements.owned:
-        found, done = owned[table.name], Count()
+    for table in statements.owned_tables:
+        found, done = owned[table.name], RowCounts()
         if found.edits:
-            cursor.run_many(table.rewrite, [edit.parameters() for edit in found.edits])
+            cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found.edits])
             done.changed = sum(1 for edit in found.edits if not edit.unfinished)
         statement = table.delete or table.update
         if found.keys and statement is not None:
-            cursor.run_many(statement, found.keys)
+            cursor.run_by_key(statement, found.keys)
             if table.delete is not None:
                 done.removed = len(found.keys)
             else:

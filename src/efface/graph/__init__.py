@@ -1,1 +1,1 @@
-"""STAGE 2 · every table that mentions the subject, and by which foreign-key paths."""
+"""STAGE 2 · every table with rows of the subject, and the paths that find them."""

@@ -1,7 +1,8 @@
-"""STAGE 2 · every table that mentions the subject, and by which paths.
+"""STAGE 2 · every table with rows of the subject, and the paths that find them.
 
-A link names one hop; the path goes on through the link of the table it arrives at until it
-reaches the subject's table. Problems are collected, never raised one at a time.
+A rule's relationship is the first hop of a path. If it arrives at another table than the
+subject's, the path continues with that table's relationship. Problems are collected, to report
+them together.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Table
 
 from efface.errors import Problem
-from efface.graph.hops import Hop, NoRelationship, first_hop, names_of, reference_hop
+from efface.graph.hops import BrokenRelationship, Hop, first_hop, names_of, reference_hop
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
-from efface.policy.check.missing_rules import is_cut
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via
@@ -24,16 +25,16 @@ from efface.policy.relationships import OwnedBy, Via
 class Path:
     """The hops from a table's rows to the subject's row.
 
-    The rows of an owned table are referred to; ``sharers`` are all references to them, each with
-    the paths by which the referring rows are the subject's own.
+    For an owned table (`OwnedBy`), ``incoming`` has all foreign keys that reference it, each with
+    the paths that tell whether the referencing row is the subject's.
     """
 
     hops: tuple[Hop, ...]
-    sharers: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
+    incoming: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
 
     @property
     def depth(self) -> int:
-        """Return how many hops away the subject is."""
+        """Return the number of hops to the subject."""
         return len(self.hops)
 
     def __str__(self) -> str:
@@ -45,31 +46,31 @@ class Path:
 
 @dataclass(frozen=True)
 class Relationship:
-    """One `on_close` together with the path that its link stands for."""
+    """One `on_close` rule and the path to the subject that it describes."""
 
     rule: CloseRule
     path: Path
 
     @property
     def through(self) -> str:
-        """Return the link as the plan shows it."""
+        """Return the relationship as a plan shows it."""
         via = self.rule.via
         return ", ".join(via) if isinstance(via, tuple) else str(via)
 
-    def is_cut(self, policy: Policy) -> bool:
-        """Return whether redacting rows writes over a column on the way to the subject."""
+    def is_overwritten(self, policy: Policy) -> bool:
+        """Return whether redacting rows overwrites a column of the path."""
         return any(
-            is_cut(policy.tables[hop.table.fullname], tuple(column.name for column in columns))
+            policy.tables[hop.table.fullname].overwrites(tuple(column.name for column in columns))
             for hop in self.path.hops
-            for columns in (hop.columns, (hop.kind.column,) if hop.kind else ())
+            for columns in (hop.columns, (hop.generic_type.column,) if hop.generic_type else ())
         )
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Every table with links, children before the tables they are found through.
+    """Every table with `on_close` rules, each before the tables that its paths go through.
 
-    ``first`` names the tables with credentials, and those that have to go before them.
+    ``first`` has the names of the tables with credentials, and of those that must precede them.
     """
 
     policy: Policy
@@ -79,7 +80,7 @@ class Graph:
 
 
 def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
-    """Return the graph of *policy* and everything that is wrong with its links."""
+    """Return the graph of *policy* and the problems of its relationships."""
     problems: list[Problem] = []
     relationships: dict[str, tuple[Relationship, ...]] = {}
     for name, table_rules in policy.tables.items():
@@ -87,23 +88,24 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
         for rule in table_rules.close_rules:
             try:
                 hops = tuple(_hops(policy, table_rules.table, rule.via, frozenset()))
-            except NoRelationship as error:
+            except BrokenRelationship as error:
                 problems.append(Problem(error.code, name, None, error.text))
             else:
                 found.append(Relationship(rule, Path(hops)))
         if found:
             relationships[name] = tuple(found)
+    # After all others, because an owned row is found by the paths of the rows that reference it.
     for name, owned in list(relationships.items()):
         if any(isinstance(relationship.rule.via, OwnedBy) for relationship in owned):
-            relationships[name] = _with_sharers(policy, owned, relationships)
+            relationships[name] = _with_incoming(policy, owned, relationships)
             problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, relationships)
-    before = _before(policy, relationships)
+    predecessors = _predecessors(policy, relationships)
     graph = Graph(
         policy,
         relationships,
-        _deepest_first(policy, relationships, before),
-        _first(relationships, before),
+        _deepest_first(policy, relationships, predecessors),
+        _first(relationships, predecessors),
     )
     return graph, tuple(problems)
 
@@ -112,42 +114,47 @@ def _hops(
     policy: Policy, table: Table, via: Via, seen: frozenset[tuple[str, Via]]
 ) -> Iterator[Hop]:
     if (table.fullname, via) in seen:
-        raise NoRelationship("E201", f"The link through {table.fullname} runs in a circle.")
+        raise BrokenRelationship(
+            "E201",
+            f"The relationship through {table.fullname} runs in a circle. Choose another one.",
+        )
     hop, onward = first_hop(policy, table, via)
     yield hop
     if hop.target is policy.subject_table:
         return
     table_rules = policy.tables[hop.target.fullname]
     if not table_rules.close_rules:
-        raise NoRelationship(
+        raise BrokenRelationship(
             "E201",
-            f"The link {via} arrives at {table_rules.name}, and nothing leads from there to "
-            f"{policy.subject_table.fullname}. Give {table_rules.name} a link of its own.",
+            f"The relationship {via} ends at {table_rules.name}, which has no relationship to "
+            f"{policy.subject_table.fullname}. Add one to {table_rules.name}.",
         )
     links = [rule.via for rule in table_rules.close_rules]
+    # A rule may name the relationship of the table in between: via="order_id.user_id".
     if onward is not None:
         links = [link for link in links if link == onward]
     if len(links) != 1:
         choices = " or ".join(f'via="{via}.{rule.via}"' for rule in table_rules.close_rules)
-        raise NoRelationship(
-            "E202", f"{table_rules.name} has several links; name the one meant: {choices}."
+        raise BrokenRelationship(
+            "E202", f"{table_rules.name} has several relationships. Name one of them: {choices}."
         )
     yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
 
 
-def _with_sharers(
+def _with_incoming(
     policy: Policy,
     owned: tuple[Relationship, ...],
     relationships: dict[str, tuple[Relationship, ...]],
 ) -> tuple[Relationship, ...]:
-    """Return the reaches of an owned table, knowing every reference to its rows."""
+    """Return the relationships of an owned table with every foreign key that references it."""
     table = owned[0].path.hops[0].table
-    sharers = []
+    incoming = []
     for name, table_rules in policy.tables.items():
         for constraint in table_rules.table.foreign_key_constraints:
+            # Foreign keys without a rule count, too: they must not dangle either.
             if constraint.referred_table is table:
                 hop = reference_hop(policy, table_rules.table, constraint)
-                sharers.append(
+                incoming.append(
                     (
                         Hop(table, hop.target_columns, table_rules.table, hop.columns, False),
                         (
@@ -156,13 +163,14 @@ def _with_sharers(
                         ),
                     )
                 )
-    return tuple(replace(r, path=replace(r.path, sharers=tuple(sharers))) for r in owned)
+    return tuple(replace(r, path=replace(r.path, incoming=tuple(incoming))) for r in owned)
 
 
 def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
-    """Return the path by which the subject's own row is the subject's."""
+    """Return the path from the subject's own row to itself."""
     if not table_rules.subjects:
         return ()
+    # One hop from the table to itself lets conditions treat this row like any other.
     key = tuple(table_rules.table.primary_key.columns)
     return (Path((Hop(table_rules.table, key, table_rules.table, key, False),)),)
 
@@ -170,34 +178,43 @@ def _own_path(table_rules: TableRules) -> tuple[Path, ...]:
 def _owned_problems(policy: Policy, owned: tuple[Relationship, ...]) -> Iterator[Problem]:
     name = owned[0].path.hops[0].table.fullname
     if len(owned) > 1:
-        yield Problem("E202", name, None, "A table with an Owned link has no other link.")
+        yield Problem(
+            "E202",
+            name,
+            None,
+            "A table with OwnedBy can't have another relationship. Keep one of them.",
+        )
     for relationship in owned:
         hop = relationship.path.hops[0]
         table_rules = policy.tables[hop.target.fullname]
         actions = [rule.action for rule in table_rules.columns.get(hop.target_columns[0].name, ())]
         goes = all(isinstance(m.action, (Delete, Revoke)) for m in table_rules.close_rules)
+        # A deleted row releases the row that it references, and so does a foreign key set to NULL.
         lets_go = any(isinstance(action, (Unlink, Clear)) for action in actions)
         if isinstance(relationship.rule.action, Delete) and not (
             lets_go or (goes and table_rules.close_rules)
         ):
             column = hop.target_columns[0].name
-            text = f"{table_rules.name}.{column} still refers to the rows that go. Mark the column:"
+            text = (
+                f"{table_rules.name}.{column} still refers to deleted rows. Add this to the column:"
+            )
             yield Problem("E103", name, None, text, "personal(Unlink())")
 
 
 def _subject_must_stay(
     policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
 ) -> Iterator[Problem]:
-    """Yield why the person's row cannot be deleted: some row that refers to it stays."""
+    """Yield a problem for each table whose rows stay and reference the subject's deleted row."""
     if not policy.removes_subject:
         return
     subject = policy.subject_table
+    # Deleted rows are no obstacle, because they are deleted before the subject's row.
     kept = {
-        name: getattr(relationship.rule.action, "reason", "its rows stay")
+        name: getattr(relationship.rule.action, "reason", "redacted")
         for name, found in relationships.items()
         for relationship in found
         if not isinstance(relationship.rule.action, (Delete, Revoke))
-        and (_stays_referring(policy, relationship) or _stays_by_value(policy, relationship))
+        and (_stays_referring(policy, relationship) or _stays_unlinked(policy, relationship))
     }
     declared = {
         (name, relationship.path.hops[0].columns)
@@ -208,38 +225,42 @@ def _subject_must_stay(
         for constraint in table_rules.table.foreign_key_constraints:
             columns = tuple(element.parent for element in constraint.elements)
             if constraint.referred_table is subject and (name, columns) not in declared:
-                kept.setdefault(name, f"{names_of(columns)} refers to it and no link says so")
+                # The database would refuse to delete the user's row, whether a rule names the key
+                # or not.
+                kept.setdefault(name, f"no rule for {names_of(columns)}")
     for name, reason in kept.items():
-        text = f"{name} must stay ({reason}), so the person's row cannot be deleted. Use:"
-        paste = "data_subject()    # redacts the row and leaves a tombstone"
+        text = f"Rows of {name} are kept ({reason}), so the user's row can't be deleted. Use:"
+        paste = "data_subject()    # redacts the row and leaves a tombstone row"
         yield Problem("E103", subject.fullname, None, text, paste)
 
 
 def _stays_referring(policy: Policy, relationship: Relationship) -> bool:
-    """Return whether a row stays that the database lets refer only to what is there.
+    """Return whether a row stays with a foreign key to the subject's deleted row.
 
-    A reference that is written over refers no more; of a row that is kept, none is.
+    Redacting a row may overwrite the foreign key. A retained row keeps it.
     """
     is_kept = isinstance(relationship.rule.action, Retain)
     return all(map(_refers, relationship.path.hops)) and (
-        is_kept or not relationship.is_cut(policy)
+        is_kept or not relationship.is_overwritten(policy)
     )
 
 
-def _stays_by_value(policy: Policy, relationship: Relationship) -> bool:
-    """Return whether a row may stay by *reach* and also refer to the person's own row.
+def _stays_unlinked(policy: Policy, relationship: Relationship) -> bool:
+    """Return whether a row found by value stays and also references the subject's own row.
 
-    The database would refuse to let that row go; or would let this one go along, although it is
-    to be kept.
+    The database would refuse to delete the subject's row, or would cascade to a row to be kept.
     """
     hop = relationship.path.hops[0]
     is_kept = isinstance(relationship.rule.action, Retain)
-    if not (hop.by_value or hop.kind) or (relationship.is_cut(policy) and not is_kept):
+    if not (hop.by_value or hop.generic_type) or (
+        relationship.is_overwritten(policy) and not is_kept
+    ):
         return False
     table_rules = policy.tables[hop.table.fullname]
     for key in hop.table.foreign_key_constraints:
+        # The database or the redaction sets the foreign key to NULL, so nothing dangles.
         lets_go = (key.ondelete or "").upper() == "SET NULL" or (
-            not is_kept and is_cut(table_rules, tuple(key.column_keys))
+            not is_kept and table_rules.overwrites(column_names(key))
         )
         if key.referred_table is policy.subject_table and not lets_go:
             return True
@@ -247,9 +268,9 @@ def _stays_by_value(policy: Policy, relationship: Relationship) -> bool:
 
 
 def _refers(hop: Hop) -> bool:
-    """Return whether the database itself keeps the target of *hop* while its row stays.
+    """Return whether *hop* follows a foreign key, so that the target must exist.
 
-    It does not for a link by value, nor from an owned row to the row that refers to it.
+    A match by value follows none, and an owned row is on the referenced side.
     """
     if hop.by_value:
         return False
@@ -257,15 +278,16 @@ def _refers(hop: Hop) -> bool:
     return any(key.column in there for column in hop.columns for key in column.foreign_keys)
 
 
-def _before(
+def _predecessors(
     policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
 ) -> dict[str, set[str]]:
-    """Return for each table those that come before it: found through it, or referring to it.
+    """Return for each table those that must be written before it.
 
-    Cutting a parent first would leave its children behind, because they are found through it;
-    deleting a parent first would break their foreign keys. Where both pull, being found wins.
+    Efface finds rows through their parent, so overwriting the parent's foreign key first would
+    lose them. Deleting the parent first would break their foreign keys. If the two contradict
+    each other, finding the rows takes precedence.
     """
-    before: dict[str, set[str]] = {name: set() for name in relationships}
+    predecessors: dict[str, set[str]] = {name: set() for name in relationships}
     through = {
         name: {hop.target.fullname for relationship in found for hop in relationship.path.hops}
         for name, found in relationships.items()
@@ -275,14 +297,14 @@ def _before(
         referred = {key.column.table.fullname for key in keys} & relationships.keys()
         parents = through[name] | {parent for parent in referred if name not in through[parent]}
         for parent in parents & relationships.keys() - {name}:
-            before[parent].add(name)
-    return before
+            predecessors[parent].add(name)
+    return predecessors
 
 
 def _first(
-    relationships: dict[str, tuple[Relationship, ...]], before: dict[str, set[str]]
+    relationships: dict[str, tuple[Relationship, ...]], predecessors: dict[str, set[str]]
 ) -> frozenset[str]:
-    """Return the tables with credentials, and all that come before them."""
+    """Return the tables with credentials, and all that must precede them."""
     found: set[str] = set()
     waiting = [
         name
@@ -293,14 +315,16 @@ def _first(
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += before[name]
+            waiting += predecessors[name]
     return frozenset(found)
 
 
 def _deepest_first(
-    policy: Policy, relationships: dict[str, tuple[Relationship, ...]], before: dict[str, set[str]]
+    policy: Policy,
+    relationships: dict[str, tuple[Relationship, ...]],
+    predecessors: dict[str, set[str]],
 ) -> tuple[Table, ...]:
-    """Return the tables so that each comes after those that are to come before it."""
+    """Return the tables in an order in which each follows its predecessors."""
     tables = {name: policy.tables[name].table for name in relationships}
     depth = {
         name: max(relationship.path.depth for relationship in found)
@@ -313,7 +337,8 @@ def _deepest_first(
         if name in entered:
             return
         entered.add(name)
-        for child in sorted(before[name], key=lambda n: (-depth[n], n)):
+        # By depth and name, so that the order, and with it a plan's digest, is always the same.
+        for child in sorted(predecessors[name], key=lambda n: (-depth[n], n)):
             visit(child)
         ordered.append(name)
 

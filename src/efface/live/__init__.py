@@ -1,1 +1,1 @@
-"""Live sockets between pages and server, whichever host serves them."""
+"""Connect open pages with the server by WebSockets, for every integration."""

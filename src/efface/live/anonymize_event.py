@@ -1,18 +1,18 @@
-"""The event that closes the account of whoever sends it: how it is answered."""
+"""Answer the event with which a page asks to close the user's account."""
 
 from __future__ import annotations
 
 from efface.live.live_event import LiveEvent
-from efface.page.attempt_outcome import Answer, Outcome
+from efface.page.attempt_outcome import AttemptResult, Outcome
 
 EVENT = "anonymize"
 
 
-def conclude(event: LiveEvent, answer: Answer, message: str, *, to: str | None) -> None:
+def conclude(event: LiveEvent, answer: AttemptResult, message: str, *, to: str | None) -> None:
     """Answer *event* with how the attempt ended.
 
-    *message* is what is said about it, in the person's language; *to* is where the page goes
-    after a closing, or None for where every page goes that is signed out.
+    *message* is the sentence for the user, in the user's language. *to* is where the page goes
+    after a closing, or None for where every logged-out page goes.
     """
     if answer.outcome is Outcome.FAILED:
         event.fail(message)

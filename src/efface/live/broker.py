@@ -1,7 +1,7 @@
-"""What one process tells the others about its live sockets, and who carries it.
+"""Carry signals about WebSockets between the processes of a site.
 
-A broker carries signals and remembers none: whoever was not listening does not hear them later.
-Nothing depends on their arrival. A session is asked anew for every event of its page.
+A broker stores no signals, so a process that isn't listening never gets them. That is safe,
+because each event of a page checks its session again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Signal:
     """One thing for the other processes to do.
 
     Attributes:
-        kind: End the sockets, ask who is behind them anew, or send them an event.
-        topic: Whose sockets, as `Broker.topic` names the person; None for everybody's.
-        event: Name of a pushed event.
-        payload: What is pushed with it.
+        kind: End the sockets, check their sessions again, or send them an event.
+        topic: The name that `Broker.topic` gives the user, or None for all users.
+        event: The name of a pushed event.
+        payload: The data of a pushed event.
     """
 
     kind: Kind
@@ -36,39 +36,39 @@ Tell = Callable[[Signal], Awaitable[None]]
 
 
 class Broker(Protocol):
-    """Carries signals between the processes of one site."""
+    """Carry signals between the processes of one site."""
 
     def topic(self, subject: Hashable) -> str:
-        """Return a name for the person, the same in all processes of the site."""
+        """Return a name for the user, the same in all processes of the site."""
 
     def join(self, hear: Hear) -> Tell:
-        """Hand over what others tell to *hear*, and return the way to tell them.
+        """Pass the signals of others to *hear*, and return the function that sends them one.
 
-        Telling never raises, and ends within seconds whatever has become of the others.
+        This function never raises, and returns within seconds even if the others are down.
         """
 
     def announce(self, signal: Signal) -> None:
-        """Tell the others from a process without an event loop, as a command is.
+        """Send a signal from a process without an event loop, such as a command.
 
-        It never raises, and ends within seconds whatever has become of the others.
+        It never raises, and returns within seconds even if the others are down.
         """
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Carry signals for as long as the context lasts, in the event loop of the site."""
+        """Carry signals as long as the context lasts, in the event loop of the site."""
 
 
 class MemoryBroker:
-    """Carries signals between the `Live` of one process: all there is to a single worker."""
+    """Carry signals between the `Live` objects of one process, which is enough for one worker."""
 
     def __init__(self) -> None:
         self._hearing: list[Hear] = []
 
     def topic(self, subject: Hashable) -> str:
-        """Return a name for the person; it never leaves the process."""
+        """Return a name for the user; it never leaves the process."""
         return repr(subject)
 
     def join(self, hear: Hear) -> Tell:
-        """Hand over what others tell to *hear*, and return the way to tell them."""
+        """Pass the signals of others to *hear*, and return the function that sends them one."""
         self._hearing.append(hear)
 
         async def tell(signal: Signal) -> None:
@@ -79,7 +79,7 @@ class MemoryBroker:
         return tell
 
     def announce(self, signal: Signal) -> None:
-        """Do nothing: whoever would hear it needs an event loop."""
+        """Do nothing, because only a process with an event loop could hear it."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""How far a long closing is, told to the page that asked for it."""
+"""Report the progress of a long closing to the page that asked for it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import Any
 
 EVENT = "closing_progress"
 SECONDS = 0.5
-"""How long a closing takes before it is worth a word, and how often there is one."""
+"""How long a closing takes before the first report, and the time between reports."""
 
 Push = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
 class Progress:
-    """Notes what the closing says of itself, and passes it on now and then.
+    """Remember the latest progress of a closing, and report it from time to time.
 
-    The closing runs in a thread, or in this loop; either way it only leaves two numbers
-    here. They are steps, not rows, and no more than that: as long as they come, nothing is
-    committed.
+    The closing may run in a thread, so it only stores two numbers here. They count steps, not
+    rows. While they change, nothing is committed yet.
     """
 
     def __init__(self, push: Push) -> None:
@@ -27,12 +26,12 @@ class Progress:
         self._latest: tuple[int, int] | None = None
 
     def note(self, done: int, total: int) -> None:
-        """Remember how many of how many steps are done."""
+        """Remember how many steps are done."""
         self._latest = (done, total)
 
     @asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
-        """Tell the page for as long as the context lasts."""
+        """Report to the page as long as the context lasts."""
         telling = asyncio.create_task(self._tell())
         try:
             yield

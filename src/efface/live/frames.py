@@ -1,4 +1,4 @@
-"""What comes in over the live socket, read without trust."""
+"""Read the messages of a WebSocket without trusting them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MessageId = str | int
 
 
 class UnreadableError(Exception):
-    """A message does not have the form the protocol asks for.
+    """A message doesn't have the form that the protocol requires.
 
     Attributes:
-        id: The id it carried, if that much could be read.
-        message: A sentence for the person who writes the client.
+        id: Its id, if it was readable.
+        message: A sentence for the developer of the client.
     """
 
-    def __init__(self, message: str, id: MessageId | None = None) -> None:  # noqa: A002  (the protocol's word)
+    def __init__(self, message: str, id: MessageId | None = None) -> None:  # noqa: A002  (the protocol's name)
         super().__init__(message)
         self.message = message
         self.id = id
@@ -30,7 +30,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """One message of a client. Its payload may hold a password: never in `repr`."""
+    """One message of a client. Its payload may contain a password, so `repr` leaves it out."""
 
     id: MessageId
     event: str
@@ -41,33 +41,33 @@ def read_frame(message: Mapping[str, Any]) -> Frame:
     """Return the frame in an ASGI ``websocket.receive`` message.
 
     Raises:
-        UnreadableError: It is binary, not JSON, or not of the agreed form.
+        UnreadableError: It is binary, not JSON, or doesn't have the required form.
     """
     text = message.get("text")
     if not isinstance(text, str):
-        raise UnreadableError("Only text messages are read here.")
+        raise UnreadableError("The message is binary. Send JSON as text.")
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise UnreadableError("The message is not JSON.") from None
+        raise UnreadableError("The message isn't JSON.") from None
     if not isinstance(value, dict):
-        raise UnreadableError("The message is not a JSON object.")
+        raise UnreadableError("The message isn't a JSON object.")
     id_ = value.get("id")
     if not is_id(id_):
-        raise UnreadableError("The message has no id: a short text or a whole number.")
+        raise UnreadableError("The message has no id. Add a short text or a whole number.")
     event, payload = value.get("event"), value.get("payload", {})
     if not isinstance(event, str) or not 0 < len(event) <= LARGEST_NAME:
-        raise UnreadableError("The message names no event.", id_)
+        raise UnreadableError("The message has no event. Add the name of one.", id_)
     if not isinstance(payload, dict):
-        raise UnreadableError("The payload is not a JSON object.", id_)
+        raise UnreadableError("The payload isn't a JSON object.", id_)
     return Frame(id_, event, payload)
 
 
 def is_id(value: object) -> TypeGuard[MessageId]:
-    """Tell whether *value* may name a message: a short text or a whole number."""
+    """Tell whether *value* can be the id of a message: a short text or a whole number."""
     if isinstance(value, str):
         return 0 < len(value) <= LARGEST_NAME
-    # bool is an int to Python, and true would share its ack with 1.
+    # In Python a bool is an int, and true would share its answer with 1.
     return type(value) is int and abs(value) <= _LARGEST_NUMBER
 
 

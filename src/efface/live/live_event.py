@@ -1,4 +1,4 @@
-"""One event of a page, as its handler is given it."""
+"""Describe one event from a page to its handler."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from efface.live.socket_writer import SocketWriter
 
 
 class LiveEvent:
-    """One event of a page, given to its handler.
+    """One event from a page, passed to its handler.
+
+    Without a call to `reply`, `refuse` or `fail`, the page gets an empty answer with the status
+    ``"ok"``.
 
     Attributes:
-        subject: Key of the person, confirmed anew for this event.
-        name: Name of the event.
-        payload: What the page sent with it. Treat it as hostile.
-        connection: What the host knows the socket by that it came through.
+        subject: The user's primary key, confirmed again for this event.
+        name: The name of the event.
+        payload: What the page sent with it, a dictionary from JSON. Don't trust it.
+        connection: The integration's object for the socket that the event came through.
     """
 
     def __init__(self, subject: Hashable, frame: Frame, writer: SocketWriter) -> None:
@@ -30,26 +33,26 @@ class LiveEvent:
         self._answer: dict[str, Any] = {"status": "ok"}
 
     def reply(self, payload: Mapping[str, Any]) -> None:
-        """Send *payload* along with the ack."""
+        """Answer with the status ``"ok"`` and this *payload*."""
         self._answer["payload"] = dict(payload)
 
     def refuse(self, message: str) -> None:
-        """Answer that the event was understood and not carried out, and why."""
+        """Answer with the status ``"refused"`` and the reason, which the user can change."""
         self._answer = {"status": "refused", "message": message}
 
     def fail(self, message: str) -> None:
-        """Answer that the event could not be carried out for a reason on our side."""
+        """Answer with the status ``"error"`` and a *message*: the server has failed."""
         self._answer = {"status": "error", "message": message}
 
     def log_out(self, to: str | None = None) -> None:
-        """Send the page its log-out after the ack, leading *to* a page, and close the socket."""
+        """After the answer, log out the page, send it *to* a path of this site, and disconnect."""
         self.logs_out, self.to = True, to
 
     async def push(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Send an event to this page alone, before the ack.
+        """Send an event to this page only, before the answer.
 
         Raises:
-            TypeError: *payload* holds a value JSON does not know.
+            TypeError: *payload* contains a value that JSON doesn't have.
         """
         await self._writer.send({"event": event, "payload": dict(payload)})
 
@@ -58,5 +61,5 @@ class LiveEvent:
         return {"ack": id_, **self._answer}
 
 
-# Each host hands over its own kind of LiveEvent.
+# Each integration passes its own kind of LiveEvent.
 Handler = Callable[[Any], Awaitable[Any]]

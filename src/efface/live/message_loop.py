@@ -1,4 +1,4 @@
-"""What is said over one socket: read without trust, handled in order, acked once each."""
+"""Handle the messages of one WebSocket in order, with one answer for each."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from efface.safe_logging import reporter
 report = reporter("efface.live")
 
 MOST_UNHANDLED = 256
-"""Messages of one socket that may wait for their turn, and how many bytes they may have."""
+"""How many messages of one socket may wait, and how many bytes they may have."""
 LARGEST_UNHANDLED = 256 * 1024
 _ACKS_KEPT = 128
 
 Who = Callable[[Any], Awaitable[Hashable | None]]
-UNKNOWN = translatable("The server does not know this event. Reload the page.")
-FAILED = translatable("This did not work just now. Try again in a moment.")
+UNKNOWN = translatable("The server doesn't know this event. Reload the page.")
+FAILED = translatable("Something went wrong. Try again in a moment.")
 
 
 class MessageLoop:
-    """Reads one socket ahead, and answers its messages one by one."""
+    """Read one socket ahead, and answer its messages one by one."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class MessageLoop:
         self._acks: OrderedDict[MessageId, dict[str, Any]] = OrderedDict()
 
     async def run(self) -> None:
-        """Talk until either side hangs up; what was read by then is still handled."""
+        """Run until either side closes; messages read by then are still handled."""
         reading = asyncio.create_task(self._read())
         handling = asyncio.create_task(self._handle_all())
         over = asyncio.create_task(self._writer.over.wait())
@@ -57,7 +57,7 @@ class MessageLoop:
             self._unhandled.put_nowait(None)
             await handling
             if self._writer.ended:
-                await over  # somebody else is just saying good-bye
+                await over  # another task is ending the socket
         finally:
             for task in tasks:
                 task.cancel()
@@ -108,7 +108,7 @@ class MessageLoop:
             await writer.end(event.to)
 
     async def _handle(self, frame: Frame) -> LiveEvent | None:
-        """Return the event with its answer, or None where the session is gone."""
+        """Return the event with its answer, or None if the session has ended."""
         event = self._event(self._subject, frame, self._writer)
         try:
             if await self._who(event.connection) != self._subject:
@@ -119,7 +119,7 @@ class MessageLoop:
             else:
                 await handler(event)
                 as_json(event.ack(frame.id))
-        except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
             report("The handler of a live event failed", error)
             event.fail(self._writer.socket.say(FAILED))
         return event

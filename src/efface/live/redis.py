@@ -1,8 +1,6 @@
-"""Signals between the workers of a site, through Redis.
+"""Carry signals between the workers of a site through Redis.
 
-    RedisBroker("redis://localhost/0", secret=...)
-
-Only its publish and subscribe are used: Redis stores nothing.
+Efface only publishes and subscribes, so Redis stores nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ logger = logging.getLogger("efface.live")
 report = reporter("efface.live")
 
 DELAYS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each new try to reach Redis; the last one again and again."""
+"""Seconds before each new attempt to reach Redis; the last one repeats."""
 
 _SECONDS = 1.0
 _SILENCE = 15.0
@@ -43,16 +41,25 @@ _MOST_WAITING = 1000
 
 
 class RedisBroker:
-    """Carries signals between all processes that share a Redis and a secret.
+    """Carry signals between all processes that share a Redis server and a secret.
 
-    A signal that does not get through is lost, and nobody waits longer than a second for
-    it. After a gap every process asks all its sockets anew who is behind them.
+    A signal that doesn't reach Redis is lost, and delays its sender for at most a second. After
+    Redis was away, each process checks the sessions of all its sockets again. The log says when
+    Redis goes away and when it is back.
 
     Args:
-        url: Where Redis is, such as ``"redis://localhost:6379/0"``.
+        url: The address of Redis, such as ``"redis://localhost:6379/0"``.
         secret: Shared by all processes of the site, at least 16 bytes. It signs the signals,
             names the channel, and hides primary keys.
-        randomness: Names this process among the others.
+        randomness: Returns that many random bytes. It names this process among the others.
+
+    Raises:
+        ValueError: *secret* is shorter than 16 bytes, or *url* is not the address of a Redis.
+
+    Example:
+        With a secret from your settings::
+
+            AccountClosing(..., broker=RedisBroker("redis://localhost/0", secret=secret))
     """
 
     def __init__(
@@ -74,22 +81,22 @@ class RedisBroker:
         self._unreadable = 0
 
     def topic(self, subject: Hashable) -> str:
-        """Return a keyed name for the person, the same in all processes of the site."""
+        """Return a keyed name for the user, the same in all processes of the site."""
         return self._signer.topic(subject)
 
     def join(self, hear: Hear) -> Tell:
-        """Hand over what others tell to *hear*, and return the way to tell them.
+        """Pass the signals of others to *hear*, and return the function that sends them one.
 
         Raises:
-            RuntimeError: Somebody has joined already; each `Live` needs a broker of its own.
+            RuntimeError: Another `Live` has joined already.
         """
         if self._hear is not None:
-            raise RuntimeError("A RedisBroker serves one Live. Make another one.")
+            raise RuntimeError("A RedisBroker serves one Live. Make another one for this Live.")
         self._hear = hear
         return self._tell
 
     def announce(self, signal: Signal) -> None:
-        """Tell the others from a process without an event loop, over a connection of its own."""
+        """Send a signal from a process without an event loop, over its own connection."""
         message = self._signer.write(signal, self._origin)
         try:
             with BlockingRedis.from_url(
@@ -104,8 +111,8 @@ class RedisBroker:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Carry signals for as long as the context lasts; do not wait for a dead Redis."""
-        # Tried once: whether to try again is decided below.
+        """Carry signals as long as the context lasts; don't wait for a Redis that is down."""
+        # Tried once, because the code below decides whether to try again.
         pool = ConnectionPool.from_url(
             self._url,
             socket_timeout=_SECONDS,
@@ -150,7 +157,7 @@ class RedisBroker:
                 await redis.publish(self._channel, message)
             except (RedisError, OSError) as error:
                 self._lost(type(error).__name__)
-                # Late is worse than never: an event is about the page of that moment.
+                # Dropped rather than sent late, because an event is about the page of that moment.
                 while not waiting.empty():
                     _done(waiting.get_nowait()[1])
                     waiting.task_done()
@@ -180,8 +187,8 @@ class RedisBroker:
             self._subscribed.set()
             if self._is_lost:
                 self._is_lost = False
-                logger.warning("The broker is within reach again.")
-                # What was told meanwhile is lost; who is still signed in can be asked.
+                logger.warning("Redis can be reached again.")
+                # Signals sent meanwhile are lost, but sessions can be checked again.
                 await self._pass_on(Signal("recheck", None))
 
     async def _read(self, message: object) -> None:
@@ -190,7 +197,7 @@ class RedisBroker:
         except UnreadableSignalError:
             self._unreadable += 1
             if not self._unreadable & (self._unreadable - 1):  # at 1, 2, 4, 8 …
-                logger.warning("Unreadable signals on the broker so far: %d.", self._unreadable)
+                logger.warning("Unreadable signals from Redis so far: %d.", self._unreadable)
             return
         if origin != self._origin:
             await self._pass_on(signal)
@@ -204,12 +211,12 @@ class RedisBroker:
             report("A signal from another process failed", error)
 
     def _lost(self, why: str) -> None:
-        # Said once for each time that Redis is away.
+        # Logged once for each time that Redis is away.
         if not self._is_lost:
             self._is_lost = True
             logger.warning(
-                "The broker is out of reach (%s). Open pages on other workers are told nothing, "
-                "and notice the end of a session at their next event.",
+                "Redis cannot be reached (%s). Open pages on other workers get no events, and "
+                "notice the end of a session at their next event.",
                 why,
             )
 
@@ -218,7 +225,7 @@ async def _next(channel: PubSub) -> Mapping[str, object]:
     """Return the next message; after a long silence it is the answer to a ping.
 
     Raises:
-        TimeoutError: There is none: the other side is gone without a word.
+        TimeoutError: There is no answer, so the other side is gone.
     """
     message: Mapping[str, object] | None = await channel.get_message(timeout=_SILENCE)
     if message is None:

@@ -1,4 +1,4 @@
-"""Signals as bytes under a key: short, signed, and naming nobody."""
+"""Write signals as short, signed bytes that don't name a user."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TOPIC = 64
 
 
 class UnreadableSignalError(Exception):
-    """Bytes are no signal of this site."""
+    """The bytes are not a signal of this site."""
 
 
 class SignalSigner:
-    """Writes signals and reads those that were written under the same key.
+    """Write signals, and read those that were written with the same secret.
 
     Args:
-        secret: The site's, , at least 16 bytes.
+        secret: The secret of the site, at least 16 bytes.
 
     Raises:
         ValueError: The secret is shorter.
@@ -33,25 +33,28 @@ class SignalSigner:
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < _SHORTEST_SECRET:
-            raise ValueError(f"The secret of a broker has at least {_SHORTEST_SECRET} bytes.")
+            raise ValueError(
+                f"A broker needs a secret of at least {_SHORTEST_SECRET} bytes. "
+                "Make one: secrets.token_bytes(32)"
+            )
         self._key = hmac.digest(secret, b"efface signals", "sha256")
         self.site = self._mark(b"site")[:16]
 
     def topic(self, subject: Hashable) -> str:
-        """Return a name from which nobody without the key learns the person's."""
+        """Return a name that reveals the user's primary key only with the secret."""
         return self._mark(b"topic " + repr(subject).encode("utf-8", "surrogatepass"))
 
     def write(self, signal: Signal, origin: str) -> bytes:
-        """Return the signal with the name of the process it comes from, signed.
+        """Return the signal and the name of the process that sends it, signed.
 
         Raises:
-            ValueError: It is longer than anybody reads, or holds NaN.
-            TypeError: Its payload holds a value JSON does not know.
+            ValueError: It is longer than the limit, or contains NaN.
+            TypeError: Its payload contains a value that JSON doesn't have.
         """
         value = [origin, signal.kind, signal.topic, signal.event, dict(signal.payload)]
         text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
         if _MARK + len(text) > LARGEST_SIGNAL:
-            raise ValueError(f"A signal has at most {LARGEST_SIGNAL} bytes.")
+            raise ValueError(f"This signal is longer than {LARGEST_SIGNAL} bytes.")
         return self._mark(text).encode("ascii") + text
 
     def read(self, message: object) -> tuple[str, Signal]:
@@ -66,7 +69,7 @@ class SignalSigner:
         if not hmac.compare_digest(mark, self._mark(text).encode("ascii")):
             raise UnreadableSignalError
         try:
-            # Ours, but perhaps of another version: during a deployment both run at once.
+            # Ours, but perhaps from another version, because both run during a deployment.
             return _signal(json.loads(text))
         except (ValueError, TypeError, RecursionError):
             raise UnreadableSignalError from None

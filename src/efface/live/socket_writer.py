@@ -1,4 +1,4 @@
-"""One open socket, written to by its own loop and by everybody who pushes."""
+"""Write to one open WebSocket, from its own message loop and from every push."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Why we close a socket; docs/how-to/live.md says it to those who write pages.
+# Why we close a socket; docs/how-to/live.md explains these codes.
 TOO_LARGE = 1009
 FAILED = 1011
 LOGGED_OUT = 4401
@@ -16,23 +16,23 @@ TOO_FAST = 4429
 TOO_MANY = 4430
 
 _SECONDS = 5.0
-# A page that reads nothing is given up before what waits for it fills the memory.
+# We give up on a page that reads nothing, before its messages fill the memory.
 _MOST_UNREAD = 64
 
-# What a socket that is gone may answer, depending on the server and its state.
+# The errors of a socket that is gone, depending on the server and its state.
 _GONE = (OSError, RuntimeError, TimeoutError)
 
 
 @dataclass(frozen=True, eq=False)
 class Socket:
-    """One accepted websocket of an ASGI server.
+    """One accepted WebSocket of an ASGI server.
 
     Attributes:
-        connection: What the host knows it by, and asks who is behind it.
+        connection: The integration's object for it, by which the user is identified.
         receive: Returns its next ASGI message.
-        send: Sends an ASGI message; raises OSError where nobody is there any more.
-        say: Puts a sentence of ours into the language of whoever reads it there.
-        to: Public page of this site where its page goes when it is signed out.
+        send: Sends an ASGI message; raises OSError if the socket is gone.
+        say: Translates one of our sentences for its user.
+        to: The public page of this site to which its page goes when it is logged out.
     """
 
     connection: Any = field(repr=False)
@@ -43,12 +43,12 @@ class Socket:
 
 
 class SocketWriter:
-    """The sending side of one accepted socket. Nothing is sent after its end.
+    """Send the messages of one accepted socket, and nothing after its end.
 
     Attributes:
-        socket: Where its messages go.
-        ended: Whether it takes no more messages.
-        over: Set when the last of them has left, or never will.
+        socket: The socket.
+        ended: True if it sends no more messages.
+        over: Set when the last message is sent, or never will be.
     """
 
     def __init__(self, socket: Socket) -> None:
@@ -61,7 +61,7 @@ class SocketWriter:
         """Send one message, unless the socket has ended.
 
         Raises:
-            TypeError: It holds a value JSON does not know.
+            TypeError: It contains a value that JSON doesn't have.
         """
         await self.send_text(as_json(message))
 
@@ -79,7 +79,7 @@ class SocketWriter:
             self._unread -= 1
 
     async def end(self, to: str | None = None) -> None:
-        """Send the page its log-out and close: it leaves for *to* and does not come back."""
+        """Log out the page, send it *to* a path of this site, and close the socket."""
         await self.send({"event": "logout", "payload": {"to": to or self.socket.to}})
         await self.close(LOGGED_OUT)
 
@@ -105,7 +105,7 @@ def as_json(message: Mapping[str, Any]) -> str:
     """Return the message as JSON.
 
     Raises:
-        TypeError: It holds a value JSON does not know.
-        ValueError: It holds a number JSON does not know.
+        TypeError: It contains a value that JSON doesn't have.
+        ValueError: It contains a number that JSON doesn't have.
     """
     return json.dumps(message, allow_nan=False)

@@ -1,1 +1,1 @@
-"""What the closing page says, and when it says no, whichever host shows it."""
+"""Texts and rules of the page on which users delete their accounts, for every integration."""

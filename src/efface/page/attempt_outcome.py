@@ -1,4 +1,4 @@
-"""How an attempt to close one's own account ends, and what is said about it."""
+"""Say how an attempt to delete an account ended, in a sentence and as an HTTP status."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ class Outcome(Enum):
 
 
 SENTENCES = {
-    Outcome.CLOSED: translatable("Your account is closed, and you are signed out on every device."),
+    Outcome.CLOSED: translatable(
+        "Your account has been deleted, and you've been logged out on all devices."
+    ),
     Outcome.LOGGED_OUT: translatable(
-        "You are signed out. If you have just closed your account, it is closed."
+        "You are logged out. If you have already deleted your account, there is nothing else to "
+        "do. If not, log in and try again."
     ),
     Outcome.UNCONFIRMED: translatable(
-        "Your account is not closed: confirm that you want to close it."
+        "Check the box to confirm that you want to delete your account. Your account is still open."
     ),
-    Outcome.WRONG_PASSWORD: translatable(
-        "Your account is not closed: this is not your current password."
+    Outcome.WRONG_PASSWORD: translatable("That password is incorrect. Your account is still open."),
+    Outcome.STALE: translatable(
+        "Log in again before you delete your account. Your account is still open."
     ),
-    Outcome.STALE: translatable("Your account is not closed: sign in again first, then close it."),
     Outcome.BLOCKED: translatable(
-        "Your account is not closed: something has to be settled first. "
-        "This page says what, once you load it again."
+        "You can't delete your account yet. Reload this page to see what you need to do first. "
+        "Your account is still open."
     ),
     Outcome.LIMITED: translatable(
-        "Your account is not closed: there were too many tries. Try again later."
+        "Too many attempts. Try again later. Your account is still open."
     ),
-    Outcome.FAILED: translatable(
-        "Your account could not be closed just now. Try again in a moment."
-    ),
+    # It promises nothing about the account: the database may have failed during the commit.
+    Outcome.FAILED: translatable("Something went wrong. Try again in a moment."),
 }
 
 
@@ -58,39 +60,48 @@ STATUS = {
     Outcome.LIMITED: 429,
     Outcome.FAILED: 503,
 }
-TOO_LARGE = translatable("This form is too large to be read. Nothing was changed.")
-UNREADABLE = translatable("This could not be read. Nothing was changed.")
-UNKNOWN = translatable("We know no closing with this number. Look at its address again.")
-UNSHOWN = translatable("This did not work just now. Try again in a moment.")
-OUT_OF_DATE = translatable("This page is out of date. Nothing was changed. Load it again.")
+UNREADABLE = translatable("We couldn't read this request. Nothing was changed.")
+UNKNOWN = translatable("We can't find an account closure with this number. Check the link.")
+OUT_OF_DATE = translatable(
+    "This page is out of date. Nothing was changed. Reload it and try again."
+)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The outcome; with the receipt, the blockers or the seconds to wait where there are some."""
+class AttemptResult:
+    """How one attempt ended.
+
+    Attributes:
+        outcome: How it ended.
+        receipt: The receipt, if the account is closed.
+        blockers: What the user has to do first, if something blocks.
+        retry_after: Seconds to wait, if there were too many attempts.
+        was_logged_in: True if the user was logged out while the attempt ran.
+    """
 
     outcome: Outcome
     receipt: Receipt | None = None
     blockers: tuple[Blocker, ...] = ()
     retry_after: int | None = None
+    was_logged_in: bool = False
 
     @property
     def message(self) -> str:
-        """Return the sentence for the person, in English: translate it where it is shown."""
+        """Return the sentence for the user in English; translate it where you show it."""
         return SENTENCES[self.outcome]
 
 
-def bare(sentence: str, language: Language) -> str:
-    """Return a whole page that says *sentence*, for where templates or routes are what fails."""
-    return _BARE.format(
+def bare_page(sentence: str, language: Language) -> str:
+    """Return a whole page that says *sentence*, for when templates or routes fail."""
+    return _BARE_PAGE.format(
         code=language.code,
-        title=escape(language.say(_TITLE)),
-        sentence=escape(language.say(sentence)),
+        title=escape(language.say(_TITLE), quote=False),
+        sentence=escape(language.say(sentence), quote=False),
     )
 
 
 _TITLE = translatable("Your account")
-_BARE = """<!doctype html>
+_BARE_PAGE = """<!doctype html>
 <html lang="{code}">
 <head>
 <meta charset="utf-8">

@@ -1,4 +1,4 @@
-"""What has to be settled before somebody can leave."""
+"""Describe what a user has to do before the account can be deleted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from efface.page.translations import SOURCE
 
 @dataclass(frozen=True)
 class Blocker:
-    """Something that has to be settled before the account can be closed.
+    """Name one thing that a user has to do before the account can be deleted.
+
+    Your function for ``blockers=`` returns these. The page lists them, each with a link, and
+    disables its button.
 
     Args:
-        text: What to do, in a sentence: "You are the last organizer of Herbs." Or the sentence in
-            each language, by code: {"en": …, "de": …}. Whoever reads "de-at" is told that of "de",
-            whoever reads another language that of English, or the first.
-        href: Where it is done: a path on this site, or an https or mailto address.
+        text: What to do, in one sentence. Or the sentence in several languages, by code. A user
+            who reads ``"de-AT"`` sees the text for ``"de"``. A user who reads another language
+            sees the text for ``"en"``, or the first one.
+        href: Where to do it: a path on this site, an https address, or a mailto address.
 
     Raises:
-        ValueError: *href* is none of these, or no language has a text.
+        ValueError: *href* is something else, or *text* has no language.
+
+    Example:
+        >>> Blocker("Name another organizer for the book club.", "/groups/7").href
+        '/groups/7'
+        >>> text = {"en": "Pay your last invoice.", "de": "Bezahlen Sie Ihre letzte Rechnung."}
+        >>> Blocker(text, "/invoices").in_language("de-AT")["text"]
+        'Bezahlen Sie Ihre letzte Rechnung.'
     """
 
     text: str | Mapping[str, str]
@@ -29,12 +39,17 @@ class Blocker:
 
     def __post_init__(self) -> None:
         if isinstance(self.text, Mapping) and not self.text:
-            raise ValueError("A blocker says what there is to do, in one language at least.")
+            raise ValueError(
+                "A Blocker has no text. Say what the user has to do, in at least one language."
+            )
         if not is_local_path(self.href) and not self.href.startswith(("https://", "mailto:")):
-            raise ValueError("A blocker leads to a path of this site, https://… or mailto:…")
+            raise ValueError(
+                "A Blocker has a link that is not a path on this site, an https address or a "
+                'mailto address. Use a path such as "/groups/7".'
+            )
 
-    def said(self, code: str) -> dict[str, str]:
-        """Return text and href for whoever reads the language of this *code*."""
+    def in_language(self, code: str) -> dict[str, str]:
+        """Return ``text`` and ``href`` for a user who reads the language with this *code*."""
         text = self.text
         if isinstance(text, Mapping):
             base, first = code.partition("-")[0], next(iter(text.values()))
@@ -42,13 +57,13 @@ class Blocker:
         return {"text": text, "href": self.href}
 
 
-def listed(found: object) -> tuple[Blocker, ...]:
-    """Return the blockers that a host's function gave.
+def require_blockers(found: object) -> tuple[Blocker, ...]:
+    """Return the blockers that the application's function returned.
 
     Raises:
-        BlockerTypeError: it gave something else, such as None where it has forgotten to return.
+        BlockerTypeError: It returned something else, such as None because it lacks a ``return``.
     """
-    # A text, and a dictionary with the two parts, can be read one by one as well.
+    # You can also iterate over a text, and over a dictionary with the two parts.
     if not isinstance(found, Iterable) or isinstance(found, (str, bytes, Mapping)):
         raise BlockerTypeError(type(found).__name__)
     blockers = []

@@ -1,7 +1,7 @@
-"""The confirmation email: its address is read before the erasure, and it is sent after the commit.
+"""Prepare the confirmation email before the account is closed, and send it after the commit.
 
-Efface never sees the address: the function that the application returns before the erasure holds
-it, and is dropped once it has been called.
+Efface never sees the address. Before the erasure, the application returns a function that
+remembers the address. Efface calls this function once and then drops it.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from efface.evidence.receipt import Receipt
-from efface.page.blockers import Blocker, listed
+from efface.page.attempt_outcome import SENTENCES, Outcome
+from efface.page.blockers import Blocker, require_blockers
 from efface.page.consequences import Kept
 from efface.page.translations import Language, translatable
 
 
 @dataclass(frozen=True)
 class ConfirmationEmail:
-    """What may be said to somebody whose account is closed; nothing in it is personal.
+    """The text of the email that confirms that an account has been deleted.
+
+    It contains no personal data. Your function adds the address, a greeting and the link.
 
     Attributes:
-        reference: The number of this closing.
-        closed_at: When it was, in ISO 8601, UTC.
-        closed_on: The day as people write it.
-        kept: What stays with the person's data, and until when.
-        told: Who else is told.
-        path: Where this can be read later, on this site and without an account.
-        language: The language of the sentences.
+        reference: The confirmation number.
+        closed_at: When the account was closed, in ISO 8601, UTC.
+        closed_on: The same day, written in the email's language.
+        kept: What is kept under a retention rule. Each line has ``text`` and ``until``.
+        notified: Who else had the data and is notified.
+        path: The path of the goodbye page on this site, which needs no account.
+        language: The language of the sentences. ``language.code`` is ``"en"`` or ``"de"``.
+        subject: The subject line.
+        text: The body as plain text.
     """
 
     reference: str
@@ -40,23 +45,23 @@ class ConfirmationEmail:
 
     @property
     def subject(self) -> str:
-        """Return the line above the mail."""
-        return self.language.say(translatable("Your account is closed"))
+        """Return the subject line."""
+        return self.language.say(translatable("Your account has been deleted"))
 
     @property
     def text(self) -> str:
-        """Return the mail as plain text, without a greeting or a link."""
+        """Return the body as plain text, without a greeting or a link."""
         say = self.language.say
         kept = [line.text for line in self.kept] or [say(translatable("nothing with your data"))]
-        number = f"{say(translatable('Number of this closing'))}: {self.reference}"
-        closed_on = f"{say(translatable('Closed on'))}: {self.closed_on}"
+        number = f"{say(translatable('Confirmation number'))}: {self.reference}"
+        closed_on = f"{say(translatable('Deleted on'))}: {self.closed_on}"
         parts = [
-            say(translatable("Your account is closed, and you are signed out on every device.")),
+            say(SENTENCES[Outcome.CLOSED]),
             f"{number}\n{closed_on}",
-            _listed(say(translatable("What is kept, and until when")), kept),
+            _listed(say(translatable("What we keep")), kept),
         ]
         if self.notified:
-            parts.append(_listed(say(translatable("Who else is told")), self.notified))
+            parts.append(_listed(say(translatable("Who we'll notify")), self.notified))
         return "\n\n".join(parts) + "\n"
 
 
@@ -64,11 +69,11 @@ Send = Callable[[ConfirmationEmail], Any]
 
 
 class AttemptEmail:
-    """The one mail of one attempt to close an account.
+    """Send one email for one attempt to close an account.
 
     Args:
-        prepare: Reads the address in the closing's transaction, and returns the function that
-            sends the email.
+        prepare: Reads the address in the transaction that closes the account, and returns the
+            function that sends the email.
         compose: Turns the receipt into the text of the email.
         report: Logs a failure without the exception's text.
     """
@@ -87,14 +92,14 @@ class AttemptEmail:
     def blockers(
         self, ask: Callable[..., Iterable[Blocker]] | None
     ) -> Callable[..., tuple[Blocker, ...]]:
-        """Return *ask*, which also takes the address where nothing blocks.
+        """Return a function that asks *ask* and, if nothing blocks, prepares the email.
 
-        It is asked under the lock of the person's row, while the account is open: once it is
-        closed there is no address, and nobody closes it a second time.
+        The engine calls it under the lock on the user's row, while the account is still open.
+        Afterwards there is no address to read.
         """
 
         def asked(*whose: Any) -> tuple[Blocker, ...]:
-            found = listed(ask(*whose)) if ask is not None else ()
+            found = require_blockers(ask(*whose)) if ask is not None else ()
             if not found:
                 self._take(*whose)
             return found
@@ -102,21 +107,21 @@ class AttemptEmail:
         return asked
 
     def send(self, receipt: Receipt) -> Any:
-        """Send the mail, once, and return what the host's function returns."""
+        """Send the email, once, and return what the application's function returns."""
         send, self._send = self._send, None
         return None if send is None else send(self._compose(receipt))
 
     def failed(self, receipt: Receipt, error: Exception) -> None:
-        """Say in the log that the mail was not sent, without its address."""
-        self._report(f"The farewell of {receipt.reference} could not be sent", error)
+        """Log that the email was not sent, without its address."""
+        self._report(f"The confirmation email of {receipt.reference} could not be sent", error)
 
     def _take(self, *whose: Any) -> None:
         if self._prepare is None:
             return
         try:
             self._send = self._prepare(*whose)
-        except Exception as error:  # noqa: BLE001  (without a mail the account is closed, too)
-            self._report("The farewell could not be prepared", error)
+        except Exception as error:  # noqa: BLE001  (without the email the account is closed, too)
+            self._report("The confirmation email could not be prepared", error)
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a closing means to the person: what goes, what stays, and who else is told."""
+"""Tell users what is deleted with their account, what is kept, and who is notified."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from efface.policy.policy import Policy
 from efface.policy.retention_period import Period
 
 Labels = Mapping[str, str] | Callable[[str], Mapping[str, str]]
-"""Names of tables, columns and reasons for people; for several languages by their code."""
+"""Names of tables, columns and reasons, as users know them, or a function that returns them for a
+language code."""
 
 _BECAUSE = {
     Basis.CONTRACT.value: translatable("because our contract with you requires it: {reason}"),
@@ -29,23 +30,36 @@ _BECAUSE = {
     Basis.LEGAL_CLAIMS.value: translatable("because it may be needed for legal claims: {reason}"),
 }
 
+# "At least", because Efface keeps these rows and does not delete them when the period is over.
 _STARTS = {
-    "closing": translatable("{what}: {period} from the closing"),
-    "calendar-year-end": translatable("{what}: {period} from the end of the year of the closing"),
+    "closing": translatable("{what}: at least {period} after the account is deleted"),
+    "calendar-year-end": translatable(
+        "{what}: at least {period} after the end of the year in which the account is deleted"
+    ),
 }
-_FROM_COLUMN = translatable("{what}: {period} from the date in {column}")
+_FROM_COLUMN = translatable("{what}: at least {period} after the date in “{column}”")
+_UNTIL = translatable("{what} until at least {date}")
 _PERIODS = (
     (translatable("one year"), translatable("{number} years")),
     (translatable("one month"), translatable("{number} months")),
     (translatable("one day"), translatable("{number} days")),
 )
 
-_EMPTY = translatable("an empty entry without your data, so that other records stay whole")
+_BLANK_PROFILE = translatable("a blank profile, so posts and orders still have an author")
+_LOGINS = translatable("Logins and access: {what}")
+_FREE = translatable("Your {name} can be used for a new account.")
+_TAKEN = translatable("Your {name} can't be used for a new account.")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One line about what stays, and the last day it is kept; None where it stays for good."""
+    """One line about what is kept.
+
+    Attributes:
+        text: The line, in the user's language.
+        until: The last day of the retention period, or None without one. Efface does not delete
+            the rows when the period is over.
+    """
 
     text: str
     until: date | None = None
@@ -53,10 +67,13 @@ class Kept:
 
 @dataclass(frozen=True)
 class Consequences:
-    """Short lines for the page.
+    """Short lines for the page, in the user's language.
 
-    ``names`` says of each name or address whether somebody may use it again; ``told`` are the
-    others who had the person's data and are told.
+    Attributes:
+        deleted: What is deleted.
+        kept: What is kept.
+        names: For each unique name or address, whether a new account can use it.
+        notified: Who else had the data and is notified.
     """
 
     deleted: tuple[str, ...]
@@ -67,10 +84,14 @@ class Consequences:
 
 @dataclass(frozen=True)
 class PolicyTexts:
-    """How a policy is put into the words of one language.
+    """Describe a policy in one language.
 
-    *words* gives tables and columns (``"users_tokens"``, ``"posts.body"``) and reasons (``"tax
-    law"``) the names people know; without one, the name itself is spelled with spaces.
+    Attributes:
+        policy: The policy.
+        labels: Names for tables and columns (``"users_tokens"``, ``"posts.body"``) and reasons
+            (``"tax law"``). Without a label, the name is written with spaces.
+        language: The language of the sentences.
+        recipients: Who else had the data and is notified.
     """
 
     policy: Policy
@@ -79,7 +100,7 @@ class PolicyTexts:
     recipients: Collection[str] = ()
 
     def consequences(self, steps: Collection[Step]) -> Consequences:
-        """Return what *steps* mean to the person."""
+        """Return what *steps* mean to the user."""
         deleted: list[str] = []
         kept: list[Kept] = []
         for step in steps:
@@ -88,14 +109,11 @@ class PolicyTexts:
                 continue
             what = f"{self._label(step.table)} ({reached})"
             if step.action == "revoke":
-                every = translatable(
-                    "every signed-in device and every link we have mailed you: {what}"
-                )
-                deleted.append(self._say(every, what=what))
+                deleted.append(self._say(_LOGINS, what=what))
             elif self._is_own(step):
                 deleted.append(self._own(step))
                 if step.action == "redact":
-                    kept.append(Kept(self._say(_EMPTY)))
+                    kept.append(Kept(self._say(_BLANK_PROFILE)))
             elif step.action == "delete":
                 deleted.append(what)
             else:
@@ -104,24 +122,24 @@ class PolicyTexts:
         return Consequences(tuple(deleted), tuple(kept), tuple(self._names()), notified)
 
     def kept(self, steps: Collection[Step]) -> tuple[Kept, ...]:
-        """Return what was kept with the person's values, without numbers: for the farewell."""
+        """Return what was kept under a retention rule, without numbers of rows."""
         found = (step for step in steps if step.until is not None and step.reached)
         return tuple(self._kept(step, self._label(step.table)) for step in found)
 
     def retention_terms(self) -> tuple[str, ...]:
-        """Return what the policy keeps of anybody, for how long and why: about nobody's data."""
-        retention_terms = (
+        """Return what the policy keeps from every account, for how long and why."""
+        terms = (
             self._term(table_rules.name, leaving.action)
             for table_rules in self.policy.tables.values()
             for leaving in table_rules.close_rules
             if isinstance(leaving.action, Retain)
         )
-        # Two links to the same rows may keep them alike.
-        return tuple(dict.fromkeys(retention_terms))
+        # Two relationships to the same rows may have the same rule.
+        return tuple(dict.fromkeys(terms))
 
     def record(self, receipt: Receipt) -> dict[str, Any]:
-        """Return what may be said of a closing to whoever has its number."""
-        # The rows of a batch are those of several people, and say nothing of one.
+        """Return what the goodbye page shows to everyone who has the confirmation number."""
+        # The row counts of a batch belong to several users, so they say nothing about one of them.
         steps = receipt.steps if receipt.together == 1 else ()
         return {
             "reference": receipt.reference,
@@ -132,7 +150,7 @@ class PolicyTexts:
         }
 
     def _is_own(self, step: Step) -> bool:
-        # A table of people may also refer to people; only its last step is the person's own row.
+        # The users' table may refer to itself. Only its last step is the user's own row.
         return step.table == self.policy.subject_table.fullname and not step.through
 
     def _own(self, step: Step) -> str:
@@ -146,9 +164,7 @@ class PolicyTexts:
                 return Kept(what)
             without = translatable("{what}, without your data in {columns}")
             return Kept(self._say(without, what=what, columns=self._columns(step)))
-        until = self._say(
-            translatable("{what} until {date}"), what=what, date=self.language.date(step.until)
-        )
+        until = self._say(_UNTIL, what=what, date=self.language.date(step.until))
         basis, _, reason = (step.reason or "").partition(": ")
         if basis in _BECAUSE:
             reason = self._say(_BECAUSE[basis], reason=self.labels.get(reason, reason))
@@ -172,22 +188,18 @@ class PolicyTexts:
         )
 
     def _names(self) -> list[str]:
-        """Return for each unique name of the person whether it becomes free."""
-        table_rules, lines = self.policy.subject_rule, []
+        """Return for each unique name or address whether a new account can use it."""
+        table_rules, lines = self.policy.subject_table_rules, []
         actions = {column.name: column.action for column in table_rules.personal_columns()}
         for name in dict.fromkeys((*self.policy.subject.identifiers, *actions)):
             action = actions.get(name)
             if self.policy.removes_subject or isinstance(action, Placeholder):
-                free = translatable(
-                    "Your {name} becomes free: anybody may open a new account with it."
-                )
+                text = _FREE
             elif action is None and name in _unique_columns(self.policy):
-                free = translatable(
-                    "Your {name} stays taken: nobody can open a new account with it."
-                )
+                text = _TAKEN
             else:
                 continue
-            lines.append(self._say(free, name=self._label(name, table_rules.name)))
+            lines.append(self._say(text, name=self._label(name, table_rules.name)))
         return lines
 
     def _columns(self, step: Step) -> str:
@@ -202,19 +214,19 @@ class PolicyTexts:
 
 
 def labels_in(labels: Labels | None, language: Language) -> Mapping[str, str]:
-    """Return the host's words for one language."""
+    """Return the application's labels for one language."""
     if labels is None:
         return {}
     return labels(language.code) if callable(labels) else labels
 
 
 def plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a `Wording.record` as JSON data."""
+    """Return a `PolicyTexts.record` as JSON data."""
     return {**record, "kept": [plain_line(line) for line in record["kept"]]}
 
 
 def plain_line(line: Kept) -> dict[str, Any]:
-    """Return one line about what stays as JSON data."""
+    """Return one line about what is kept as JSON data."""
     return {"text": line.text, "until": line.until.isoformat() if line.until else None}
 
 

@@ -1,4 +1,4 @@
-"""The answer to what no page of ours has sent: a page with a way on, or a sentence for scripts."""
+"""Answer a request that failed the CSRF check: a page with a way back, or JSON for scripts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from html import escape
 from efface.page.translations import Language, translatable
 
 STALE = translatable(
-    "This page is out of date. Nothing was changed. "
-    "Reload the page you came from, and send it again."
+    "This page is out of date. Nothing was changed. Reload the page that you came from, and try "
+    "again."
 )
+TOO_LARGE = translatable("This form is too large. Nothing was changed.")
 TOKEN_HEADERS = ("x-csrf-token", "x-csrftoken")
 
 
 def is_script(headers: Mapping[str, str], token_headers: Collection[str] = TOKEN_HEADERS) -> bool:
-    """Tell whether a script reads the answer, by the *headers* of its request, in any case."""
+    """Tell from the *headers* of a request, in any case, whether a script reads the answer."""
     accept = headers.get("accept", "")
     if "text/html" in accept:
         return False
@@ -26,32 +27,36 @@ def is_script(headers: Mapping[str, str], token_headers: Collection[str] = TOKEN
     )
 
 
-def for_scripts(message: str, language: Language) -> dict[str, str]:
-    """Return the refusal as JSON data, said in *language*."""
+def refusal_as_json(message: str, language: Language) -> dict[str, str]:
+    """Return the refusal as JSON data in *language*."""
     return {"error": "csrf", "message": language.say(message)}
 
 
-def for_people(message: str, language: Language, back: str) -> str:
-    """Return the refusal as a page, said in *language*, with a way *back*."""
+def refusal_page(message: str, language: Language, back: str) -> str:
+    """Return the refusal as a page in *language*, with a link *back*."""
+    why = f"<p>{escape(language.say(_WHY), quote=False)}</p>\n" if message == STALE else ""
     return _PAGE.format(
         code=language.code,
-        message=escape(language.say(message)),
+        message=escape(language.say(message), quote=False),
+        why=why,
         back=escape(back),
-        **{name: escape(language.say(sentence)) for name, sentence in _SENTENCES.items()},
+        **{
+            name: escape(language.say(sentence), quote=False)
+            for name, sentence in _SENTENCES.items()
+        },
     )
 
 
-def headers_in(language: Language) -> dict[str, str]:
-    """Return what caches are told, and in which language it is."""
+def refusal_headers(language: Language) -> dict[str, str]:
+    """Return the headers of the refusal: do not cache it, and its language."""
     return {"Cache-Control": "no-store", "Content-Language": language.code}
 
 
+_WHY = translatable("You may have logged in or out in another tab since you opened it.")
 _SENTENCES = {
-    "title": translatable("This page is out of date"),
-    "heading": translatable("This was not sent"),
-    "why": translatable("You may have signed in or out in another tab since you opened it."),
-    "way_back": translatable("Back to the page"),
-    "start": translatable("Start page"),
+    "heading": translatable("We couldn't accept this form"),
+    "way_back": translatable("Go back to the page"),
+    "home": translatable("Home page"),
 }
 _PAGE = """<!doctype html>
 <html lang="{code}">
@@ -59,14 +64,13 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+<title>{heading}</title>
 </head>
 <body>
 <main>
 <h1>{heading}</h1>
 <p>{message}</p>
-<p>{why}</p>
-<p><a href="{back}">{way_back}</a> · <a href="/">{start}</a></p>
+{why}<p><a href="{back}">{way_back}</a> · <a href="/">{home}</a></p>
 </main>
 </body>
 </html>

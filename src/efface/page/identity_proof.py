@@ -1,6 +1,6 @@
-"""What proves that it is the person who wants to leave.
+"""Name the ways in which users prove their identity before they delete their account.
 
-Nothing that others can know proves anything: no typed name, no address, no word.
+A name or an email address is no proof, because others can know it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _LONGEST_PASSWORD = 1024
 
 
 class Proof(StrEnum):
-    """What is asked of somebody."""
+    """What the user has to do."""
 
     PASSWORD = "password"  # noqa: S105  (a word, not a secret)
     RECENT_LOGIN = "recent login"
@@ -20,8 +20,8 @@ class Proof(StrEnum):
 
 
 def is_possible(password: object) -> TypeGuard[str]:
-    """Tell whether *password* can be one at all, before anybody spends time on it."""
+    """Tell whether *password* can be a password, before it is hashed."""
     if not isinstance(password, str) or not 0 < len(password) <= _LONGEST_PASSWORD:
         return False
-    # Half of a character: JSON can say it, no encoding can.
+    # A lone surrogate: JSON can contain it, but no encoding can.
     return not any("\ud800" <= character <= "\udfff" for character in password)

@@ -1,4 +1,4 @@
-"""Paths that lead back into this site, and nowhere else."""
+"""Accept only paths on this site."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _LONGEST = 2048
 def is_local_path(path: object) -> bool:
     """Tell whether *path* is a path on this site that a browser cannot misread.
 
-    Browsers drop tabs and newlines and read a backslash as a slash, so a slash and
-    one of these are another site to them. Only printable ASCII passes.
+    Browsers drop tabs and newlines and read a backslash as a slash, so they take a slash followed
+    by one of these for another site. Only printable ASCII passes.
     """
     return (
         isinstance(path, str)
@@ -22,13 +22,11 @@ def is_local_path(path: object) -> bool:
 
 
 def require_local_path(name: str, path: str) -> str:
-    """Return *path*, or refuse a value that would lead off this site.
+    """Return *path* if it is a path on this site.
 
     Raises:
-        ValueError: *path* is not a path on this site; the message names the setting.
+        ValueError: *path* is something else. The message names the setting *name*.
     """
     if not is_local_path(path):
-        raise ValueError(
-            f'{name} leads off this site or is not a path. Use a path such as "/users/log_out".'
-        )
+        raise ValueError(f'{name} is not a path on this site. Use a path such as "/users/log_out".')
     return path

@@ -1,7 +1,7 @@
-"""The sentences of the closing page in every language it can speak.
+"""Translate the sentences that users of a site read.
 
-The sentences are written in English, where they are used. Catalogs of the standard library's
-`gettext` lie in `locale/`, one folder for each further language.
+The source has the sentences in English, next to the code that uses them. `locale/` has one folder
+for each other language, with a catalog for the standard library's `gettext`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SOURCE = "en"
 
 
 def translatable(text: str) -> str:
-    """Return *text* as it is; it is collected for translation, and translated where it is shown."""
+    """Return *text* unchanged, marked for translation when it is shown."""
     return text
 
 
@@ -36,12 +36,12 @@ MONTHS = (
     translatable("November"),
     translatable("December"),
 )
-DATE = translatable("{day} {month} {year}")
+DATE = translatable("{month} {day}, {year}")
 
 
 @dataclass(frozen=True)
 class Language:
-    """One language the page can speak."""
+    """One language of the page."""
 
     code: str
     catalog: NullTranslations = field(default_factory=NullTranslations, repr=False)
@@ -52,13 +52,13 @@ class Language:
         return found.format(**values) if values else found
 
     def date(self, day: date) -> str:
-        """Return a day as people write it."""
+        """Return a date, written out."""
         return self.say(DATE, day=day.day, month=self.say(MONTHS[day.month - 1]), year=day.year)
 
 
 @cache
 def languages() -> dict[str, Language]:
-    """Return the languages there are, by code; English first."""
+    """Return the available languages by code, English first."""
     found = {SOURCE: Language(SOURCE)}
     for catalog in sorted(LOCALE.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")):
         code = catalog.parents[1].name

@@ -1,1 +1,1 @@
-"""STAGE 3 · what would happen: steps as values, and the statements that carry them out."""
+"""STAGE 3 · the plan: steps as values, and the SQL statements that carry them out."""

@@ -1,7 +1,7 @@
-"""The SQL of an action: the value that replaces the old one, and which rows still hold the old one.
+"""Translate an action into SQL: the new value, and the condition of rows with an old one.
 
-`new_value` is what an UPDATE writes, `not_done` what its WHERE asks. Actions that must read the
-old value first (`ReplaceMentions`, `Generalize`) are in `efface.plan.row_edits`.
+`new_value` is for the SET of an UPDATE, `not_done` for its WHERE. Actions that must read the old
+value first (`ReplaceMentions`, `Generalize`) are in `efface.plan.row_edits`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from efface.plan.dialect_sql import Token
+from efface.plan.dialect_sql import RandomHexadecimal
 from efface.plan.path_sql import Condition
 from efface.policy.actions import (
     HEXADECIMAL,
@@ -37,14 +37,18 @@ from efface.policy.column_types import unwrapped
 
 
 def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return what a static column action writes into *target*."""
+    """Return the value that *action* writes into *target*.
+
+    Raises:
+        TypeError: the action needs the old value.
+    """
     if isinstance(action, (Clear, Unlink)):
         return null()
     if isinstance(action, Replace):
         return literal(action.value, type_=target.type)
     if isinstance(action, Placeholder):
-        made: ColumnElement[Any] = Token()
-        if action.digits < Token.digits:
+        made: ColumnElement[Any] = RandomHexadecimal()
+        if action.digits < RandomHexadecimal.digits:
             made = func.substr(made, 1, action.digits)
         if action.prefix:
             made = literal(action.prefix).concat(made)
@@ -53,13 +57,17 @@ def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement
 
 
 def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
-    """Return the condition that *target* still holds something else than the action leaves."""
+    """Return the condition that *target* still has a value other than the action leaves.
+
+    Raises:
+        TypeError: the action needs the old value.
+    """
     if isinstance(action, (Clear, Unlink)):
         return target.is_not(None)
     if isinstance(action, Replace):
         new: ColumnElement[Any] = literal(action.value, type_=target.type)
         if isinstance(unwrapped(target.type), JSON):
-            # PostgreSQL's json can be written and read, and not compared.
+            # PostgreSQL cannot compare values of type json.
             return as_text(target).is_distinct_from(as_text(new))
         return target.is_distinct_from(new)
     if isinstance(action, Placeholder):
@@ -69,21 +77,24 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
             target.is_(None),
             target.not_like(shape, escape="\\"),
             func.length(target) != action.length,
-            # Beside one character of a prefix, any value of this length would look like it.
+            # With a prefix of one character, many values of this length look like it.
             func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
         )
     raise TypeError(f"{action.word} is decided on each value, not in a condition")
 
 
 def may_mention(dialect: Dialect, target: ColumnElement[Any], patterns: int) -> Condition:
-    """Return the condition that the text in *target* may hold one of so many patterns.
+    """Return the condition that the text in *target* matches one of the patterns.
 
-    The patterns are bound as ``pattern_0`` and so on.
+    Args:
+        dialect: The database.
+        target: The column.
+        patterns: How many there are. They are bound as ``pattern_0`` and so on.
     """
     text = as_text(target)
     if dialect.name == "postgresql":
-        # An expression that PostgreSQL has no statistics for: else it compares each pattern with
-        # its samples of the column at every planning, which takes longer than the query.
+        # PostgreSQL has no statistics for an expression. With statistics it would compare each
+        # pattern with its samples at every planning, which takes longer than the query.
         text = text.concat("")
     return or_(
         false(),
@@ -95,7 +106,7 @@ def may_mention(dialect: Dialect, target: ColumnElement[Any], patterns: int) -> 
 
 
 def as_text(target: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return *target* read as the database keeps it, past any type of the application's."""
+    """Return *target* as the text that the database stores, without the application's type."""
     return type_coerce(cast(target, Text), Text())
 
 

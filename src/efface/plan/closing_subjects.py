@@ -1,6 +1,6 @@
-"""Whoever is being closed, while it runs: values that links need, and what to look for.
+"""Keep the values of the subjects' rows that a closing needs to find and edit other rows.
 
-Lives in memory only, and shows nothing of itself: not in ``repr``, not in pickles.
+They are in memory only: no ``repr`` shows them and no pickle contains them.
 """
 
 from __future__ import annotations
@@ -15,89 +15,94 @@ from efface.plan.mentions import SearchTerms
 from efface.plan.policy_statements import PolicyStatements
 from efface.policy.actions import Clear, ColumnAction, Placeholder
 
-NOTHING = SearchTerms(())
+NO_TERMS = SearchTerms(())
 
 
 @dataclass(frozen=True, repr=False)
 class ClosingSubject:
-    """One subject as the row was when it was locked."""
+    """One subject as its row was when it was locked."""
 
     key: tuple[Any, ...]
-    read: Mapping[str, Any]
+    row: Mapping[str, Any]
     search_terms: SearchTerms
     closed_at: datetime | None
 
     def __repr__(self) -> str:
-        """Return nothing personal."""
-        return "<Person>"
+        """Return no value of the subject."""
+        return "<ClosingSubject>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Leave the person behind: nothing of them is ever saved."""
-        raise TypeError("A person that is being closed is never saved.")
+        """Refuse to be pickled, because a pickle would save the subject's values."""
+        raise TypeError(
+            "Efface never saves the user of an account closure, so it can't be pickled or copied."
+        )
 
 
 class ClosingSubjects:
-    """The subjects of one closing: one, or many at once."""
+    """The subjects of one closing: one, or a batch."""
 
-    __slots__ = ("_by_column", "_reads", "many", "persons", "values")
+    __slots__ = ("_by_column", "_rows", "all", "batch", "values")
 
     def __init__(
         self,
         statements: PolicyStatements,
-        persons: Sequence[ClosingSubject],
+        subjects: Sequence[ClosingSubject],
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep *persons*, and the parameters of the statements that name them."""
-        self.many = statements.many
-        self.persons = tuple(persons)
-        self.values = values or _parameters(statements, [person.read for person in persons])
+        """Keep *subjects* and *values*, the parameters with which the statements find their rows.
+
+        Without *values*, they are taken from the subjects' rows.
+        """
+        self.batch = statements.batch
+        self.all = tuple(subjects)
+        self.values = values or _parameters(statements, [subject.row for subject in subjects])
         self._by_column: dict[str, dict[Any, ClosingSubject]] = {}
-        self._reads = [(person.read, person) for person in self.persons]
+        self._rows = [(subject.row, subject) for subject in self.all]
 
     def __repr__(self) -> str:
-        """Return how many, never who."""
-        return f"<People: {len(self.persons)}>"
+        """Return how many subjects there are, and no value of them."""
+        return f"<ClosingSubjects: {len(self.all)}>"
 
     @property
     def only(self) -> ClosingSubject:
-        """Return the one subject of a closing of one."""
-        (person,) = self.persons
-        return person
+        """Return the subject of a closing that is no batch."""
+        (subject,) = self.all
+        return subject
 
     def search_terms_of(self, column: str, owner: Any) -> SearchTerms | None:
-        """Return what to look for in a row whose owner has this value in the subject's *column*.
+        """Return the search terms of the subject whose *column* equals *owner*.
 
-        None where the row is nobody's of these. For one subject *owner* only says whether the
-        row is theirs.
+        None means that the row belongs to none of these subjects. If there is only one subject,
+        *owner* is true or false: whether the row is theirs.
         """
-        if not self.many:
+        if not self.batch:
             return self.only.search_terms if owner else None
         known = self._by_column.get(column)
         if known is None:
-            known = {_folded(read[column]): person for read, person in self._reads}
+            known = {_folded(row[column]): subject for row, subject in self._rows}
             self._by_column[column] = known
-        person = known.get(_folded(owner))
-        return person.search_terms if person else None
+        subject = known.get(_folded(owner))
+        return subject.search_terms if subject else None
 
-    def as_now(
+    def with_current_rows(
         self, statements: PolicyStatements, rows: Sequence[tuple[Any, ...]], closed_at: datetime
     ) -> ClosingSubjects:
-        """Return the same people, referred to as their *rows* are now.
+        """Return the same subjects with the foreign-key values of their current *rows*.
 
-        A foreign key has followed what the closing wrote into the column it refers to. Links by
-        value and texts still have what the person was. Rows that were not closed then are
-        somebody else's by now.
+        If a closing overwrites a referenced column, foreign keys follow the new value
+        (``ON UPDATE CASCADE``). Matches by value and search terms keep the old values. A row with
+        another *closed_at* belongs to another user, because databases reuse keys.
         """
-        now = {person.key: person.read for person in self.persons}
-        for read in (dict(zip(statements.read_columns, row, strict=True)) for row in rows):
-            if statements.deleted_at and aware(read[statements.deleted_at]) == closed_at:
-                now[tuple(read[name] for name in statements.key_names)] = read
-        reads = [now[person.key] for person in self.persons]
-        found = _parameters(statements, reads)
+        current = {subject.key: subject.row for subject in self.all}
+        for row in _by_name(statements, rows):
+            if statements.deleted_at and as_utc(row[statements.deleted_at]) == closed_at:
+                current[tuple(row[name] for name in statements.key_names)] = row
+        current_rows = [current[subject.key] for subject in self.all]
+        found = _parameters(statements, current_rows)
         values = {n: found[n] if n.startswith("subject") else v for n, v in self.values.items()}
-        people = ClosingSubjects(statements, self.persons, values)
-        people._reads += zip(reads, self.persons, strict=True)
-        return people
+        subjects = ClosingSubjects(statements, self.all, values)
+        subjects._rows += zip(current_rows, self.all, strict=True)
+        return subjects
 
 
 def capture(
@@ -107,83 +112,92 @@ def capture(
     *,
     with_search_terms: bool = True,
 ) -> ClosingSubjects:
-    """Return what the rest of a closing needs to know from the subjects' *rows*."""
-    reads = [dict(zip(statements.read_columns, row, strict=True)) for row in rows]
-    values = _parameters(statements, reads)
-    named: list[list[Any]] = [[] for _ in reads]
+    """Return what the rest of a closing needs from the subjects' *rows*.
+
+    With *with_search_terms*, it also reads former and secondary identifiers in other tables.
+    """
+    named_rows = _by_name(statements, rows)
+    values = _parameters(statements, named_rows)
+    identifiers: list[list[Any]] = [[] for _ in named_rows]
     if with_search_terms:
-        for texts, read in zip(named, reads, strict=True):
-            texts += [read[name] for name in statements.policy.subject.identifiers]
-        for column, statement in statements.captures:
-            where = {_folded(read[column]): i for i, read in enumerate(reads)}
-            for owner, *found in cursor.rows(statement, values):
-                named[where.get(_folded(owner), 0) if statements.many else 0] += found
-    persons = [_person(statements, read, texts) for read, texts in zip(reads, named, strict=True)]
-    return ClosingSubjects(statements, persons, values)
+        for texts, row in zip(identifiers, named_rows, strict=True):
+            texts += [row[name] for name in statements.policy.subject.identifiers]
+        for column, query in statements.identifier_queries:
+            positions = {_folded(row[column]): i for i, row in enumerate(named_rows)}
+            for owner, *found in cursor.rows(query, values):
+                identifiers[positions.get(_folded(owner), 0) if statements.batch else 0] += found
+    subjects = [
+        _subject(statements, row, texts) for row, texts in zip(named_rows, identifiers, strict=True)
+    ]
+    return ClosingSubjects(statements, subjects, values)
 
 
-def states(
+def closed_at_by_key(
     statements: PolicyStatements, rows: Sequence[Sequence[Any]]
 ) -> dict[tuple[Any, ...], datetime | None]:
-    """Return when each of the *rows* was closed, or None, by key; nothing else is looked at."""
+    """Return for each key in *rows* when the account was closed, or None if it is open."""
     keys = [statements.read_columns.index(name) for name in statements.key_names]
     at = statements.read_columns.index(statements.deleted_at) if statements.deleted_at else None
     return {
-        tuple([row[each] for each in keys]): None if at is None else aware(row[at]) for row in rows
+        tuple([row[each] for each in keys]): None if at is None else as_utc(row[at]) for row in rows
     }
 
 
-def is_named(statements: PolicyStatements, row: Sequence[Any]) -> bool:
-    """Return whether the *row* of a closed account holds a name or a link's value once more."""
-    read = dict(zip(statements.read_columns, row, strict=True))
-    for name, action in statements.own_actions.items():
-        value = read.get(name)
+def holds_identifier(statements: PolicyStatements, row: Sequence[Any]) -> bool:
+    """Return whether the *row* of a closed account has a cleared or replaced value again."""
+    (named_row,) = _by_name(statements, [row])
+    for name, action in statements.subject_actions.items():
+        value = named_row.get(name)
         if isinstance(action, (Clear, Placeholder)) and _linkable(value, action) is not None:
             return True
     return False
 
 
-def _person(
-    statements: PolicyStatements, read: dict[str, Any], named: Sequence[Any]
+def _by_name(statements: PolicyStatements, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(statements.read_columns, row, strict=True)) for row in rows]
+
+
+def _subject(
+    statements: PolicyStatements, row: dict[str, Any], identifiers: Sequence[Any]
 ) -> ClosingSubject:
-    closed_at = read.get(statements.deleted_at) if statements.deleted_at else None
-    key = tuple([read[name] for name in statements.key_names])
-    search_terms = SearchTerms(named, statements.placeholders) if named else NOTHING
-    return ClosingSubject(key, read, search_terms, aware(closed_at))
+    closed_at = row.get(statements.deleted_at) if statements.deleted_at else None
+    key = tuple([row[name] for name in statements.key_names])
+    terms = SearchTerms(identifiers, statements.placeholders) if identifiers else NO_TERMS
+    return ClosingSubject(key, row, terms, as_utc(closed_at))
 
 
-def _parameters(statements: PolicyStatements, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _parameters(statements: PolicyStatements, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in statements.read_columns:
-        action = statements.own_actions.get(name)
-        all_of_them = [read[name] for read in reads]
-        linkable = [_linkable(value, action) for value in all_of_them]
-        if statements.many:
-            values[f"subject_{name}"] = [v for v in all_of_them if v is not None]
+        action = statements.subject_actions.get(name)
+        column = [row[name] for row in rows]
+        linkable = [_linkable(value, action) for value in column]
+        if statements.batch:
+            values[f"subject_{name}"] = [v for v in column if v is not None]
             values[f"match_{name}"] = [v for v in linkable if v is not None]
-            # Whole, so that two of them can be paired.
-            values[f"subjects_{name}"], values[f"matches_{name}"] = all_of_them, linkable
+            # Whole, with NULLs: the n-th values of two of these lists belong to one subject.
+            values[f"subjects_{name}"], values[f"matches_{name}"] = column, linkable
         else:
-            values[f"subject_{name}"], values[f"match_{name}"] = all_of_them[0], linkable[0]
+            values[f"subject_{name}"], values[f"match_{name}"] = column[0], linkable[0]
     return values
 
 
 def _linkable(value: Any, action: ColumnAction | None) -> Any:
-    """Return *value* unless it is one that matches nothing: blank, or a placeholder."""
+    """Return *value*, or None if it is blank or a placeholder: such values match no row."""
     if isinstance(value, str) and not value.strip():
         return None
-    if isinstance(action, Placeholder) and action.made(value):
+    if isinstance(action, Placeholder) and action.matches(value):
         return None
     return value
 
 
 def _folded(value: Any) -> Any:
-    # Links by value may be equal to the database and differ in case.
+    # A database may compare without regard to case, so a match may differ in case.
     return value.casefold() if isinstance(value, str) else value
 
 
-def aware(moment: datetime | None) -> datetime | None:
-    """Return *moment* as aware UTC; drivers without time zones hand it over naive."""
+def as_utc(moment: datetime | None) -> datetime | None:
+    """Return *moment* as aware UTC; a driver without time zones returns it naive."""
     if moment is None:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The driver's cursor behind a connection: runs compiled statements, drops the driver's text."""
+"""Run compiled statements on the driver's cursor, with errors that quote no values."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from efface.errors import AutocommitError, ConnectionLostError, ConstraintError, StatementError
+from efface.errors import (
+    AutocommitError,
+    ConnectionLostError,
+    ConstraintError,
+    RowCountError,
+    SchemaTranslateMapError,
+    StatementError,
+)
 from efface.errors.database_refusals import refused
 from efface.plan.compiled_statement import CompiledStatement
 
 
 class Cursor:
-    """One cursor in the caller's transaction; counts the statements it has run."""
+    """A cursor in the caller's transaction that counts its statements."""
 
     def __init__(self, connection: Connection) -> None:
-        """Join the transaction of *connection*, beginning it where nothing has run yet.
+        """Join the transaction of *connection*, and begin it if there is none.
 
         Raises:
-            AutocommitError: each statement would be committed by itself.
+            SchemaTranslateMapError: the statements would run in another schema.
+            AutocommitError: the connection commits each statement by itself.
         """
+        if connection.get_execution_options().get("schema_translate_map"):
+            raise SchemaTranslateMapError
         if not connection.in_transaction():
-            # As SQLAlchemy itself does at the first statement: the caller commits.
+            # SQLAlchemy does the same at the first statement; the caller commits.
             connection.begin()
         if _commits_each_statement(connection):
             raise AutocommitError
         self.connection = connection
         self.statement_count = 0
         self._dbapi: Any = connection.dialect.loaded_dbapi
+        self._is_async = connection.dialect.is_async
         self._cursor: Any = connection.connection.cursor()
 
     def run(self, statement: CompiledStatement, values: Mapping[str, Any]) -> int:
@@ -41,7 +52,7 @@ class Cursor:
     def rows(
         self, statement: CompiledStatement, values: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """Run *statement* and return its rows."""
+        """Run *statement* and return its rows with converted values."""
         self._execute(statement, statement.bind(values))
         try:
             return statement.rows(self._cursor)
@@ -51,43 +62,74 @@ class Cursor:
     def stream(
         self, statement: CompiledStatement, values: Mapping[str, Any]
     ) -> Iterator[tuple[Any, ...]]:
-        """Run *statement* and yield its rows as the driver has them, some at a time."""
+        """Run *statement* and yield its rows as the driver returns them, 1,000 at a time."""
         self._execute(statement, statement.bind(values))
         while rows := self._next(statement):
             yield from rows
 
-    def run_many(self, statement: CompiledStatement, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run *statement* once for each of *values*, as one call of the driver."""
-        bound = [statement.bind(each) for each in values]
-        if len(bound) == 1:
-            # Drivers set up a pipeline for many, which costs more than one statement.
-            self._execute(statement, bound[0])
-            return
-        self.statement_count += 1
-        try:
-            self._cursor.executemany(statement.sql, bound)
-        except Exception as error:  # noqa: BLE001  # as in _execute
-            raise self._refused(statement.table, statement.act, error) from None
-
-    def check(self, statement: CompiledStatement) -> None:
-        """Run a check of constraints: it raises, or its rows are what is broken.
+    def run_by_key(self, statement: CompiledStatement, keys: Sequence[Mapping[str, Any]]) -> None:
+        """Run *statement* for each of *keys*, and check that each key writes one row.
 
         Raises:
-            ConstraintError: a foreign key would not hold at the commit.
+            RowCountError: a key wrote no row, or several. A sum would not show it: none and two
+                make the two that were meant.
+        """
+        bound = [statement.bind(each) for each in keys]
+        for count in self._counts(statement, bound):
+            self.expect(statement, count, 1)
+
+    def expect(self, statement: CompiledStatement, written: int, meant: int) -> None:
+        """Check that *statement* has written as many rows as were meant.
+
+        Raises:
+            RowCountError: it has written fewer or more.
+        """
+        if written != meant:
+            raise RowCountError(statement.table, statement.act, written, meant)
+
+    def _counts(self, statement: CompiledStatement, bound: Sequence[Any]) -> list[int]:
+        # Only psycopg reports a count for each set of values; other drivers report a sum, or
+        # nothing. On SQLite, one by one is as fast. For one set, executemany() takes longer.
+        together = self.connection.dialect.driver == "psycopg" and not self._is_async
+        counts = []
+        self.statement_count += 1
+        try:
+            if len(bound) > 1 and together:
+                self._cursor.executemany(statement.sql, bound, returning=True)
+                counts.append(self._cursor.rowcount)
+                while self._cursor.nextset():
+                    counts.append(self._cursor.rowcount)
+            else:
+                for each in bound:
+                    self._cursor.execute(statement.sql, each)
+                    counts.append(self._cursor.rowcount)
+        except Exception as error:  # noqa: BLE001  # as in _execute
+            raise self._refused(statement.table, statement.act, error) from None
+        return counts
+
+    def check(self, statement: CompiledStatement) -> None:
+        """Run a check of foreign keys: the database raises, or returns the broken rows.
+
+        Raises:
+            ConstraintError: a foreign key would be broken at the commit.
         """
         self._execute(statement, statement.bind({}))
-        if self._cursor.description is not None and self._cursor.fetchone() is not None:
-            raise ConstraintError(statement.table, statement.act, "foreign key", None)
+        if self._cursor.description is not None and (broken := self._cursor.fetchone()) is not None:
+            # SQLite names the referring table, the row, and the table that it refers to.
+            referring, _, referred, *_ = broken
+            constraint = f"FOREIGN KEY (from {referring} to {referred})"
+            raise ConstraintError(statement.table, statement.act, "foreign key", None, constraint)
 
     @contextmanager
     def savepoint(self, table: str, undone_by: type[Exception] = ConstraintError) -> Iterator[None]:
-        """Undo what the block did to *table* when it meets such an error, and only that.
+        """Roll back the block's changes to *table* if it raises *undone_by*.
 
-        Blocks may stand in one another: the name means the innermost.
+        Blocks may be nested: the database's savepoint name means the innermost.
         """
         self._plain("SAVEPOINT efface", table)
         try:
             yield
+        # Without a connection there is no savepoint to return to.
         except ConnectionLostError:
             raise
         except undone_by:
@@ -97,7 +139,7 @@ class Cursor:
         self._plain("RELEASE SAVEPOINT efface", table)
 
     def close(self) -> None:
-        """Give the cursor back."""
+        """Close the cursor."""
         self._cursor.close()
 
     def _plain(self, sql: str, table: str) -> None:
@@ -122,12 +164,12 @@ class Cursor:
             raise self._refused(statement.table, statement.act, error) from None
 
     def _refused(self, table: str, act: str, error: Exception) -> StatementError:
-        # `from None` and no text: drivers quote rows in what they say.
+        # No cause and no text of the driver: both may quote rows.
         connection = self.connection.connection.dbapi_connection
         is_lost = self.connection.dialect.is_disconnect(error, connection, self._cursor)  # type: ignore[arg-type]  # the driver's own types
         is_conflict = isinstance(error, self._dbapi.IntegrityError)
         if is_lost:
-            # The pool must not hand this connection to anybody again.
+            # The pool must not reuse this connection.
             self.connection.invalidate()
         return refused(table, act, error, is_lost=is_lost, is_conflict=is_conflict)
 
@@ -139,7 +181,7 @@ def _commits_each_statement(connection: Connection) -> bool:
     except NotImplementedError:
         return False
     if is_set and connection.dialect.name == "sqlite":
-        # Applications that begin by themselves set the driver so; then it has begun by now.
+        # An application that begins transactions itself sets the driver to autocommit.
         cursor: Any = connection.connection.driver_connection
         return not cursor.in_transaction
     return is_set

@@ -1,22 +1,25 @@
-"""What differs between the databases: the lock and the random token."""
+"""Build the SQL that differs between PostgreSQL and SQLite, except for locks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     JSON,
+    BindParameter,
     Column,
     ColumnElement,
+    DateTime,
     Integer,
     Select,
     String,
     Text,
     TypeDecorator,
+    and_,
     any_,
     bindparam,
     cast,
@@ -34,32 +37,32 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 from efface.policy.actions import DIGITS
 
 
-class Token(ColumnElement[str]):
-    """32 random hexadecimal digits, made by the database for every row anew."""
+class RandomHexadecimal(ColumnElement[str]):
+    """32 random hexadecimal digits that the database generates, others for each row."""
 
     type = String()
     inherit_cache = True
     digits = DIGITS
 
 
-@compiles(Token, "sqlite")
-def _sqlite_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
+@compiles(RandomHexadecimal, "sqlite")
+def _sqlite_token(_element: RandomHexadecimal, _compiler: SQLCompiler, **_: Any) -> str:
     return "lower(hex(randomblob(16)))"
 
 
-@compiles(Token, "postgresql")
-def _postgresql_token(_element: Token, _compiler: SQLCompiler, **_: Any) -> str:
-    # In the core since PostgreSQL 13, from a strong random source; 122 of 128 bits are random.
+@compiles(RandomHexadecimal, "postgresql")
+def _postgresql_token(_element: RandomHexadecimal, _compiler: SQLCompiler, **_: Any) -> str:
+    # Built in since PostgreSQL 13, with a strong random source; 122 of 128 bits are random.
     return "replace(gen_random_uuid()::text, '-', '')"
 
 
-def among(
+def is_any_of(
     dialect: Dialect, target: ColumnElement[Any], name: str, type_: TypeEngine[Any]
 ) -> ColumnElement[bool]:
     """Return the condition that *target* is one of the values bound as *name*.
 
-    One parameter, however many values, so that the statement is compiled once. PostgreSQL gets
-    the column's own array type: ``bigint = ANY(int4[])`` would search linearly for each row.
+    It has one parameter for any number of values, so the statement is compiled once. PostgreSQL
+    gets the column's own array type: ``bigint = ANY(int4[])`` would search linearly for each row.
     """
     if dialect.name == "postgresql":
         return target == any_(bindparam(name, type_=ARRAY(type_)))
@@ -67,12 +70,12 @@ def among(
     return target.in_(select(values.c.value))
 
 
-def pairs(
+def paired_values(
     dialect: Dialect, one: tuple[str, TypeEngine[Any]], other: tuple[str, TypeEngine[Any]]
 ) -> Select[Any]:
-    """Return a query that pairs the values of two lists of one length; each is a name and a type.
+    """Return a query of the n-th values of two lists of the same length, as pairs.
 
-    Two parameters, however many pairs.
+    Each list is one parameter, given by its name and the type of its values.
     """
     if dialect.name == "postgresql":
         lists = (bindparam(name, type_=ARRAY(type_)) for name, type_ in (one, other))
@@ -88,8 +91,8 @@ def pairs(
 def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any]:
     """Return a query whose rows are the objects in the JSON text bound as ``records``.
 
-    One parameter for any number of rows: drivers send or convert many rows one by one, and
-    PostgreSQL's escapes the elements of arrays slowly.
+    It has one parameter for any number of rows. Drivers convert or send rows one by one, and
+    psycopg escapes the elements of arrays slowly.
     """
     records = bindparam("records", type_=Text())
     if dialect.name == "postgresql":
@@ -105,23 +108,44 @@ def rows_of_json(dialect: Dialect, columns: Sequence[Column[str]]) -> Select[Any
 
 
 def at_moment(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Return the condition that *column* has the moment that `around` binds as *name*.
+    """Return the condition that *column* has the moment that `moment_bounds` binds as *name*.
 
-    SQLite keeps a moment as text, and hosts write a whole second with and without its fraction:
-    equal moments are not equal there.
+    SQLite stores a moment as text, with or without the fraction of a whole second, so ``=`` does
+    not find equal moments.
     """
-    first, last = (bindparam(f"{name}_{end}", type_=column.type) for end in ("first", "last"))
+    first, last = (moment_parameter(f"{name}_{end}", column.type) for end in ("first", "last"))
     return column.between(first, last)
 
 
-def around(name: str, moment: datetime) -> dict[str, datetime]:
-    """Return the values for `at_moment`: the smallest steps before and after *moment*."""
+def moment_parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
+    """Return the parameter *name* for an aware moment that a column of *type_* takes.
+
+    PostgreSQL would convert the moment to the time zone of the session for a column without a time
+    zone, and asyncpg refuses it: such a column has UTC. A type of the application decides itself.
+    """
+    is_naive = isinstance(type_, DateTime) and not type_.timezone
+    return bindparam(name, type_=NaiveUTC() if is_naive else type_)
+
+
+def moment_bounds(name: str, moment: datetime) -> dict[str, datetime]:
+    """Return the values for `at_moment`: one microsecond before and after *moment*."""
     step = timedelta(microseconds=1)
     return {f"{name}_first": moment - step, f"{name}_last": moment + step}
 
 
+class NaiveUTC(TypeDecorator[datetime]):
+    """A moment in UTC, in a column without a time zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Return *value* in UTC, without the time zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+
 class TID(UserDefinedType[str]):
-    """PostgreSQL's address of a row."""
+    """PostgreSQL's type for the address of a row."""
 
     cache_ok = True
 
@@ -130,14 +154,24 @@ class TID(UserDefinedType[str]):
         return "tid"
 
 
+class OID(UserDefinedType[str]):
+    """PostgreSQL's number of a table."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return "oid"
+
+
 class JSONList(TypeDecorator[list[Any]]):
-    """Several values of one type as one JSON text, each as the database keeps it."""
+    """A list of values as one JSON text, each in the form that the database stores."""
 
     impl = Text
     cache_ok = True
 
     def __init__(self, item: TypeEngine[Any]) -> None:
-        """Keep the type of the values."""
+        """Keep *item*, the type of the values."""
         super().__init__()
         self.item = item
 
@@ -147,23 +181,36 @@ class JSONList(TypeDecorator[list[Any]]):
         return json.dumps([process(v) if process else v for v in value or ()])
 
 
-def row_address(dialect: Dialect) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """Return what addresses a row without a key, and the condition that it is ``key_0``.
+ROWIDS = ("rowid", "_rowid_", "oid")
+"""SQLite's names of the number of a row; a column with the same name hides each of them."""
 
-    Good inside one transaction, and on PostgreSQL only until the row is written again.
+
+def row_address(
+    dialect: Dialect, columns: Iterable[str]
+) -> tuple[list[ColumnElement[Any]], ColumnElement[bool]]:
+    """Return the address of a row without a primary key, and the condition for it.
+
+    *columns* are the table's. The condition has the parameters ``key_0`` and, on PostgreSQL,
+    ``key_1``: a ``ctid`` is unique in one partition, so the address contains the partition. It is
+    valid inside one transaction, and on PostgreSQL only until the row is updated.
     """
     if dialect.name == "postgresql":
         ctid: ColumnElement[Any] = literal_column("ctid")
-        return cast(ctid, Text), ctid == cast(bindparam("key_0", type_=Text()), TID())
-    rowid: ColumnElement[Any] = literal_column("rowid", type_=Integer())
-    return rowid, rowid == bindparam("key_0", type_=Integer())
+        tableoid: ColumnElement[Any] = literal_column("tableoid")
+        here = ctid == cast(bindparam("key_0", type_=Text()), TID())
+        there = tableoid == cast(bindparam("key_1", type_=Text()), OID())
+        return [cast(ctid, Text), cast(tableoid, Text)], and_(here, there)
+    taken = {name.lower() for name in columns}
+    name = next(name for name in ROWIDS if name not in taken)
+    rowid: ColumnElement[Any] = literal_column(name, type_=Integer())
+    return [rowid], rowid == bindparam("key_0", type_=Integer())
 
 
 def from_text(dialect: Dialect, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    """Return the parameter *name*, given as text, as a value of *type_*.
+    """Return the text parameter *name* as a value of *type_*.
 
-    PostgreSQL takes text for JSON only through a cast. SQLite keeps JSON as text, and a cast to a
-    type it does not know would turn it into a number.
+    PostgreSQL accepts text as JSON only with a cast. SQLite stores JSON as text, and would turn it
+    into a number when casting to a type it does not know.
     """
     text: ColumnElement[Any] = bindparam(name, type_=Text())
     if dialect.name == "postgresql":

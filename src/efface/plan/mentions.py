@@ -1,8 +1,8 @@
-"""The person's identifiers as needles: which text may name them, and the edit that removes it.
+"""Find and replace mentions of a subject's identifiers in text and JSON.
 
-The database only narrows down: a LIKE pattern that lets through too much, never too little. The
-decision is made here, on real text and parsed JSON, with word borders: ``ada@example.org`` is not
-mentioned by ``granada@example.org``.
+The database preselects rows with LIKE patterns, which match too much and never too little. Python
+decides on the text itself, by whole words: ``granada@example.org`` does not mention
+``ada@example.org``.
 """
 
 from __future__ import annotations
@@ -17,56 +17,57 @@ from typing import Any, Protocol
 from efface.policy.actions import Placeholder
 
 SHORTEST = 4
-"""Identifiers with fewer characters are neither replaced nor searched for: they hit by chance."""
+"""The fewest characters of an identifier: a shorter one would match unrelated words."""
 
 _JSON_STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+")
+# A full stop may end a sentence after an address, but ".uk" makes it another address.
 _ADDRESS_BEFORE, _ADDRESS_AFTER = r"(?<![\w.+%-])", r"(?![\w-]|\.\w)"
 _WORD_BEFORE, _WORD_AFTER = r"(?<!\w)", r"(?!\w)"
 
 
 class SearchTerms:
-    """The identifiers of one person, ready to be looked for; never shown, saved or pickled.
+    """The identifiers of one subject to search for; ``repr`` and pickles do not contain them.
 
-    Nothing is made of them before it is asked for: most people are mentioned nowhere, and a batch
-    may never be searched for.
+    Patterns are compiled on first use, because most subjects are mentioned nowhere.
     """
 
     def __init__(self, values: Iterable[object], placeholders: Iterable[Placeholder] = ()) -> None:
-        """Keep the usable ones of *values*: text, of some length, and made by no placeholder."""
+        """Keep *values*; only text that is no placeholder and long enough is searched for."""
         self._values, self._placeholders = tuple(values), tuple(placeholders)
 
     def __bool__(self) -> bool:
-        """Return whether there is anything to look for."""
+        """Return whether there is anything to search for."""
         return bool(self._words)
 
     def __repr__(self) -> str:
-        """Return how many there are, never which."""
-        return f"<Needles: {len(self._words)}>"
+        """Return how many search terms there are, and none of them."""
+        return f"<SearchTerms: {len(self._words)}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Leave the values behind: a pickled receipt must not carry them."""
+        """Pickle without the values, because a pickled receipt must not contain them."""
         return (SearchTerms, ((),))
 
     @cached_property
     def _named(self) -> set[str]:
         texts = (value for value in self._values if isinstance(value, str))
-        real = (t for t in texts if not any(each.made(t) for each in self._placeholders))
+        real = (t for t in texts if not any(each.matches(t) for each in self._placeholders))
         return {unicodedata.normalize("NFC", text).strip() for text in real} - {""}
 
     @cached_property
     def _words(self) -> tuple[str, ...]:
         usable = (text for text in self._named if len(text) >= SHORTEST)
+        # Longest first: "Ada Lovelace" must be replaced as a whole, before "Ada" matches inside it.
         return tuple(sorted(usable, key=lambda text: (-len(text), text)))
 
     @property
     def skipped(self) -> int:
-        """Return how many identifiers are too short to look for."""
+        """Return how many identifiers are too short to search for."""
         return len(self._named) - len(self._words)
 
     def first_words(self) -> set[str]:
-        """Return the first word of each identifier, without regard to case."""
+        """Return the first word of each identifier, in lower case."""
         return {
             found[0]
             for word in self._words
@@ -76,22 +77,23 @@ class SearchTerms:
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
-        """Return LIKE patterns that let through every text with a mention, and some others."""
+        """Return LIKE patterns that match every text with a mention, and some without."""
         found = (pattern for word in self._words for pattern in _patterns(word))
         return tuple(dict.fromkeys(found))
 
     @cached_property
     def _mention(self) -> re.Pattern[str]:
-        # Both Unicode forms, because databases keep whichever the person's keyboard sent.
+        # In both Unicode normal forms, because a database stores whichever it receives.
         forms = [form for word in self._words for form in _forms(word)]
         return re.compile("|".join(map(_bordered, forms)), re.IGNORECASE)
 
     def found_in(self, value: object) -> bool:
-        """Return whether *value* (text or JSON data) mentions the person."""
+        """Return whether *value* (text or JSON data) mentions the subject."""
         return bool(self) and any(self._mention.search(text) for text in _texts(value))
 
     def has_address_in(self, text: str) -> bool:
-        """Return whether *text* holds an identifier that is an address, and so nothing else."""
+        """Return whether *text* contains one of the identifiers that is an email address."""
+        # Only an address is certain to identify someone: a name may also be that of an operator.
         if "@" not in text:
             return False
         forms = (form for word in self._words if "@" in word for form in _forms(word))
@@ -99,19 +101,21 @@ class SearchTerms:
 
     def replaced_in(self, text: str, replacement: str) -> str:
         """Return *text* with every mention replaced."""
+        # A function, because a replacement may contain backslashes.
         return self._mention.sub(lambda _: replacement, text) if self else text
 
     def replaced_in_json(self, document: str, replacement: str) -> str:
         """Return the JSON *document* with every mention inside its strings replaced.
 
-        Only the strings that mention the person are written anew: numbers, spaces and the order
-        of everything else stay to the byte. What is no JSON is a text like any other: some
-        databases keep anything in such a column.
+        Only strings with a mention change: numbers, spaces and the order of keys stay the same to
+        the byte. Text that is not JSON is treated as plain text, because some databases accept
+        any text in such a column.
         """
         try:
             json.loads(document)
         except (ValueError, RecursionError):
             return self.replaced_in(document, replacement)
+        # Edited as text: parsing and writing the document would change its numbers and spaces.
         strings = _JSON_STRING.finditer(document)
         keys = {json.loads(found["string"]) for found in strings if found["colon"]}
 
@@ -121,7 +125,7 @@ class SearchTerms:
             if new == text:
                 return match[0]
             if match["colon"]:
-                # Two keys may name the person; neither value may swallow another.
+                # Two keys with a mention would become the same key, and lose a value.
                 number = 1
                 while name in keys:
                     number += 1
@@ -133,29 +137,28 @@ class SearchTerms:
 
 
 class ManySearchTerms:
-    """The identifiers of many people, looked for in one reading of a text.
+    """The identifiers of a batch of subjects, to search for in one pass over a text.
 
-    Each identifier is filed under its first word. A text is cut into words once, and only those
-    that begin some identifier are looked at more closely.
+    Identifiers are indexed by their first word, so each text is split into words once.
     """
 
     __slots__ = ("_by_first_word", "skipped")
 
-    def __init__(self, people: Iterable[SearchTerms]) -> None:
-        """File the identifiers of *people*."""
+    def __init__(self, subjects: Iterable[SearchTerms]) -> None:
+        """Index the identifiers of all *subjects* by their first word."""
         self._by_first_word: dict[str, list[SearchTerms]] = {}
         self.skipped = 0
-        for search_terms in people:
+        for search_terms in subjects:
             self.skipped += search_terms.skipped
             for first in search_terms.first_words():
                 self._by_first_word.setdefault(first, []).append(search_terms)
 
     def __repr__(self) -> str:
-        """Return nothing of them."""
-        return "<Crowd>"
+        """Return no identifier."""
+        return "<ManySearchTerms>"
 
     def found_in(self, value: object) -> bool:
-        """Return whether *value* (text or JSON data) mentions any of them."""
+        """Return whether *value* (text or JSON data) mentions any of the subjects."""
         for text in _texts(value):
             for word in set(_WORD.findall(text.casefold())):
                 for search_terms in self._by_first_word.get(word, ()):
@@ -165,18 +168,18 @@ class ManySearchTerms:
 
 
 class Searchable(Protocol):
-    """Whatever can be looked for in a text."""
+    """The search terms of one subject or of a batch."""
 
     @property
     def skipped(self) -> int:
-        """Return how many identifiers are too short to look for."""
+        """Return how many identifiers are too short to search for."""
 
     def found_in(self, value: object) -> bool:
         """Return whether *value* mentions one of them."""
 
 
 def parsed(value: object) -> Any:
-    """Return *value* as JSON data when it is JSON text, else as it is."""
+    """Return *value* as JSON data if it is JSON text, else unchanged."""
     if not isinstance(value, str) or value[:1] not in '{["':
         return value
     try:
@@ -186,7 +189,7 @@ def parsed(value: object) -> Any:
 
 
 def _quoted(text: str) -> str:
-    # Half of a surrogate pair has no bytes of its own; only its escape can be written.
+    # Half of a surrogate pair cannot be encoded, only escaped.
     return json.dumps(text, ensure_ascii=_SURROGATE.search(text) is not None)
 
 
@@ -203,6 +206,7 @@ def _forms(word: str) -> tuple[str, ...]:
 
 
 def _texts(value: object) -> Iterator[str]:
+    # A stack instead of recursion, because documents may be nested deeper than Python's limit.
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -216,11 +220,11 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _patterns(word: str) -> tuple[str, ...]:
-    r"""Return lower-case LIKE patterns (escape ``\``) that let every writing of *word* through.
+    r"""Return LIKE patterns (escape ``\``) that match *word* in every case and escape.
 
-    Databases fold only ASCII letters reliably (SQLite documents it so), and JSON text may hold
-    ``\u00e9`` for ``é``: so a character that is not plain becomes a wildcard. A word of hardly any
-    plain characters would let everything through; there each casing is spelled out.
+    SQLite documents that it ignores the case of ASCII letters only, and JSON text may have
+    ``\u00e9`` for ``é``. So every other character becomes a wildcard. If a word has too few ASCII
+    letters for that, it gets one pattern for each of its usual casings.
     """
     plain = [c if c.isascii() and c.isprintable() and c not in '"\\/' else "%" for c in word]
     if sum(c != "%" and c.isalnum() for c in plain) >= SHORTEST - 1:

@@ -1,4 +1,4 @@
-"""Plans as values: frozen, comparable, saved as JSON, holding no connection."""
+"""Describe what a closing would do, as a value to print, compare and save as JSON."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from datetime import date
 from typing import Any
 
 _ROWS = 2
-"""The column of the printed plan that holds a number, and is set flush right."""
+"""The column of the printed plan with numbers, which are aligned to the right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens, would happen, or has happened to the rows of one table.
+    """What one action does, would do, or has done to the rows of one table.
 
-    ``rows`` counts the rows that change, ``reached`` those that the links reach: a post that does
-    not mention the person is reached and stays as it is. ``reached`` is None where nobody counted
-    yet (a receipt of redacted rows before it is settled). ``levels`` names for each decided column
-    what is true of it afterwards.
+    Attributes:
+        table: The table's name, with the schema if there is one.
+        action: The action's word, such as ``"redact"``.
+        through: The relationships that find the rows.
+        columns: The columns whose values change.
+        levels: For each column with a rule, what is true of its value afterwards.
+        rows: How many rows change.
+        reached: How many rows the relationships find. A post that doesn't mention the user is
+            found and doesn't change. None if it is not counted yet, as in a receipt of redacted
+            rows before it is finalized.
+        until: The last day on which retained rows must be kept.
+        reason: Why retained rows are kept.
     """
 
     table: str
@@ -72,10 +80,18 @@ def step_to_json(step: Step) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The dry run of a closing: what would happen, counted in the database, nothing changed.
+    """The dry run of an account closure: what would happen, counted in the database.
 
-    ``subject`` is the key as it was asked for; it stands in a plan because somebody typed it, and
-    nowhere else. ``fingerprint`` is what receipts and closings hold instead.
+    A plan is frozen and has no connection. Pass it to `Eraser.close_account`, which refuses it if
+    the counts have changed since.
+
+    Attributes:
+        table: The users' table.
+        subject: The primary key as you passed it. Receipts and records have only the fingerprint.
+        fingerprint: The keyed fingerprint of the primary key.
+        policy: The policy's digest.
+        steps: What would happen to each table, credentials first and the user's own row last.
+            Empty if the account is closed.
     """
 
     table: str
@@ -100,11 +116,11 @@ class Plan:
         return self.rows == 0
 
     def explain(self) -> str:
-        """Return the plan as text for people."""
+        """Return the plan as a table to read, one line for each step."""
         return explain(self)
 
     def to_json(self) -> str:
-        """Return the plan as canonical JSON."""
+        """Return the plan as canonical JSON: equal plans have equal texts."""
         data = {
             "table": self.table,
             "subject": self.subject,
@@ -123,7 +139,7 @@ class Plan:
 
 
 def explain(plan: Plan) -> str:
-    """Return *plan* as a small table: one line per step, then the sum."""
+    """Return *plan* as a table: one line for each step, then the sum."""
     lines = [_cells(step) for step in plan.steps]
     widths = [max((len(line[i]) for line in lines), default=0) for i in range(4)]
     body = [f"  {_line(line, widths)}".rstrip() for line in lines]

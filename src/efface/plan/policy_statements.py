@@ -1,7 +1,6 @@
-"""The statements of a policy for one driver, compiled once: what every closing runs.
+"""Compile the statements of a policy for one driver: everything that a closing runs.
 
-A program knows no subject. It is compiled for one subject at a time, or for many at once; the
-statements are the same but for the parameters.
+The statements have parameters for the subjects: one value each, or arrays for a batch.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Table,
     and_,
-    bindparam,
     select,
     text,
     update,
@@ -26,7 +24,7 @@ from sqlalchemy.engine import Dialect
 from efface.graph.graph import Graph, Relationship
 from efface.graph.hops import Hop
 from efface.plan.compiled_statement import CompiledStatement
-from efface.plan.dialect_sql import at_moment
+from efface.plan.dialect_sql import at_moment, moment_parameter
 from efface.plan.path_sql import SubjectParameters, bare, no_one_else_refers, owner
 from efface.plan.reached_rows import ReachedRows
 from efface.plan.row_locks import lock
@@ -42,32 +40,32 @@ from efface.policy.actions import (
     RowAction,
     Unlink,
 )
-from efface.policy.column_types import is_text, room
+from efface.policy.column_types import by_name, column_names, is_text, room
 from efface.policy.declarations import CloseRule, SubjectRule
 from efface.policy.policy import PersonalColumn, TableRules
 from efface.policy.relationships import OwnedBy
 
 
 class PolicyStatements:
-    """Everything a closing runs for one policy on one driver."""
+    """The compiled statements of one policy for one driver, for one subject or for a batch."""
 
     def __init__(
-        self, graph: Graph, dialect: Dialect, random_source: RandomSource, *, many: bool = False
+        self, graph: Graph, dialect: Dialect, random_source: RandomSource, *, batch: bool = False
     ) -> None:
-        """Prepare the statements; each is compiled when it is first needed."""
+        """Prepare the statements; each is compiled at its first use."""
         policy = graph.policy
-        self.policy, self.dialect, self.many = policy, dialect, many
+        self.policy, self.dialect, self.batch = policy, dialect, batch
         self.random_source = random_source
         self.digest = policy.digest
         self.table = policy.subject_table
-        has_deleted_at = policy.subject.deleted_at in self.table.c
+        has_deleted_at = policy.subject.deleted_at in by_name(self.table)
         self.deleted_at = policy.subject.deleted_at if has_deleted_at else None
-        self._parameters = SubjectParameters(dialect, many)
+        self._parameters = SubjectParameters(dialect, batch)
         self._here = bare(self.table)
         self._is_subject = and_(
             *(self._parameters.equal(self._here.c[c.name], c) for c in self._key)
         )
-        self.own = self._own_statements()
+        self.subject_row = self._subject_row_statements()
         self.tables = tuple(
             self._table_statements(t, graph.relationships[t.fullname]) for t in graph.order
         )
@@ -84,47 +82,48 @@ class PolicyStatements:
         return tuple(column.name for column in self._key)
 
     @cached_property
-    def shown(self) -> tuple[TableStatements, ...]:
-        """Return the tables in the order of a plan: credentials first, the person's row last."""
-        return (*sorted(self.tables, key=lambda table: not table.revokes), self.own)
+    def in_plan_order(self) -> tuple[TableStatements, ...]:
+        """Return the tables in a plan's order: credentials first, the subject's own row last."""
+        return (*sorted(self.tables, key=lambda table: not table.revokes), self.subject_row)
 
     @cached_property
     def credentials(self) -> tuple[TableStatements, ...]:
-        """Return the tables that go before the account is marked as closed.
+        """Return the tables that are written before ``deleted_at`` is set.
 
-        What refers to a credential has to go before it.
+        These are the tables with credentials, and those that reference them.
         """
-        return tuple(t for t in self.tables if t.name in self._first and not t.owned)
+        return tuple(t for t in self.tables if t.name in self._first and not t.is_owned)
 
     @cached_property
-    def others(self) -> tuple[TableStatements, ...]:
-        """Return the tables between the credentials and the person's own row."""
-        return tuple(t for t in self.tables if t.name not in self._first and not t.owned)
+    def other_tables(self) -> tuple[TableStatements, ...]:
+        """Return the tables that are written between the credentials and the subject's own row."""
+        return tuple(t for t in self.tables if t.name not in self._first and not t.is_owned)
 
     @cached_property
-    def owned(self) -> tuple[TableStatements, ...]:
-        """Return the tables whose rows are written when nothing refers to them any more."""
-        return tuple(table for table in self.tables if table.owned)
+    def owned_tables(self) -> tuple[TableStatements, ...]:
+        """Return the tables with `OwnedBy`, which are written when nothing references them."""
+        return tuple(table for table in self.tables if table.is_owned)
 
     @cached_property
-    def late(self) -> TableStatements:
-        """Return what a second pass does to the subject's own row: only where it is unfinished."""
-        return replace(self.own, own=False, _candidates={})
+    def late_subject_row(self) -> TableStatements:
+        """Return the statements of the post-commit pass: they change only old values."""
+        # With a cache of its own, because its statements differ.
+        return replace(self.subject_row, is_subject_row=False, _candidates={})
 
     @cached_property
-    def own_actions(self) -> dict[str, ColumnAction]:
-        """Return what happens to the columns of the subject's own row, by name."""
-        return {rule.name: rule.action for rule in self.own.columns}
+    def subject_actions(self) -> dict[str, ColumnAction]:
+        """Return the actions on the columns of the subject's own row, by name."""
+        return {rule.name: rule.action for rule in self.subject_row.columns}
 
     @cached_property
     def placeholders(self) -> tuple[Placeholder, ...]:
-        """Return the placeholders of the subject's own row: such values name nobody."""
-        return tuple(a for a in self.own_actions.values() if isinstance(a, Placeholder))
+        """Return the placeholders of the subject's own row: their values identify no one."""
+        return tuple(a for a in self.subject_actions.values() if isinstance(a, Placeholder))
 
     @cached_property
-    def captures(self) -> tuple[tuple[str, CompiledStatement], ...]:
+    def identifier_queries(self) -> tuple[tuple[str, CompiledStatement], ...]:
         """Return the queries for former and secondary identifiers in all tables."""
-        return tuple(each for table in self.tables for each in table.captures)
+        return tuple(each for table in self.tables for each in table.identifier_queries)
 
     def _table_statements(self, table: Table, found: Sequence[Relationship]) -> TableStatements:
         here = bare(table)
@@ -132,6 +131,7 @@ class PolicyStatements:
         for relationship in found:
             condition = self._parameters.reached(relationship.path, here)
             if isinstance(relationship.rule.via, OwnedBy):
+                # Rows that another user's row references, too, must not change.
                 alone = no_one_else_refers(self._parameters, relationship.path, here)
                 condition = and_(condition, alone)
             targets.append(
@@ -141,16 +141,16 @@ class PolicyStatements:
                     owner=owner(relationship.path, here),
                     owner_column=relationship.path.hops[-1].target_columns[0],
                     by_value=relationship.path.hops[-1].by_value,
-                    is_cut=relationship.is_cut(self.policy),
+                    is_overwritten=relationship.is_overwritten(self.policy),
                     through=relationship.through,
                     via=relationship.rule.via,
                     identifiers=relationship.rule.identifiers,
                     references=tuple(column.name for column in relationship.path.hops[0].columns),
-                    named=self._repeating(relationship.path.hops[0]),
+                    text_keys=self._text_keys(relationship.path.hops[0]),
                 )
             )
         columns: tuple[PersonalColumn, ...] = ()
-        # Where every row goes or is kept as it is, no column is written.
+        # If every row is deleted or retained, no column changes.
         if table is not self.table and any(isinstance(t.action, Redact) for t in targets):
             columns = _fitted(self.policy.tables[table.fullname])
         return TableStatements(
@@ -160,18 +160,18 @@ class PolicyStatements:
             targets=tuple(targets),
             columns=columns,
             random_source=self.random_source,
-            owned=any(isinstance(relationship.rule.via, OwnedBy) for relationship in found),
-            many=self.many,
+            is_owned=any(isinstance(relationship.rule.via, OwnedBy) for relationship in found),
+            batch=self.batch,
         )
 
-    def _repeating(self, hop: Hop) -> tuple[str, ...]:
-        """Return the columns of *hop* that repeat a key of the subject which is text."""
+    def _text_keys(self, hop: Hop) -> tuple[str, ...]:
+        """Return the columns of *hop* that repeat a primary key of the subject which is text."""
         if hop.by_value or hop.target is not self.table:
             return ()
-        pairs = zip(hop.columns, hop.target_columns, strict=True)
-        return tuple(c.name for c, key in pairs if key.primary_key and is_text(key))
+        paired_values = zip(hop.columns, hop.target_columns, strict=True)
+        return tuple(c.name for c, key in paired_values if key.primary_key and is_text(key))
 
-    def _own_statements(self) -> TableStatements:
+    def _subject_row_statements(self) -> TableStatements:
         key = self._key[0]
         target = ReachedRows(
             action=self.policy.subject.action,
@@ -179,10 +179,10 @@ class PolicyStatements:
             owner=self._here.c[key.name],
             owner_column=key,
             references=self.key_names,
-            named=tuple(column.name for column in self._key if is_text(column)),
+            text_keys=tuple(column.name for column in self._key if is_text(column)),
         )
         is_kept = isinstance(target.action, Redact)
-        columns = _fitted(self.policy.subject_rule) if is_kept else ()
+        columns = _fitted(self.policy.subject_table_rules) if is_kept else ()
         return TableStatements(
             table=self.table,
             here=self._here,
@@ -190,12 +190,13 @@ class PolicyStatements:
             targets=(target,),
             columns=columns,
             random_source=self.random_source,
-            own=True,
-            many=self.many,
+            is_subject_row=True,
+            batch=self.batch,
         )
 
     def _columns_to_read(self, graph: Graph) -> dict[str, None]:
-        """Return the subject's columns that links and searches need, the key first."""
+        """Return the subject's columns that relationships and searches need, the key first."""
+        # The key comes first: `close_many` takes it from the beginning of a row.
         names = dict.fromkeys(self.key_names)
         if self.deleted_at:
             names[self.deleted_at] = None
@@ -205,6 +206,10 @@ class PolicyStatements:
                 last = relationship.path.hops[-1]
                 names.update(dict.fromkeys(column.name for column in last.target_columns))
         return names
+
+    def key_values(self, key: tuple[Any, ...]) -> dict[str, Any]:
+        """Return the parameters of the statements that find one subject's row."""
+        return {f"subject_{n}": v for n, v in zip(self.key_names, key, strict=True)}
 
     def _compile(self, clause: Any, act: str, results: Iterable[Any] = ()) -> CompiledStatement:
         return CompiledStatement(
@@ -218,7 +223,7 @@ class PolicyStatements:
     @cached_property
     def lock(self) -> CompiledStatement:
         """Return the statement that locks the subject's row and reads it."""
-        untouched = self._here.c[self.deleted_at or self.key_names[0]]
+        no_op_column = self._here.c[self.deleted_at or self.key_names[0]]
         key: list[ColumnElement[Any]] = [self._here.c[name] for name in self.key_names]
         clause = lock(
             self.dialect,
@@ -226,7 +231,7 @@ class PolicyStatements:
             self._is_subject,
             columns=self._read,
             key=key,
-            untouched=untouched,
+            no_op_column=no_op_column,
         )
         return self._compile(clause, "lock", self._read)
 
@@ -236,25 +241,26 @@ class PolicyStatements:
         return self._compile(select(*self._read).where(self._is_subject), "read", self._read)
 
     @cached_property
-    def rule(self) -> CompiledStatement:
-        """Return the statement that sets the tombstone of an open account."""
+    def set_deleted_at(self) -> CompiledStatement:
+        """Return the UPDATE that sets ``deleted_at`` of an open account."""
         target = self._here.c[self.deleted_at or ""]
-        now = bindparam("now", type_=target.type)
+        now = moment_parameter("now", target.type)
+        # Only if it is NULL: the moment of an account that is closed already must not change.
         clause = update(self._here).values({target: now})
         return self._compile(clause.where(self._is_subject, target.is_(None)), "close")
 
     @cached_property
-    def closed_at(self) -> CompiledStatement:
-        """Return the query for the keys and tombstones of all subjects closed around a moment."""
+    def find_closed_at(self) -> CompiledStatement:
+        """Return the query for the keys of all accounts that were closed at a moment."""
         target = self._here.c[self.deleted_at or ""]
         wanted = [*(self._here.c[name] for name in self.key_names), target]
         return self._compile(select(*wanted).where(at_moment(target, "now")), "read", wanted)
 
     @cached_property
     def early_check(self) -> CompiledStatement | None:
-        """Return the statement that meets deferred foreign keys now instead of at the commit.
+        """Return the statement that checks deferred foreign keys now, or None if there are none.
 
-        A DELETE under a deferred key answers "1 row", and only COMMIT would refuse it.
+        With a deferred foreign key, a DELETE succeeds and only the caller's COMMIT would fail.
         """
         keys = [
             constraint
@@ -264,17 +270,17 @@ class PolicyStatements:
         if not any(key.deferrable for key in keys):
             return None
         if self.dialect.name == "sqlite":
-            # It reads every row of every table that refers to another.
+            # The check reads every row with a foreign key, so skip it if nothing can break.
             if not any(self._may_break(key) for key in keys):
                 return None
             return self._compile(text("PRAGMA foreign_key_check"), "check")
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
 
     def _may_break(self, key: ForeignKeyConstraint) -> bool:
-        """Return whether closing takes away what *key* refers to, or makes it refer elsewhere."""
+        """Return whether a closing deletes or changes a row that *key* references."""
         here = self.policy.tables[key.table.fullname]
         there = self.policy.tables.get(key.referred_table.fullname)
-        if there is None or any(_takes_rows(rule.action) for rule in _marks(there)):
+        if there is None or any(_deletes_rows(rule.action) for rule in _row_rules(there)):
             return True
         changed = {rule.name for rule in there.personal_columns()}
         pointed = {
@@ -284,26 +290,26 @@ class PolicyStatements:
         }
         return bool(
             changed & {element.column.name for element in key.elements}
-            or pointed & set(key.column_keys)
+            or pointed & set(column_names(key))
         )
 
 
-def _marks(table_rules: TableRules) -> tuple[SubjectRule | CloseRule, ...]:
+def _row_rules(table_rules: TableRules) -> tuple[SubjectRule | CloseRule, ...]:
     return (*table_rules.subjects, *table_rules.close_rules)
 
 
-def _takes_rows(action: RowAction) -> bool:
+def _deletes_rows(action: RowAction) -> bool:
     if isinstance(action, Retain):
-        return _takes_rows(action.then)
+        return _deletes_rows(action.then)
     return isinstance(action, (Delete, Revoke))
 
 
 def _fitted(table_rules: TableRules) -> tuple[PersonalColumn, ...]:
-    """Return the personal columns, each placeholder as short as its column asks for."""
+    """Return the personal columns, with placeholders that fit the length of their columns."""
     columns = []
     for rule in table_rules.personal_columns():
         action = rule.action
         if isinstance(action, Placeholder):
-            action = action.fitted(room(table_rules.table.c[rule.name])) or action
+            action = action.fitted(room(by_name(table_rules.table)[rule.name])) or action
         columns.append(replace(rule, action=action))
     return tuple(columns)

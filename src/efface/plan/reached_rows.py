@@ -1,4 +1,4 @@
-"""Rows that a link reaches and what is to happen to them; and how a plan shows it."""
+"""Describe the rows that one relationship finds, their action, and how a plan shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement
 from sqlalchemy.types import TypeEngine
 
-from efface.plan.path_sql import Condition, named
+from efface.plan.path_sql import Condition, parameter_for
 from efface.policy.actions import (
     ColumnAction,
     Delete,
@@ -24,18 +24,26 @@ from efface.policy.actions import (
 from efface.policy.policy import PersonalColumn
 from efface.policy.relationships import Via
 
-NAMES = "kept: names the person"
-"""The level of a key that is text: other tables repeat it, so it is not changed."""
+KEPT_TEXT_KEY = "kept: names the person"
+"""The level of a primary key that is text: other tables reference it, so it does not change."""
 
 
 @dataclass(frozen=True)
 class ReachedRows:
-    """Rows of a table that one link reaches, and what is to happen to them.
+    """The rows of a table that one relationship finds, and their action.
 
-    ``owner`` is the value by which a row names its subject, ``owner_column`` the subject's column
-    that holds it, ``by_value`` without a foreign key. ``is_cut`` says that redacting a row writes
-    over a column of the link itself. ``references`` are the columns that lead to the subject;
-    those ``named`` repeat a key that is text, and so may name the person.
+    Attributes:
+        action: What happens to the rows.
+        condition: The SQL condition that finds them.
+        owner: The value in a row that identifies its subject.
+        owner_column: The subject's column that *owner* equals.
+        by_value: Whether there is no foreign key.
+        is_overwritten: Whether redacting a row overwrites a column of the relationship itself.
+        through: The relationship as a plan shows it.
+        via: The relationship as the rule declares it.
+        identifiers: Columns with former or secondary identifiers of the subject.
+        references: The columns that reference the subject.
+        text_keys: Those that repeat a primary key that is text, which may identify the subject.
     """
 
     action: RowAction
@@ -43,34 +51,35 @@ class ReachedRows:
     owner: ColumnElement[Any]
     owner_column: Column[Any]
     by_value: bool = False
-    is_cut: bool = False
+    is_overwritten: bool = False
     through: str | None = None
     via: Via | None = None
     identifiers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    named: tuple[str, ...] = ()
+    text_keys: tuple[str, ...] = ()
 
     @property
-    def everybody(self) -> tuple[str, TypeEngine[Any]]:
-        """Return the parameter with what all subjects are named by here, and its type."""
+    def batch_parameter(self) -> tuple[str, TypeEngine[Any]]:
+        """Return name and type of the parameter with the *owner* values of all subjects."""
         name = f"{'matches' if self.by_value else 'subjects'}_{self.owner_column.name}"
-        return named(name, self.owner, self.owner_column)
+        return parameter_for(name, self.owner, self.owner_column)
 
     def outranks(self, other: ReachedRows) -> bool:
-        """Return whether a row that *other* takes away stays because of this one.
+        """Return whether this rule keeps a row that the rule of *other* would delete.
 
-        Once this link is cut, the second pass would find the row by *other* alone, and take it
-        away: so it goes at once, unless *other* is cut as well.
+        If redacting overwrites this relationship and not *other*, it does not: the post-commit
+        pass would find the row by *other* alone and delete it, so the closing deletes it.
         """
-        return isinstance(self.action, Retain) or not self.is_cut or other.is_cut
+        return isinstance(self.action, Retain) or not self.is_overwritten or other.is_overwritten
 
 
 @dataclass(frozen=True)
 class StepSummary:
-    """What the steps of one table say, whoever leaves: links by action, columns, levels.
+    """The part of a table's steps that is the same for every subject.
 
-    ``levels`` names for each decided column what is true of it afterwards; a kept reference
-    leads on to the tombstone.
+    ``removed``, ``retained`` and ``redacted`` are relationships by action. ``levels`` tells for
+    each column with a rule what is true of its value afterwards; a foreign key that stays
+    references the tombstone.
     """
 
     removed: tuple[str, ...]
@@ -81,9 +90,9 @@ class StepSummary:
 
     @classmethod
     def of(cls, targets: Sequence[ReachedRows], columns: Sequence[PersonalColumn]) -> StepSummary:
-        """Work it out once for a table."""
+        """Return the summary for a table."""
         references = {name: "pseudonymized" for t in targets for name in t.references}
-        references |= {name: NAMES for t in targets for name in t.named}
+        references |= {name: KEPT_TEXT_KEY for t in targets for name in t.text_keys}
         changed = {rule.name: _level(rule.action) for rule in columns}
         return cls(
             removed=_through(targets, Delete, Revoke),

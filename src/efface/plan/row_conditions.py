@@ -1,4 +1,4 @@
-"""Which rows of a table go, which stay without their values, and which stay as they are."""
+"""Select the rows of a table to delete, those to redact, and those to retain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from sqlalchemy import and_, false, or_, tuple_
 from sqlalchemy.engine import Dialect
 
-from efface.plan.dialect_sql import pairs
+from efface.plan.dialect_sql import paired_values
 from efface.plan.path_sql import Condition, is_not_true
 from efface.plan.reached_rows import ReachedRows
 from efface.policy.actions import Delete, Redact, Retain, Revoke
@@ -18,28 +18,28 @@ from efface.policy.policy import PersonalColumn
 
 @dataclass(kw_only=True)
 class RowConditions:
-    """The conditions of the rows that a table's links reach.
+    """The SQL conditions for the rows that a table's relationships find.
 
-    Where links disagree about a row: Retain over Redact over Delete; but a link that is cut by
-    the redaction does not keep a row against one that would lead to it still.
+    If relationships disagree about a row, Retain wins over Redact and Redact over Delete. But a
+    relationship that the redaction overwrites does not win over one that it leaves.
     """
 
     targets: tuple[ReachedRows, ...]
     dialect: Dialect
-    many: bool = False
+    batch: bool = False
 
     def has(self, *kinds: type) -> bool:
-        """Return whether some link carries an action of one of these *kinds*."""
+        """Return whether a relationship has an action of one of these *kinds*."""
         return any(isinstance(target.action, kinds) for target in self.targets)
 
     @cached_property
     def redacts(self) -> bool:
-        """Return whether rows stay without their values."""
+        """Return whether rows may be redacted."""
         return self.has(Redact)
 
     @cached_property
     def revokes(self) -> bool:
-        """Return whether rows are credentials, which go before anything else."""
+        """Return whether the rows are credentials, which are deleted first."""
         return self.has(Revoke)
 
     def _with(self, *kinds: type) -> list[ReachedRows]:
@@ -49,75 +49,79 @@ class RowConditions:
         return or_(false(), *(target.condition for target in self._with(*kinds)))
 
     def _reached(self, targets: Sequence[ReachedRows], *unless: type) -> Condition:
-        """Return the condition of rows that *targets* reach, *unless* a link outranks them."""
+        """Return the condition for rows of *targets* that no target of *unless* outranks."""
+        # Targets that the same ones outrank share one condition, which keeps the SQL short.
         by_rank: dict[tuple[int, ...], list[ReachedRows]] = {}
         for target in targets:
             rank = [id(other) for other in self._with(*unless) if other.outranks(target)]
-            # Of many subjects, each end of a row may be another one.
-            by_rank.setdefault((*rank, id(target)) if self.many else tuple(rank), []).append(target)
+            # In a batch, each end of a row may belong to another subject.
+            by_rank.setdefault((*rank, id(target)) if self.batch else tuple(rank), []).append(
+                target
+            )
         return or_(false(), *(self._unless(each, unless) for each in by_rank.values()))
 
     def _unless(self, targets: Sequence[ReachedRows], unless: tuple[type, ...]) -> Condition:
         outranking = [
             and_(other.condition, self._same_person(targets[0], other))
-            if self.many
+            if self.batch
             else other.condition
             for other in self._with(*unless)
             if other.outranks(targets[0])
         ]
         reached = or_(false(), *(target.condition for target in targets))
+        # NOT alone would exclude rows in which a foreign key is NULL.
         return and_(reached, *[is_not_true(or_(*outranking))] if outranking else [])
 
     def _same_person(self, one: ReachedRows, other: ReachedRows) -> Condition:
-        """Return the condition that both links lead from a row to the same one of many subjects.
+        """Return the condition that both relationships of a row have the same subject.
 
-        A link outranks only another one of the same subject, as if they left one by one.
+        Only those of the same subject outrank each other, as if accounts were closed one by one.
         """
-        names, others = one.everybody, other.everybody
+        names, others = one.batch_parameter, other.batch_parameter
         if names[0] == others[0]:
             return one.owner == other.owner
-        known = pairs(self.dialect, names, others)
+        known = paired_values(self.dialect, names, others)
         return tuple_(one.owner, other.owner).in_(known)
 
     @cached_property
     def retained(self) -> Condition:
-        """Return the condition of rows that stay with their values."""
+        """Return the condition for rows that keep their values."""
         return self._any(Retain)
 
     @cached_property
     def removed(self) -> Condition:
-        """Return the condition of rows that go: Retain and Redact outrank Delete."""
+        """Return the condition for rows to delete: Retain and Redact outrank Delete."""
         if not self.has(Delete, Revoke):
             return false()
         return self._reached(self._with(Delete, Revoke), Retain, Redact)
 
     @cached_property
     def redacted(self) -> Condition:
-        """Return the condition of rows that stay without their values: Retain outranks Redact."""
+        """Return the condition for rows to redact: Retain outranks Redact."""
         if not self.redacts:
             return false()
         stays = self._reached(self._with(Redact), Retain)
-        # What goes for one of many subjects, or for a link that is not cut, does not stay.
+        # Another subject of the batch, or a relationship that stays, may delete the row.
         return and_(stays, is_not_true(self.removed)) if self._is_shared else stays
 
     @property
     def _is_shared(self) -> bool:
-        goes_too = self.many or any(target.is_cut for target in self.targets)
+        goes_too = self.batch or any(target.is_overwritten for target in self.targets)
         return goes_too and self.redacts and self.has(Delete, Revoke)
 
     def _where(self, rule: PersonalColumn) -> Condition:
-        """Return the condition of rows in which the column's value is the person's."""
+        """Return the condition for rows in which the column's value is the subject's."""
         if rule.via is None:
             return self.redacted
         mine = [target for target in self.targets if target.via == rule.via]
         reached = self._reached(mine, Retain)
         if all(isinstance(target.action, Redact) for target in mine) and not self._is_shared:
             return reached
-        # A link whose rows go: of somebody who is also at another, for which the row stays.
+        # The rule of another relationship of the same subject may keep the row.
         return and_(self.redacted, reached)
 
     def target_of(self, rule: PersonalColumn) -> ReachedRows:
-        """Return the link through which the column's value is the person's."""
+        """Return the relationship that says whose value the column has."""
         if rule.via is None:
             return next(t for t in self.targets if isinstance(t.action, Redact))
         return next(t for t in self.targets if t.via == rule.via)

@@ -1,4 +1,4 @@
-"""Values that have to be read before they can be changed: texts, coarser values, bound tokens."""
+"""Calculate new values that depend on the old ones, such as text with mentions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from efface.policy.policy import PersonalColumn
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One row's new values, and whether a static column of the row changes besides.
+    """One row's new values; ``unfinished`` says whether a static column changes, too.
 
-    The values are texts of people: never in ``repr``.
+    The values are personal text, so ``repr`` does not show them.
     """
 
     key: tuple[Any, ...] = field(repr=False)
@@ -32,16 +32,16 @@ class Edit:
         }
 
 
-def edits(
-    cursor: Cursor, table: TableStatements, people: ClosingSubjects, *, locked: bool = False
+def find_edits(
+    cursor: Cursor, table: TableStatements, subjects: ClosingSubjects, *, locked: bool = False
 ) -> list[Edit]:
-    """Return the rows of *table* whose edited columns change; *locked* before writing them."""
+    """Return the rows of *table* whose edited columns change; *locked* if they get written."""
     if not table.edited:
         return []
-    patterns = _patterns(table, people)
+    patterns = _patterns(table, subjects)
     if patterns is None:
         return []
-    values = {**people.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
+    values = {**subjects.values, **{f"pattern_{i}": p for i, p in enumerate(patterns)}}
     width, names, found = len(table.key), table.edited_names, []
     rules = [(rule, table.target_of(rule).owner_column.name) for rule in table.edited]
     for row in cursor.rows(table.candidates(len(patterns), locked=locked), values):
@@ -49,23 +49,25 @@ def edits(
         owners, old = row[width + 1 : -len(names)], row[-len(names) :]
         new = dict(zip(names, old, strict=True))
         for (rule, column), owner in zip(rules, owners, strict=True):
-            search_terms = people.search_terms_of(column, owner)
+            search_terms = subjects.search_terms_of(column, owner)
             if search_terms is not None:
                 new[rule.name] = _edited(table, rule, search_terms, new[rule.name])
+        # The LIKE patterns match too much, so most candidates do not change.
         if tuple(new.values()) != old:
             found.append(Edit(key, unfinished, tuple(new.values())))
     return found
 
 
-def _patterns(table: TableStatements, people: ClosingSubjects) -> list[str] | None:
-    """Return the patterns to bind; None where there is nothing to look for in this table."""
-    if people.many:
+def _patterns(table: TableStatements, subjects: ClosingSubjects) -> list[str] | None:
+    """Return the LIKE patterns to bind, or None if there is nothing to search for."""
+    if subjects.batch:
         return []
-    patterns = list(people.only.search_terms.patterns)
+    patterns = list(subjects.only.search_terms.patterns)
     if not patterns:
+        # Without search terms there are no mentions, but values to generalize may remain.
         only_mentions = all(isinstance(m.action, ReplaceMentions) for m in table.edited)
         return None if only_mentions else []
-    # Padded to a power of two, so that few statements are compiled.
+    # Padded to a power of two, so that few different statements are compiled.
     return patterns + patterns[-1:] * ((1 << (len(patterns) - 1).bit_length()) - len(patterns))
 
 
@@ -82,6 +84,7 @@ def _edited(
     if isinstance(action, Generalize):
         return action.coarser(value)
     if isinstance(action, Placeholder) and table.random_source is not None:
-        is_done = action.made(value) and not table.own
+        # In the subject's own row, a user may have typed a value that looks like a placeholder.
+        is_done = action.matches(value) and not table.is_subject_row
         return value if is_done else action.value(table.random_source())
     raise TypeError(f"{action.word} is written without reading the value")

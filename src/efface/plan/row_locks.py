@@ -1,4 +1,4 @@
-"""The lock on a user's row and the claim on pending work: what differs between the databases."""
+"""Lock a user's row, and claim pending work, on PostgreSQL and on SQLite."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ def lock(
     *,
     columns: list[ColumnElement[Any]],
     key: list[ColumnElement[Any]],
-    untouched: ColumnElement[Any],
+    no_op_column: ColumnElement[Any],
 ) -> Executable:
     """Return the statement that locks the rows and reads *columns* from them.
 
-    SQLite ignores FOR UPDATE, and the caller's transaction has usually begun as a reader: there a
-    write that changes nothing takes the lock before anything is read, so nobody can write in
-    between. Elsewhere FOR UPDATE is the only row lock that a foreign key's check waits for; the
-    order keeps two batches that overlap from waiting for each other.
+    PostgreSQL: ``FOR UPDATE`` is the only row lock for which a foreign key's check waits. The
+    order by *key* keeps two batches with common rows from waiting for each other.
+
+    SQLite ignores ``FOR UPDATE``, and the caller's transaction usually begins as a reader. So an
+    UPDATE that sets *no_op_column* to itself takes the write lock before anything is read.
     """
     if dialect.name == "sqlite":
-        return update(table).where(where).values({untouched: untouched}).returning(*columns)
+        return update(table).where(where).values({no_op_column: no_op_column}).returning(*columns)
     return select(*columns).where(where).order_by(*key).with_for_update()
 
 
@@ -37,14 +38,14 @@ def claim(
     *,
     columns: list[ColumnElement[Any]],
     key: ColumnElement[Any],
-    untouched: ColumnElement[Any],
+    no_op_column: ColumnElement[Any],
 ) -> Executable:
-    """Return the statement that locks the first row that nobody else has locked, and reads it.
+    """Return the statement that locks and reads the first row no other session has locked.
 
-    On SQLite there is one writer at a time, so the write that changes nothing is lock enough.
+    SQLite has one writer at a time, so an UPDATE that sets *no_op_column* to itself is enough.
     """
     first = select(key).where(where).order_by(key).limit(1)
     if dialect.name == "sqlite":
         mine = key == first.scalar_subquery()
-        return update(table).where(mine).values({untouched: untouched}).returning(*columns)
+        return update(table).where(mine).values({no_op_column: no_op_column}).returning(*columns)
     return first.with_only_columns(*columns).with_for_update(skip_locked=True)

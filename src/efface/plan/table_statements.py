@@ -1,7 +1,7 @@
-"""The statements for one table, compiled once: what goes, what changes, what stays.
+"""Compile the statements for one table: at most one DELETE and one UPDATE.
 
-A table gets at most one DELETE and one UPDATE whatever the number of links and rows; values that
-have to be read first (texts that may mention the person) get one SELECT and one UPDATE by key.
+That holds for any number of relationships and rows. Values that must be read first, such as text
+that may mention the subject, get one more SELECT and one UPDATE by primary key.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from efface.policy.actions import (
     Retain,
     Revoke,
 )
-from efface.policy.column_types import is_json
+from efface.policy.column_types import by_name, is_json
 from efface.policy.policy import PersonalColumn
 
 RandomSource = Callable[[], str] | None
@@ -54,16 +54,22 @@ RandomSource = Callable[[], str] | None
 class TableStatements(RowConditions):
     """The compiled statements for one table.
 
-    ``own`` is the subject's table as far as the person's own row goes; ``owned`` a table whose
-    rows are found through rows that refer to them, and are written by key after those.
+    Attributes:
+        table: The table.
+        here: Its bare copy, on which the statements are built.
+        columns: Its columns with an action.
+        random_source: Where the random digits of placeholders come from.
+        is_subject_row: Whether these are the statements for the subject's own row.
+        is_owned: Whether the rows are found by rows that reference them (`OwnedBy`). They are
+            written by primary key after those.
     """
 
     table: Table
     here: TableClause
     columns: tuple[PersonalColumn, ...]
     random_source: RandomSource
-    own: bool = False
-    owned: bool = False
+    is_subject_row: bool = False
+    is_owned: bool = False
     _candidates: dict[tuple[int, bool], CompiledStatement] = field(default_factory=dict)
 
     @cached_property
@@ -74,7 +80,7 @@ class TableStatements(RowConditions):
     # ------------------------------------------------------------ which columns
 
     def _decided_by(self, rule: PersonalColumn) -> Iterator[Condition]:
-        """Yield the conditions of rows in which *mark*, and none before it, replaces the value."""
+        """Yield the conditions for rows in which *rule*, and no rule before it, has the value."""
         yield self._where(rule)
         for other in self.static:
             if other is rule:
@@ -89,7 +95,7 @@ class TableStatements(RowConditions):
 
     @cached_property
     def edited(self) -> tuple[PersonalColumn, ...]:
-        """Return the columns whose values are read, changed here, and written back by key."""
+        """Return the columns whose values are read, edited in Python and written by key."""
         return tuple(rule for rule in self.columns if self._is_edited(rule))
 
     @cached_property
@@ -99,17 +105,17 @@ class TableStatements(RowConditions):
 
     @cached_property
     def static(self) -> tuple[PersonalColumn, ...]:
-        """Return the columns whose new value does not depend on the old one."""
+        """Return the columns whose new values do not depend on the old ones."""
         return tuple(rule for rule in self.columns if not self._is_edited(rule))
 
     @cached_property
     def documents(self) -> frozenset[str]:
-        """Return the edited columns that hold JSON."""
-        return frozenset(name for name in self.edited_names if is_json(self.table.c[name]))
+        """Return the edited columns that store JSON."""
+        return frozenset(name for name in self.edited_names if is_json(by_name(self.table)[name]))
 
     @cached_property
     def _unfinished(self) -> Condition:
-        """Return the condition that a static column of the row still holds the old value."""
+        """Return the condition that a static column of the row still has an old value."""
         parts = []
         for rule in self.static:
             undone = not_done(rule.action, self.here.c[rule.name])
@@ -118,7 +124,7 @@ class TableStatements(RowConditions):
 
     @cached_property
     def may_collide(self) -> bool:
-        """Return whether a placeholder may be taken: few digits, or tokens from elsewhere."""
+        """Return whether a new placeholder may equal an existing one."""
         return any(
             isinstance(rule.action, Placeholder)
             and (rule.action.digits < DIGITS or self.random_source is not None)
@@ -126,8 +132,8 @@ class TableStatements(RowConditions):
         )
 
     @cached_property
-    def shown(self) -> StepSummary:
-        """Return what the table's steps say."""
+    def summary(self) -> StepSummary:
+        """Return the part of the table's steps that is the same for every subject."""
         return StepSummary.of(self.targets, self.columns)
 
     # ------------------------------------------------------------ statements
@@ -139,50 +145,54 @@ class TableStatements(RowConditions):
 
     @cached_property
     def delete(self) -> CompiledStatement | None:
-        """Return the statement that removes rows; of an owned table, the row with a key."""
+        """Return the DELETE, or None; in an owned table it deletes one row by key."""
         if not self.has(Delete, Revoke):
             return None
-        where = self._is_key if self.owned else self.removed
+        where = self._is_key if self.is_owned else self.removed
         return self._compile(delete(self.here).where(where), "delete from")
 
     @cached_property
     def update(self) -> CompiledStatement | None:
-        """Return the statement that replaces static values in rows that still hold old ones."""
+        """Return the UPDATE of the static columns in rows that still have an old value, or None."""
         if not self.static or not self.redacts:
             return None
         values = {}
         for name in dict.fromkeys(rule.name for rule in self.static):
             target = self.here.c[name]
             decided = [rule for rule in self.static if rule.name == name]
+            # With one relationship, the WHERE already selects its rows.
             if len({rule.via for rule in self.static}) == 1:
                 values[target] = new_value(decided[0].action, target)
             else:
-                # Of one person at both ends, the first declared link decides.
+                # If both relationships have the same subject, the first declared rule decides.
                 each = [(self._where(rule), new_value(rule.action, target)) for rule in decided]
                 values[target] = case(*each, else_=target)
-        where = self._is_key if self.owned else self.redacted
-        if not self.own and not self.owned:
-            # The person's own row is written whatever it holds: somebody may have typed a value
-            # that looks like a placeholder.
+        where = self._is_key if self.is_owned else self.redacted
+        if not self.is_subject_row and not self.is_owned:
+            # The subject's own row is always written: its value may look like a placeholder
+            # because the user typed it.
+            # With a relationship for each rule, `_unfinished` has all conditions already.
             by_link = all(rule.via is not None for rule in self.static)
             where = self._unfinished if by_link else and_(where, self._unfinished)
         return self._compile(update(self.here).values(values).where(where), "redact")
 
     @cached_property
-    def counts(self) -> CompiledStatement:
-        """Return the query for: rows to remove, rows to redact, those of them unfinished."""
-        unfinished = self.redacted if self.own and self.static else self._unfinished
+    def row_counts(self) -> CompiledStatement:
+        """Return the query that counts rows to delete, to redact, and not yet redacted."""
+        # `update` always writes the subject's own row, so it always counts.
+        unfinished = self.redacted if self.is_subject_row and self.static else self._unfinished
         wanted = [
             func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
             for condition in (self.removed, self.redacted, and_(self.redacted, unfinished))
         ]
+        # Without this condition the query would read the whole table.
         reached = or_(*(target.condition for target in self.targets))
         query = select(*wanted).select_from(self.here).where(reached)
         return self._compile(query, "count the rows of", wanted)
 
     @cached_property
-    def kept(self) -> tuple[tuple[Retain, CompiledStatement], ...]:
-        """Return for each `Retain` the query for the number of its rows and their latest start."""
+    def retained_counts(self) -> tuple[tuple[Retain, CompiledStatement], ...]:
+        """Return for each `Retain` the query that counts its rows and finds their latest start."""
         result = []
         for target in self.targets:
             action = target.action
@@ -196,16 +206,17 @@ class TableStatements(RowConditions):
         return tuple(result)
 
     @cached_property
-    def captures(self) -> tuple[tuple[str, CompiledStatement], ...]:
+    def identifier_queries(self) -> tuple[tuple[str, CompiledStatement], ...]:
         """Return the queries for former and secondary identifiers.
 
-        A row is the owner's value, for the subject's column named first, and the identifiers.
+        Each comes with the name of the subject's column that the row's first value equals. The
+        row's other values are the identifiers.
         """
         result = []
         for target in self.targets:
             if target.identifiers:
                 names = [self.here.c[name] for name in target.identifiers]
-                wanted = [target.owner if self.many else null().label("owner"), *names]
+                wanted = [target.owner if self.batch else null().label("owner"), *names]
                 query = select(*wanted).select_from(self.here).where(target.condition)
                 result.append((target.owner_column.name, self._compile(query, "read", wanted)))
         return tuple(result)
@@ -214,21 +225,26 @@ class TableStatements(RowConditions):
 
     @cached_property
     def key(self) -> list[ColumnElement[Any]]:
-        """Return what addresses a row: the primary key, or the database's own address of it."""
+        """Return the expressions that identify a row: its primary key or its address."""
         columns = list(self.table.primary_key.columns)
         if not columns:
-            return [row_address(self.dialect)[0]]
+            return self._address[0]
         return [self.here.c[column.name] for column in columns]
+
+    @cached_property
+    def _address(self) -> tuple[list[ColumnElement[Any]], Condition]:
+        return row_address(self.dialect, self.here.c.keys())
 
     @cached_property
     def _is_key(self) -> Condition:
         if not self.table.primary_key.columns:
-            return row_address(self.dialect)[1]
+            return self._address[1]
         return and_(*(c == bindparam(f"key_{i}", type_=c.type) for i, c in enumerate(self.key)))
 
     @cached_property
     def keys(self) -> CompiledStatement:
-        """Return the query for the keys of an owned table's rows that change."""
+        """Return the query that locks the rows of an owned table and returns their keys."""
+        # Locked, so that no new row can reference an owned row before it is written.
         where = self.removed if self.has(Delete, Revoke) else and_(self.redacted, self._unfinished)
         query = select(*self.key).select_from(self.here).where(where).with_for_update()
         return self._compile(query, "read", self.key)
@@ -236,17 +252,20 @@ class TableStatements(RowConditions):
     def candidates(self, patterns: int, *, locked: bool) -> CompiledStatement:
         """Return the query for rows with values to edit.
 
-        A row is the key, whether a static column is unfinished, the owner for each edited column,
-        and the values. A text has to hold one of so many *patterns*; for many subjects at once
-        every text is read. Before an edit the rows are locked: a writer's newer text must not be
-        overwritten by the edit of an older one.
+        A row has the key, whether a static column is unfinished, the owner for each edited column,
+        and the values.
+
+        Args:
+            patterns: How many LIKE patterns are bound, of which a text must match one. In a batch,
+                every text is read.
+            locked: Locks the rows, so that the edit doesn't overwrite a newer text.
         """
         found = self._candidates.get((patterns, locked))
         if found is None:
             values = [self._read(name) for name in self.edited_names]
             owners = [self._owner(rule).label(f"of_{i}") for i, rule in enumerate(self.edited)]
-            # The person's own row is written whatever it holds.
-            always = self.own and self.static
+            # The subject's own row is always written, as in `update`.
+            always = self.is_subject_row and self.static
             flag = literal_column("1") if always else case((self._unfinished, 1), else_=0)
             wanted: list[ColumnElement[Any]] = [
                 *self.key,
@@ -254,15 +273,16 @@ class TableStatements(RowConditions):
                 *owners,
                 *values,
             ]
-            query = select(*wanted).select_from(self.here).where(self._worth_reading(patterns))
+            query = select(*wanted).select_from(self.here).where(self._may_change(patterns))
             if locked:
                 query = query.with_for_update()
             found = self._candidates[patterns, locked] = self._compile(query, "read", wanted)
         return found
 
     def _owner(self, rule: PersonalColumn) -> ColumnElement[Any]:
-        if self.many:
+        if self.batch:
             owner = self.target_of(rule).owner
+            # A row that is deleted or retained for one subject must not get an owner for its edits.
             only_redacts = not self.has(Retain, Delete, Revoke)
             return owner if only_redacts else case((self._where(rule), owner))
         if rule.via is None:
@@ -274,24 +294,26 @@ class TableStatements(RowConditions):
         return as_text(target) if self.as_text(name) else target
 
     def as_text(self, name: str) -> bool:
-        """Return whether an edited column is read and written as the database's text."""
+        """Return whether an edited column is read and written as text, without its own type."""
         return any(
             isinstance(rule.action, ReplaceMentions) for rule in self.edited if rule.name == name
         )
 
-    def _worth_reading(self, patterns: int) -> Condition:
-        """Return the condition of rows with a value to edit; a link's condition stands once."""
+    def _may_change(self, patterns: int) -> Condition:
+        """Return the condition for rows with a value to edit, each relationship in it once."""
         by_link: dict[Any, tuple[Condition, list[Condition]]] = {}
         for rule in self.edited:
             target = self.here.c[rule.name]
             _, worth = by_link.setdefault(rule.via, (self._where(rule), []))
             if isinstance(rule.action, ReplaceMentions):
                 mentions = may_mention(self.dialect, target, patterns)
-                worth.append(target.is_not(None) if self.many else mentions)
+                worth.append(target.is_not(None) if self.batch else mentions)
             elif isinstance(rule.action, Generalize):
                 worth.append(target.is_not(None))
             else:
-                worth.append(not_done(rule.action, target) if not self.own else self.redacted)
+                worth.append(
+                    not_done(rule.action, target) if not self.is_subject_row else self.redacted
+                )
         return or_(*(and_(mine, or_(false(), *worth)) for mine, worth in by_link.values()))
 
     @cached_property

@@ -1,1 +1,1 @@
-"""STAGE 1 · what is to happen when a person leaves: actions, markers, rules, check."""
+"""STAGE 1 · the rules: what happens to each table and column when an account is closed."""

@@ -1,6 +1,7 @@
-"""Row actions and column actions: frozen values that say what, and know no SQL.
+"""Say what happens to a row or a column when its user's account is closed.
 
-Actions are imperatives because a policy is a list of orders.
+Row actions go into `on_close` and `data_subject`, column actions into `personal`. An action is a
+frozen value without SQL, so you can save and compare it. `efface.plan.action_sql` has the SQL.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any, ClassVar
 
 DIGITS = 32
 """Length of a placeholder's random part: 128 bits as hexadecimal digits."""
+# Lower case, as both databases write it: an upper-case value is not one of our placeholders.
 HEXADECIMAL = frozenset("0123456789abcdef")
 FEWEST_DIGITS = 16
-"""The shortest random part: at 64 bits ten million rows collide with a chance of 3 in a million."""
+"""The shortest random part: 64 bits, 3 collisions in a million tables of ten million rows."""
 
 
 class Basis(StrEnum):
-    """Why a record may be kept (GDPR Art. 6(1) and 17(3)), in the law's order."""
+    """Name the legal ground for keeping a record, from GDPR Art. 6(1) and 17(3)."""
 
     CONTRACT = "contract"
     LEGAL_OBLIGATION = "legal obligation"
@@ -30,33 +32,57 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The row goes, and with it every column."""
+    """Delete the row.
+
+    SQL: ``DELETE FROM table WHERE …``, deepest tables first. Columns need no rule.
+    """
 
     word: ClassVar[str] = "delete"
 
 
 @dataclass(frozen=True, slots=True)
 class Redact:
-    """The row stays; its personal values go, each by its column action."""
+    """Keep the row and replace its personal values.
+
+    Each column needs a rule: `personal` with a column action, or `not_personal`. Foreign keys and
+    numeric or UUID primary keys need none and don't change.
+
+    SQL: at most one ``UPDATE table SET … WHERE …`` for all columns and rows of a table, and one
+    more by primary key for text that mentions the user. It changes only rows that still have an
+    old value.
+    """
 
     word: ClassVar[str] = "redact"
 
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """Credentials and sessions: the rows go before anything else."""
+    """Delete logins and other access, before anything else is changed.
+
+    Use it for sessions, tokens and API keys: from this statement on, they give no access.
+
+    SQL: ``DELETE FROM table WHERE …``. Columns need no rule.
+    """
 
     word: ClassVar[str] = "revoke"
 
 
 @dataclass(frozen=True, slots=True)
 class Retain:
-    """The row stays with its values until its term has run out.
+    """Keep the row and its values because a law or a contract requires it.
 
-    ``period`` is an ISO 8601 duration (``"P10Y"``), ``basis`` the legal ground, ``because`` the
-    reason in words a person understands. ``start`` is ``"closing"``, ``"calendar-year-end"`` (of
-    the year of closing) or the name of a date column of the row. ``then`` is what happens at the
-    end of the term.
+    Efface counts the rows and reports until when they have to be kept. It doesn't delete them when
+    the period is over. No SQL changes the rows.
+
+    Args:
+        period: How long the rows are kept, as an ISO 8601 duration such as ``"P10Y"``.
+        basis: The legal ground.
+        reason: Why, in words that the user understands, such as ``"tax law"``.
+        start: When the period begins: ``"closing"``, ``"calendar-year-end"`` (of the year in which
+            the account is closed) or the name of a date column of the table. With several rows,
+            the latest date counts.
+        then: What is to happen to the rows after the period. With `Redact`, each column needs a
+            rule.
     """
 
     word: ClassVar[str] = "retain"
@@ -73,14 +99,27 @@ RowAction = Delete | Redact | Retain | Revoke
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """The value becomes NULL."""
+    """Set the value to NULL.
+
+    The column must be nullable. If you can't change that, use `Replace`.
+
+    SQL: ``column = NULL``. A value that is NULL stays NULL.
+    """
 
     word: ClassVar[str] = "clear"
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """The value becomes a fixed one."""
+    """Set the value to a fixed one, the same for every user.
+
+    The value must fit the column's type and length, and the column must not be unique.
+
+    SQL: ``column = :value``. NULL becomes the value, too.
+
+    Args:
+        value: The new value, of the column's Python type.
+    """
 
     word: ClassVar[str] = "replace"
 
@@ -89,10 +128,19 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """The value becomes unique, random and inert: prefix, random hexadecimal digits, suffix.
+    """Set the value to a unique one: a prefix, random hexadecimal digits and a suffix.
 
-    The random part does not depend on the person, so nothing leads back. In a short column it has
-    fewer digits, and then of the prefix only the last character; see `fitted`.
+    Use it for text columns that are unique or not nullable. The digits don't depend on the user,
+    so they cannot be traced back. A short column gets fewer digits, at least 16, and a shorter
+    prefix.
+
+    SQL: ``column = 'anonymized-' || …`` with ``gen_random_uuid()`` on PostgreSQL and
+    ``randomblob(16)`` on SQLite, another value for each row. NULL becomes a placeholder, too.
+
+    Args:
+        prefix: What the value begins with.
+        suffix: What the value ends with.
+        digits: The number of random digits, at most 32.
     """
 
     word: ClassVar[str] = "placeholder"
@@ -103,49 +151,50 @@ class Placeholder:
 
     @classmethod
     def email(cls) -> Placeholder:
-        """Return a placeholder that is a well-formed address nobody can ever own.
+        """Return a placeholder that is a well-formed email address and receives no email.
 
-        ``.invalid`` is reserved by RFC 2606 and RFC 6761; the local part has 43 of the
-        64 characters that RFC 5321 allows.
+        RFC 2606 and RFC 6761 reserve the domain ``.invalid``. The local part has 43 of the 64
+        characters that RFC 5321 allows.
         """
         return cls(suffix="@users.invalid")
 
     @property
     def length(self) -> int:
-        """Return the number of characters of every value of this placeholder."""
+        """Return how many characters each value of this placeholder has."""
         return len(self.prefix) + self.digits + len(self.suffix)
 
     def fitted(self, length: int | None) -> Placeholder | None:
         """Return this placeholder for a column of *length* characters, or None if none fits.
 
-        First the random part is shortened, down to 64 bits; then the prefix, to its last
-        character or, beside a suffix, to none. Bare digits never fit: nobody could tell a
-        placeholder from a code or a checksum that the application wrote.
+        It first gets fewer random digits, down to 16. Then its prefix is cut to the last character
+        or, if there is a suffix, to nothing. Digits alone don't count as a placeholder, because
+        the application may store codes or checksums that look the same.
         """
-        for made in self._distinct():
-            room = DIGITS if length is None else length - (made.length - made.digits)
+        for shorter in self._distinct():
+            room = DIGITS if length is None else length - (shorter.length - shorter.digits)
             if room >= FEWEST_DIGITS:
-                return replace(made, digits=min(made.digits, room))
+                return replace(shorter, digits=min(shorter.digits, room))
         return None
 
     @property
     def shortest(self) -> int | None:
-        """Return how many characters a column needs, or None where no length is enough."""
+        """Return how many characters a column needs, or None if no length is enough."""
         return min((m.length - m.digits + FEWEST_DIGITS for m in self._distinct()), default=None)
 
     def _distinct(self) -> tuple[Placeholder, ...]:
+        # From the longest form to the shortest: a whole prefix tells readers what the value is.
         forms = (replace(self, prefix=p) for p in (self.prefix, self.prefix[-1:], ""))
-        return tuple(made for made in forms if not set(made.prefix + made.suffix) <= HEXADECIMAL)
+        return tuple(form for form in forms if not set(form.prefix + form.suffix) <= HEXADECIMAL)
 
     def value(self, token: str) -> str:
-        """Return the placeholder that *token*, 32 random digits, makes."""
+        """Return the value with the random digits of *token*, which has 32."""
         return f"{self.prefix}{token[: self.digits]}{self.suffix}"
 
-    def made(self, value: object) -> bool:
+    def matches(self, value: object) -> bool:
         """Return whether *value* has the form of this placeholder.
 
-        For leaving values out of links and searches only; whether an account is closed is a
-        state and never read from a value.
+        It only decides which values to leave out of a search or a match by value. Whether an
+        account is closed is read from its ``deleted_at`` column, not from a value.
         """
         if not isinstance(value, str) or len(value) != self.length:
             return False
@@ -155,7 +204,18 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceMentions:
-    """The person's identifiers inside text or JSON go; everything else in it stays."""
+    """Replace the user's identifiers inside text or JSON, and keep the rest of it.
+
+    Identifiers are the values of the columns that ``identifiers`` names in `data_subject` and
+    `on_close`. They match as whole words, in any case, from four characters. Efface can't find
+    nicknames or misspellings, so a plan says *not verified*.
+
+    SQL: one ``SELECT`` of the rows that may match, and one ``UPDATE`` by primary key. Text columns
+    and JSON columns are accepted. NULL stays NULL.
+
+    Args:
+        replacement: The text to insert, such as ``"a former member"``.
+    """
 
     word: ClassVar[str] = "replace mentions"
 
@@ -164,18 +224,26 @@ class ReplaceMentions:
 
 @dataclass(frozen=True, slots=True)
 class Unlink:
-    """The reference becomes NULL: the row stays and leads to the person no more."""
+    """Set a foreign key to NULL, so that the row no longer references the user.
+
+    The column must be nullable and not part of a primary key.
+
+    SQL: ``column = NULL``. A value that is NULL stays NULL.
+    """
 
     word: ClassVar[str] = "unlink"
 
 
 @dataclass(frozen=True, slots=True)
 class Generalize:
-    """The value becomes a coarser one.
+    """Make the value less precise, such as a birthday to its year.
 
-    ``to`` is ``"year"`` or ``"month"`` for dates and times (the first day of it), a prefix such as
-    ``"/24"`` for IP addresses (an IPv6 address keeps twice as many bits), or a number: so many
-    first characters, as of a postal code.
+    SQL: one ``SELECT``, and one ``UPDATE`` by primary key. NULL and empty text don't change.
+
+    Args:
+        to: ``"year"`` or ``"month"`` for a date column: the first day of it. A number of first
+            characters for a text column, such as a postal code. A prefix length such as ``"/24"``
+            for IP addresses: IPv6 addresses keep twice as many bits, and other text becomes empty.
     """
 
     word: ClassVar[str] = "generalize"
@@ -183,12 +251,13 @@ class Generalize:
     to: str | int
 
     def coarser(self, value: Any) -> Any:
-        """Return *value* as coarse as ``to`` says; what cannot be read becomes an empty text."""
+        """Return the less precise value; text that is no IP address becomes an empty string."""
         if value is None or value == "":
             return value
         if isinstance(self.to, int):
             return str(value)[: self.to]
         if isinstance(value, (date, datetime)):
+            # The first day of the period, because the column still stores whole dates.
             start = value.replace(day=1) if self.to == "month" else value.replace(month=1, day=1)
             if isinstance(start, datetime):
                 start = start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -200,8 +269,9 @@ def _network(text: str, bits: int) -> str:
     try:
         address = ip_address(text.strip())
     except ValueError:
-        # Whatever it is, it was personal.
+        # The column has personal data, so keeping the unknown text is no option.
         return ""
+    # A site usually has a /48 in IPv6 and a /24 in IPv4, so twice the bits tell about as much.
     kept = bits if address.version == IPV4 else 2 * bits
     return str(ip_network((address, kept), strict=False).network_address)
 

@@ -1,8 +1,8 @@
-"""Markers that stand beside the models and put a decision into ``info``.
+"""Declare rules next to the models, in ``__table_args__`` and ``mapped_column``.
 
-Markers are `SchemaItem`s, so they go where constraints go: into ``__table_args__``, after the type
-of a column, into Core tables. Each lies in ``info`` under itself as key: mixins, ``Annotated``
-types and ``to_metadata`` carry it along, and two of them never overwrite one another.
+A rule is a `SchemaItem` and is allowed wherever SQLAlchemy allows a constraint. It is stored in
+``info`` of its table or column with itself as the key, so mixins, ``Annotated`` types and
+``to_metadata`` copy it, and no rule overwrites another one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.schema import SchemaItem
 
+from efface.errors import RulePlacementError
 from efface.policy.actions import ColumnAction, Delete, Redact, RowAction
 from efface.policy.relationships import Via
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectRule:
-    """What `data_subject` says about a table."""
+    """Record the arguments of `data_subject`."""
 
     action: Redact | Delete = field(default_factory=Redact)
     identifiers: tuple[str, ...] = ()
@@ -30,7 +31,7 @@ class SubjectRule:
 
 @dataclass(frozen=True, slots=True)
 class CloseRule:
-    """What one `on_close` says about a table."""
+    """Record the arguments of one `on_close`."""
 
     action: RowAction
     via: Via
@@ -40,38 +41,51 @@ class CloseRule:
 
 @dataclass(frozen=True, slots=True)
 class NoPersonalDataRule:
-    """What `no_personal_data` says about a table."""
+    """Record the argument of `no_personal_data`."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """What `personal` or `not_personal` says about a column; no action means not personal."""
+    """Record the arguments of `personal`; ``action`` is None for `not_personal`."""
 
     action: ColumnAction | None
     via: Via | None = None
 
 
 class RuleItem(SchemaItem):
-    """A decision on its way into the ``info`` of the table or column it is given to."""
+    """Attach a rule to the ``info`` of the table or column it is passed to."""
 
     def __init__(
         self,
         rule: SubjectRule | CloseRule | NoPersonalDataRule | ColumnRule,
         place: type[SchemaItem],
     ) -> None:
-        """Keep the decision and the kind of item it belongs to."""
+        """Keep the rule and whether it is for a `Table` or a `Column`."""
         self.rule = rule
         self.place = place
 
     def _set_parent(self, parent: Any, **_: Any) -> None:
         if not isinstance(parent, self.place):
-            raise TypeError(
-                f"{type(self.rule).__name__} belongs to a {self.place.__name__.lower()}, "
-                f"not to a {type(parent).__name__.lower()}."
-            )
+            place, found = self.place.__name__.lower(), type(parent).__name__.lower()
+            raise RulePlacementError(self._typed(), place, found)
+        # The item itself is the key, so that two on_close() of one table do not overwrite each
+        # other.
         parent.info[self] = self.rule
+
+    def _typed(self) -> str:
+        """Return the call that made this item."""
+        if isinstance(self.rule, ColumnRule):
+            return "not_personal()" if self.rule.action is None else "personal()"
+        return CALLS[type(self.rule)]
+
+
+CALLS: dict[type[Any], str] = {
+    SubjectRule: "data_subject()",
+    CloseRule: "on_close()",
+    NoPersonalDataRule: "no_personal_data()",
+}
 
 
 def data_subject(
@@ -81,13 +95,31 @@ def data_subject(
     deleted_at: str = "deleted_at",
     not_personal: Sequence[str] = (),
 ) -> RuleItem:
-    """Mark the table whose rows are people; a policy has exactly one.
+    """Declare the table of users. A policy has exactly one.
+
+    Pass it to ``__table_args__``. The term is the law's: a *data subject* is the person whose data
+    you process (GDPR Art. 4(1)).
 
     Args:
-        action: `Redact` leaves a tombstone that other rows may refer to; `Delete` removes the row.
-        identifiers: Columns whose values name the person elsewhere.
-        deleted_at: The column that marks a closed account.
-        not_personal: Columns decided as not personal.
+        action: `Redact` keeps the row as a tombstone that other rows can reference. `Delete`
+            deletes it.
+        identifiers: Columns whose values identify the user in text of other tables.
+        deleted_at: The column that stores when the account was closed: a nullable `DateTime`. NULL
+            means that the account is open.
+        not_personal: Columns without personal data.
+
+    Raises:
+        TypeError: when SQLAlchemy attaches the rule, if you passed it to a column.
+
+    Example:
+        >>> class Member(Base):
+        ...     __tablename__ = "members"
+        ...     __table_args__ = (data_subject(identifiers=["email"]),)
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     email: Mapped[str] = mapped_column(personal(Placeholder.email()))
+        ...     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+        >>> Policy.from_metadata(Base.metadata).tables["members"].subjects[0].identifiers
+        ('email',)
     """
     rule = SubjectRule(action, tuple(identifiers), deleted_at, tuple(not_personal))
     return RuleItem(rule, Table)
@@ -100,34 +132,96 @@ def on_close(
     identifiers: Sequence[str] = (),
     not_personal: Sequence[str] = (),
 ) -> RuleItem:
-    """Mark a table: what happens to the rows that a link reaches when the subject leaves.
+    """Declare what happens to the user's rows in a table when the account is closed.
+
+    Pass it to ``__table_args__``, once for each relationship to the users' table. If several rules
+    match a row, `Retain` wins over `Redact`, and `Redact` over `Delete` and `Revoke`, unless
+    redacting the row overwrites the relationship of its own rule.
 
     Args:
-        action: What happens to those rows.
-        via: The referring column (or tuple of columns), a `MatchBy`, `OwnedBy` or `Generic`.
-            Through another table: the column that refers to it; with several links there,
-            ``"column.link"``.
-        identifiers: Columns that hold former or secondary identifiers of the person.
-        not_personal: Columns decided as not personal.
+        action: `Delete`, `Redact`, `Retain` or `Revoke`.
+        via: How to find the user's rows: the foreign key's column (or a tuple of columns), or a
+            `MatchBy`, `OwnedBy` or `Generic`. The foreign key may reference another table that
+            has a rule. If that table has several, name the one you mean: ``"column.via"``.
+        identifiers: Columns with former or secondary identifiers of the user.
+        not_personal: Columns without personal data.
+
+    Raises:
+        TypeError: when SQLAlchemy attaches the rule, if you passed it to a column.
+
+    Example:
+        >>> class Bookmark(Base):
+        ...     __tablename__ = "bookmarks"
+        ...     __table_args__ = (on_close(Delete(), via="user_id"),)
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+        ...     address: Mapped[str]
+        >>> Policy.from_metadata(Base.metadata).tables["bookmarks"].close_rules[0].action
+        Delete()
     """
     return RuleItem(CloseRule(action, via, tuple(identifiers), tuple(not_personal)), Table)
 
 
 def no_personal_data(*, reason: str) -> RuleItem:
-    """Mark a table that holds nothing about anybody, with the reason."""
+    """Declare that a table has no personal data. Its columns need no rule.
+
+    Pass it to ``__table_args__``.
+
+    Args:
+        reason: Why, for those who review the policy.
+
+    Raises:
+        TypeError: when SQLAlchemy attaches the rule, if you passed it to a column.
+
+    Example:
+        >>> class Country(Base):
+        ...     __tablename__ = "countries"
+        ...     __table_args__ = (no_personal_data(reason="a fixed list"),)
+        ...     code: Mapped[str] = mapped_column(primary_key=True)
+        >>> Policy.from_metadata(Base.metadata).tables["countries"].has_rules
+        True
+    """
     return RuleItem(NoPersonalDataRule(reason), Table)
 
 
 def personal(action: ColumnAction, via: Via | None = None) -> RuleItem:
-    """Mark a column: how its value goes. With several links, *via* says whose value it is."""
+    """Declare that a column has personal data, and what happens to its value.
+
+    Pass it to ``mapped_column`` after the type.
+
+    Args:
+        action: `Clear`, `Replace`, `Placeholder`, `ReplaceMentions`, `Generalize` or `Unlink`.
+        via: Whose value it is, if the table has several `on_close` rules, such as one for the
+            sender and one for the recipient: the same *via* as in that rule.
+
+    Raises:
+        TypeError: when SQLAlchemy attaches the rule, if you passed it to a table.
+
+    Example:
+        >>> class Profile(Base):
+        ...     __tablename__ = "profiles"
+        ...     __table_args__ = (on_close(Redact(), via="user_id"),)
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+        ...     phone: Mapped[str | None] = mapped_column(String(30), personal(Clear()))
+        >>> profiles = Policy.from_metadata(Base.metadata).tables["profiles"]
+        >>> [(column.name, column.action) for column in profiles.personal_columns()]
+        [('phone', Clear())]
+    """
     return RuleItem(ColumnRule(action, via), Column)
 
 
 def not_personal() -> RuleItem:
-    """Mark a column as decided: it says nothing about a person."""
+    """Declare that a column has no personal data. Its value doesn't change.
+
+    Pass it to ``mapped_column`` after the type.
+
+    Raises:
+        TypeError: when SQLAlchemy attaches the rule, if you passed it to a table.
+    """
     return RuleItem(ColumnRule(None, None), Column)
 
 
 def rules_in(item: Table | Column[Any]) -> list[Any]:
-    """Return the decisions in the ``info`` of *item*, in the order they were given."""
+    """Return the rules in the ``info`` of *item*, in the order in which they were declared."""
     return [rule for key, rule in item.info.items() if isinstance(key, RuleItem)]

@@ -1,4 +1,4 @@
-"""The nearest known name, for whoever misspelled one."""
+"""Suggest the known name that is nearest to a misspelled one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str], *, listed: int = 0) -> str:
-    """Return `` Did you mean …?`` with the nearest of *known*, whatever its case.
+    """Return `` Did you mean …?`` with the nearest of *known*, in any case, or nothing.
 
-    Where nothing is near, the names are listed if they are no more than *listed*.
+    Args:
+        name: The misspelled name.
+        known: The names to choose from.
+        listed: If no name is near, list the known names unless there are more than this.
     """
     names = {each.casefold(): each for each in known}
     near = get_close_matches(name.casefold(), names, n=1)

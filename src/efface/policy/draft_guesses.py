@@ -1,4 +1,4 @@
-"""What names and types suggest: a first guess for a column or a table, and how sure it is."""
+"""Guess from names and types what a draft says about a table or a column."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from efface.policy.actions import (
     ReplaceMentions,
     Revoke,
 )
-from efface.policy.check.impossible_actions import impossible
+from efface.policy.check.impossible_actions import why_impossible
 from efface.policy.column_types import is_json, is_text, is_unique, python_type, unwrapped
 
-SURE, LIKELY, GUESS = "sure", "likely", "a guess"
-FORMER = "a former member"
+SURE, LIKELY, UNSURE = "sure", "likely", "a guess"
+REPLACEMENT = "a former member"
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An action (None: not personal), how sure it is, and why."""
+    """An action (None if the value is not personal), how confident we are, and why."""
 
     action: Any
-    sureness: str
-    why: str
+    confidence: str
+    reason: str
 
     def __str__(self) -> str:
-        """Return the comment that stands beside the guess."""
-        return f"{self.sureness}: {self.why}"
+        """Return the comment that the draft prints next to the guess."""
+        return f"{self.confidence}: {self.reason}"
 
 
 def _words(alternatives: str) -> re.Pattern[str]:
-    """Return a pattern for whole words of a snake_case name; *alternatives* stand in one text."""
+    """Return a pattern for whole words of a snake_case name; spaces separate *alternatives*."""
     return re.compile(rf"(?:^|_)(?:{'|'.join(alternatives.split())})(?:_|$|\d)")
 
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-# Columns.
+# Words in the names of columns.
 _ADDRESS = _words("e?mail email_?address mail_?address")
 _LOGIN = _words("login user_?name handle nick nickname screen_?name")
 _NAME = _words(
@@ -60,23 +60,23 @@ _CONTACT = _words(
     "phone mobile fax street city zip zip_?code post_?code postal_?code address line_?[1-4]"
     " country lat latitude lon lng longitude homepage website telegram mastodon twitter github"
 )
-_BODY = _words(
+_ABOUT_PERSON = _words(
     "birth_?da(?:y|te) dob gender sex pronouns? nationality ssn iban passport tax_?id vat_?id"
 )
-_TRACE = _words(
+_USAGE = _words(
     "ip ip_?address remote_?addr user_?agent fingerprint last_?login last_?seen last_?sign_?in"
 )
-_FACE = _words("avatar photo picture portrait bio about signature profile")
-_PLAIN = _words(
+_PROFILE = _words("avatar photo picture portrait bio about signature profile")
+_NOT_PERSONAL = _words(
     "created updated inserted modified version position sort locale language time_?zone currency"
     " status state kind type count score total amount price quantity is has enabled active"
     " confirmed verified slug"
 )
-_WRITTEN = _words(
+_FREE_TEXT = _words(
     "body contents? comment message text description notes? html subject title excerpt reason"
 )
 
-# Tables.
+# Words in the names of tables.
 _CREDENTIALS = _words(
     "tokens? sessions? api_?keys? credentials? devices? password_?resets? remember"
     " authenticators? oauth logins?"
@@ -84,16 +84,16 @@ _CREDENTIALS = _words(
 _RECORDS = _words(
     "invoices? payments? orders? receipts? transactions? bills? bookings? refunds? contracts?"
 )
-_OWN = _words(
+_BELONGINGS = _words(
     "memberships? likes? votes? follow(?:s|ers?)? subscriptions? notifications? preferences?"
     " settings? bookmarks? favou?rites? saved hidden ribbons? drafts? carts? baskets?"
     " wish_?lists? reactions? seen reads?"
 )
-_LISTS = _words(
+_LOOKUPS = _words(
     "countr(?:y|ies) currenc(?:y|ies) languages? categor(?:y|ies) tags? roles? permissions?"
     " migrations? versions? features? units?"
 )
-_PEOPLE = [
+_SUBJECT_TABLES = [
     "users",
     "user",
     "accounts",
@@ -112,89 +112,93 @@ _REFERENCE = re.compile(
 )
 
 
-def _plain(name: str) -> str:
+def _snake_case(name: str) -> str:
     return _CAMEL.sub("_", name).lower()
 
 
-def subject(tables: Iterable[Table]) -> tuple[Table, Guess] | None:
-    """Return the table whose rows are most likely people, or None where no name says so."""
+def guess_subject_table(tables: Iterable[Table]) -> tuple[Table, Guess] | None:
+    """Return the table whose rows are most likely users, or None if no name suggests it."""
     known = list(tables)
-    found = [(*_points(table, known), table) for table in known]
-    points, why, table = max(found, key=lambda each: each[0], default=(0, "", None))
-    if table is None or not points:
+    found = [(*_score(table, known), table) for table in known]
+    score, reason, table = max(found, key=lambda each: each[0], default=(0, "", None))
+    if table is None or not score:
         return None
-    sureness = SURE if points > 8 else LIKELY if points > 4 else GUESS  # noqa: PLR2004  # of 12
-    return table, Guess(Redact(), sureness, why)
+    confidence = SURE if score > 8 else LIKELY if score > 4 else UNSURE  # noqa: PLR2004  # of 12
+    return table, Guess(Redact(), confidence, reason)
 
 
-def _points(table: Table, known: list[Table]) -> tuple[int, str]:
-    """Return how much speaks for *table* as the one of the people, at most 12, and what."""
-    name = _plain(table.name)
-    if not any(name == word or name.endswith(f"_{word}") for word in _PEOPLE):
+def _score(table: Table, known: list[Table]) -> tuple[int, str]:
+    """Return how likely the rows of *table* are users, from 0 to 12, and the reasons."""
+    name = _snake_case(table.name)
+    if not any(name == word or name.endswith(f"_{word}") for word in _SUBJECT_TABLES):
         return 0, ""
-    points, reasons = (4 if name in _PEOPLE else 2), ["the name of the table"]
-    columns = [_plain(column.name) for column in table.c]
+    score, reasons = (4 if name in _SUBJECT_TABLES else 2), ["the name of the table"]
+    columns = [_snake_case(column.name) for column in table.c]
     if any(_ADDRESS.search(each) or _LOGIN.search(each) for each in columns):
-        points += 3
-        reasons.append("an address or login")
+        score += 3
+        reasons.append("an email address or login")
     others = sum(
         any(key.column.table is table for key in other.foreign_keys)
         for other in known
         if other is not table
     )
     if others:
-        points += min(others, 5)
+        score += min(others, 5)
         reasons.append("a table refers to it" if others == 1 else f"{others} tables refer to it")
-    return points, ", ".join(reasons)
+    return score, ", ".join(reasons)
 
 
-def identifiers(table: Table) -> tuple[str, ...]:
-    """Return the columns of the people's table whose values name the person elsewhere."""
+def guess_identifiers(table: Table) -> tuple[str, ...]:
+    """Return the columns of the users' table whose values identify a user in other tables."""
     patterns = (_ADDRESS, _LOGIN, _words("(?:full|display|real)_?name"))
-    found = [c.name for c in table.c for p in patterns if is_text(c) and p.search(_plain(c.name))]
-    found += [c.name for c in table.c if is_text(c) and _plain(c.name) == "name"]
+    found = [
+        c.name for c in table.c for p in patterns if is_text(c) and p.search(_snake_case(c.name))
+    ]
+    found += [c.name for c in table.c if is_text(c) and _snake_case(c.name) == "name"]
     return tuple(dict.fromkeys(found))
 
 
-def column(target: Column[Any], *, of_person: bool) -> Guess | None:
-    """Return what is to happen to the value of *target* in a row that stays, if names say so.
+def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
+    """Return a rule for *target* in rows that remain, or None if nothing suggests one.
 
     Args:
         target: The column.
-        of_person: Whether the row is the person's own.
+        of_person: Whether the column is in the users' own table.
     """
-    name = _plain(target.name)
+    name = _snake_case(target.name)
     if isinstance(unwrapped(target.type), Boolean):
-        return Guess(None, LIKELY, "yes or no") if _PLAIN.search(name) else None
+        return Guess(None, LIKELY, "yes or no") if _NOT_PERSONAL.search(name) else None
     clear, empty, unique = Clear(), Replace(""), Placeholder()
     is_name = bool(_NAME.search(name)) or (name == "name" and of_person)
+    # The first match decides, so names that identify a user come before vaguer ones.
     known: list[tuple[Any, str, str, list[ColumnAction]]] = [
-        (_ADDRESS.search(name), SURE, "an address", [Placeholder.email(), clear, empty]),
+        (_ADDRESS.search(name), SURE, "an email address", [Placeholder.email(), clear, empty]),
         (_SECRET.search(name), SURE, "a secret", [clear, empty, Replace(b""), unique]),
-        (_TRACE.search(name), SURE, "a trace of use", [clear, empty]),
+        (_USAGE.search(name), SURE, "a trace of use", [clear, empty]),
         (_LOGIN.search(name), SURE, "a login", [unique, clear]),
         (is_name, SURE, "a name", [clear, empty, unique]),
-        (_BODY.search(name), SURE, "about the person", [clear, empty]),
+        (_ABOUT_PERSON.search(name), SURE, "about the user", [clear, empty]),
         (_CONTACT.search(name), LIKELY, "contact", [clear, empty]),
-        (_FACE.search(name), LIKELY, "about the person", [clear, empty]),
+        (_PROFILE.search(name), LIKELY, "about the user", [clear, empty]),
     ]
-    for applies, sureness, why, actions in known:
+    for applies, confidence, reason, actions in known:
         if applies:
-            possible = [action for action in actions if impossible(target, action) is None]
-            return Guess(possible[0], sureness, why) if possible else None
-    if _PLAIN.search(name) or _is_moment(target):
-        return Guess(None, LIKELY, "says nothing about a person")
+            # Of several suitable actions, the first one that the column's type and NULL allow.
+            possible = [action for action in actions if why_impossible(target, action) is None]
+            return Guess(possible[0], confidence, reason) if possible else None
+    if _NOT_PERSONAL.search(name) or _is_moment(target):
+        return Guess(None, LIKELY, "no personal data")
     return _text(target, name)
 
 
 def _text(target: Column[Any], name: str) -> Guess | None:
     if not (is_text(target) or is_json(target)) or is_unique(target):
         return None
-    mentions = ReplaceMentions(FORMER)
-    if _WRITTEN.search(name):
-        return Guess(mentions, LIKELY, "text that may mention the person")
+    mentions = ReplaceMentions(REPLACEMENT)
+    if _FREE_TEXT.search(name):
+        return Guess(mentions, LIKELY, "text that may mention the user")
     if is_json(target) or isinstance(unwrapped(target.type), Text):
-        return Guess(mentions, GUESS, "long text may mention the person")
+        return Guess(mentions, UNSURE, "long text may mention the user")
     return None
 
 
@@ -202,53 +206,64 @@ def _is_moment(target: Column[Any]) -> bool:
     return isinstance(unwrapped(target.type), (Date, DateTime)) and target.name.endswith("_at")
 
 
-def rows(table: Table) -> Guess | None:
-    """Return what is to happen to the rows of a table that a link reaches, if names say so."""
-    name = _plain(table.name)
+def guess_row_action(table: Table) -> Guess | None:
+    """Return an action for the rows of *table* that belong to a user, or None."""
+    name = _snake_case(table.name)
     if _RECORDS.search(name):
-        # How long the law wants a record kept is nothing that a name says.
+        # A name does not say how long the law wants a record kept.
         return None
     if _CREDENTIALS.search(name):
-        return Guess(Revoke(), SURE, "credentials go first")
-    if _OWN.search(name):
-        return Guess(Delete(), LIKELY, "the person's own settings and marks")
-    if all(c.primary_key or c.foreign_keys or _PLAIN.search(_plain(c.name)) for c in table.c):
+        return Guess(Revoke(), SURE, "credentials are deleted first")
+    if _BELONGINGS.search(name):
+        return Guess(Delete(), LIKELY, "the user's own settings and choices")
+    if all(
+        c.primary_key or c.foreign_keys or _NOT_PERSONAL.search(_snake_case(c.name))
+        for c in table.c
+    ):
         return Guess(Delete(), LIKELY, "it only connects other rows")
-    if any(_WRITTEN.search(_plain(c.name)) for c in table.c if is_text(c)):
-        return Guess(Redact(), LIKELY, "what people wrote, and others answered")
+    if any(_FREE_TEXT.search(_snake_case(c.name)) for c in table.c if is_text(c)):
+        return Guess(Redact(), LIKELY, "content that other users replied to")
     return None
 
 
 def is_record(table: Table) -> bool:
-    """Return whether the name of *table* says that a law may want its rows kept."""
-    return bool(_RECORDS.search(_plain(table.name)))
+    """Return whether the name of *table* suggests records that a law may want kept."""
+    return bool(_RECORDS.search(_snake_case(table.name)))
 
 
-def is_list(table: Table) -> Guess | None:
-    """Return the guess that *table* holds nothing about anybody, if its name says so."""
-    personal = any((g := column(c, of_person=False)) and g.sureness == SURE for c in table.c)
-    if _LISTS.search(_plain(table.name)) and not personal:
-        return Guess(None, LIKELY, "its name says a list of the application's")
+def guess_lookup_table(table: Table) -> Guess | None:
+    """Return the guess that *table* has no personal data, or None if its name is no lookup."""
+    personal = any(
+        (g := guess_column(c, of_person=False)) and g.confidence == SURE for c in table.c
+    )
+    if _LOOKUPS.search(_snake_case(table.name)) and not personal:
+        return Guess(None, LIKELY, "its name suggests reference data")
     return None
 
 
-def soft_reference(target: Column[Any], people: Table) -> tuple[str, str] | None:
-    """Return the column of *people* that *target* seems to refer to without a key, and how sure.
+def guess_soft_reference(target: Column[Any], subject_table: Table) -> tuple[str, str] | None:
+    """Return the column that *target* seems to reference without a foreign key.
 
-    ``user_id`` and ``created_by`` are references by name, of the same type likely ones; an address
-    beside nothing else is a reference by value.
+    The name suggests a reference by key, such as ``user_id`` or ``created_by``, and the same type
+    makes it likely. An email address suggests a reference by value.
+
+    Returns:
+        The column of *subject_table* and the confidence, or None.
     """
-    name = _plain(target.name)
+    name = _snake_case(target.name)
     if target.foreign_keys or target.primary_key:
         return None
-    key = list(people.primary_key.columns)
-    singular = re.escape(_plain(people.name).removesuffix("s"))
+    key = list(subject_table.primary_key.columns)
+    # A table "members" suggests columns named member_id and memberid.
+    singular = re.escape(_snake_case(subject_table.name).removesuffix("s"))
     if _REFERENCE.search(name) or re.fullmatch(rf"{singular}_?(?:id|uuid)", name):
         if len(key) != 1:
             return None
         same = python_type(target) == python_type(key[0])
-        return key[0].name, LIKELY if same else GUESS
-    addresses = [c for c in people.c if _ADDRESS.search(_plain(c.name)) and is_unique(c)]
+        return key[0].name, LIKELY if same else UNSURE
+    addresses = [
+        c for c in subject_table.c if _ADDRESS.search(_snake_case(c.name)) and is_unique(c)
+    ]
     if _ADDRESS.search(name) and is_text(target) and addresses:
-        return addresses[0].name, GUESS
+        return addresses[0].name, UNSURE
     return None

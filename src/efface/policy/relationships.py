@@ -1,17 +1,23 @@
-"""Relationships: how a row of another table is found to be the subject's, and knows no SQL."""
+"""Declare how Efface finds the rows that belong to a user, other than by a foreign key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from efface.errors import RuleArgumentError
+
 
 @dataclass(frozen=True, slots=True)
 class MatchBy:
-    """A link by value: rows whose *column* equals a column of a decided table.
+    """Find rows by value: their ``column`` equals a column of a table that has a rule.
 
-    ``equals`` is ``"table.column"``. The value must be unique among the people, or ``shared=True``
-    says that a value several people share may take rows of all of them. NULL, blank and
-    placeholder values match nothing.
+    Use it if there is no foreign key. NULL, blank and placeholder values match no row.
+
+    Args:
+        column: The column of this table.
+        equals: The column it equals, as ``"table.column"``.
+        shared: Allows a column of *equals* that is not unique. Closing one account then affects
+            the rows of all users who share the value.
     """
 
     column: str
@@ -19,34 +25,40 @@ class MatchBy:
     shared: bool = False
 
     def __str__(self) -> str:
-        """Return the link as the plan shows it."""
+        """Return the relationship as a plan shows it."""
         return f"{self.column} = {self.equals}"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedBy:
-    """A link to rows that the person's rows refer to: ``by`` is ``"table.column"``.
+    """Find rows that the user's rows reference, such as the address of an order.
 
-    A row that anybody else refers to as well stays as it is.
+    Efface doesn't change a row that another user's row references too.
+
+    Args:
+        by: The foreign key that references this table, as ``"table.column"``.
     """
 
     by: str
 
     def __str__(self) -> str:
-        """Return the link as the plan shows it."""
+        """Return the relationship as a plan shows it."""
         return self.by
 
 
 @dataclass(frozen=True, slots=True)
 class Generic:
-    """A link by a pair of columns: ``kind`` says whose key stands in ``key``.
+    """Find rows by a generic foreign key: one column has a type, another the key of a row.
 
-    Where ``kind`` is text, ``name`` is what stands there for people. Where it refers to a table
-    of kinds, ``name`` holds the values of that table's unique key, with dots between them. People
-    who are of several kinds, as subclasses with one key are, have a tuple of names.
+    Args:
+        type_column: The column with the type, as text or as a foreign key to a table of types.
+        id_column: The column with the primary key.
+        type: The value of *type_column* for users. If it references a table of types: the values
+            of that table's unique key, with dots between them. A tuple if users have several
+            types, such as multi-table subclasses.
 
     Raises:
-        ValueError: a name is missing: the link would reach rows about anything.
+        RuleArgumentError: *type* is empty, so rows about anything would match.
     """
 
     type_column: str
@@ -54,17 +66,21 @@ class Generic:
     type: str | tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a link without a name."""
+        """Refuse an empty type."""
         if not self.names or not all(self.names):
-            raise ValueError("Generic needs the name of what people are called in its kind.")
+            raise RuleArgumentError(
+                "Generic needs a type, because without one it would reach rows about anything. "
+                "Give the value that type_column has for your users: Generic("
+                f'"{self.type_column}", "{self.id_column}", type="...")'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return every name."""
+        """Return the types as a tuple."""
         return (self.type,) if isinstance(self.type, str) else self.type
 
     def __str__(self) -> str:
-        """Return the link as the plan shows it."""
+        """Return the relationship as a plan shows it."""
         return f"{self.id_column} where {self.type_column} = {' or '.join(self.names)}"
 
 
@@ -72,16 +88,16 @@ Via = str | tuple[str, ...] | MatchBy | OwnedBy | Generic
 """A foreign-key path by its column or columns, or one of the relationships above."""
 
 
-def link_columns(via: Via) -> tuple[str, ...]:
-    """Return the columns of the table itself that refer, and so need no rule."""
+def referring_columns(via: Via) -> tuple[str, ...]:
+    """Return the referencing columns of the table itself, which need no rule of their own."""
     if isinstance(via, str):
         return (via.split(".")[0],)
     if isinstance(via, Generic):
         return (via.type_column, via.id_column)
-    # By value, the column may itself name the person: it needs a rule of its own.
+    # A column compared by value may identify the user, so it needs a rule of its own.
     return via if isinstance(via, tuple) else ()
 
 
 def compared_columns(via: Via) -> tuple[str, ...]:
-    """Return the columns of the table itself that the relationship looks into."""
-    return (via.column,) if isinstance(via, MatchBy) else link_columns(via)
+    """Return the columns of the table itself that the relationship reads."""
+    return (via.column,) if isinstance(via, MatchBy) else referring_columns(via)

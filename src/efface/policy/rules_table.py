@@ -1,4 +1,4 @@
-"""Every decision as a Markdown table, for people who do not read code."""
+"""Print the rules as a Markdown table, for readers who do not read code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from efface.policy.actions import (
     Unlink,
 )
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import link_columns
+from efface.policy.relationships import referring_columns
 
 HEAD = ("Table", "Column", "Action", "Level", "Reason")
 LEVELS: Mapping[type, str] = {
@@ -25,11 +25,15 @@ LEVELS: Mapping[type, str] = {
 Line = tuple[str, str, str, str, str]
 
 
-def overview(policy: Policy) -> str:
-    """Return table, column, action, level reached and reason, a line for each decision."""
+def format_rules(policy: Policy) -> str:
+    """Return a Markdown table with one line for each rule.
+
+    The columns are table, column, action, level (what is true of the value afterwards) and reason.
+    A table or column without a rule has a line too.
+    """
     lines: list[Line] = [HEAD]
     for table_rules in policy.tables.values():
-        lines += _of_table(table_rules)
+        lines += _table_lines(table_rules)
     cells = [tuple(text.replace("|", r"\|") for text in line) for line in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
     rows = ["| " + " | ".join(t.ljust(w) for t, w in zip(c, widths, strict=True)) + " |"
@@ -38,9 +42,9 @@ def overview(policy: Policy) -> str:
     return "\n".join([rows[0], rule_line, *rows[1:]])
 
 
-def _of_table(table_rules: TableRules) -> Iterator[Line]:
+def _table_lines(table_rules: TableRules) -> Iterator[Line]:
     name = table_rules.name
-    if not table_rules.is_decided:
+    if not table_rules.has_rules:
         yield name, "*", "undecided", "", ""
         return
     for rule in table_rules.no_personal_data:
@@ -49,14 +53,15 @@ def _of_table(table_rules: TableRules) -> Iterator[Line]:
         yield name, "*", leaving.action.word, _level(leaving.action), _reason(leaving.action, str(
             leaving.via))  # fmt: skip
     for subject in table_rules.subjects:
-        level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone"
-        yield name, "*", subject.action.word, level, "the person's own row"
+        level = "deleted" if isinstance(subject.action, Delete) else "leaves a tombstone row"
+        yield name, "*", subject.action.word, level, "the user's own row"
     if table_rules.keeps_rows:
-        yield from _of_columns(table_rules)
+        yield from _column_lines(table_rules)
 
 
-def _of_columns(table_rules: TableRules) -> Iterator[Line]:
-    links = {name for rule in table_rules.close_rules for name in link_columns(rule.via)}
+def _column_lines(table_rules: TableRules) -> Iterator[Line]:
+    # A foreign key that a rule names stays, and then references the tombstone.
+    links = {name for rule in table_rules.close_rules for name in referring_columns(rule.via)}
     for column in table_rules.table.columns:
         rules = table_rules.columns[column.name]
         for rule in rules:
@@ -72,7 +77,7 @@ def _of_columns(table_rules: TableRules) -> Iterator[Line]:
                 column.name,
                 "stays",
                 "pseudonymized",
-                "the link to the tombstone",
+                "refers to the tombstone row",
             )
         elif not rules and column.foreign_keys:
             yield table_rules.name, column.name, "stays", "unchanged", "refers to another row"
@@ -81,9 +86,9 @@ def _of_columns(table_rules: TableRules) -> Iterator[Line]:
         ):
             yield table_rules.name, column.name, "set", "", "marks a closed account"
         elif not rules and column.primary_key:
-            yield table_rules.name, column.name, "stays", "pseudonymized", "the key of the row"
+            yield table_rules.name, column.name, "stays", "pseudonymized", "the primary key"
         elif not rules:
-            yield table_rules.name, column.name, "undecided", "", ""
+            yield table_rules.name, column.name, "no rule", "", ""
 
 
 def _level(action: RowAction) -> str:

@@ -1,4 +1,4 @@
-"""Compare the models with the live database and report the differences that matter to a policy.
+"""Compare the models with the live database, as far as the policy depends on it.
 
 The live tables get the same rules and the same checks as the models. An action that is possible
 on the model and impossible in the database is reported as a problem of its own.
@@ -145,7 +145,7 @@ def _extra_tables(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]
         if each.what is not What.RELATION_EXTRA or not isinstance(there, Relation) or name in known:
             continue
         if there.is_table and there.name.schema in schemas:
-            text = "This table is in the database, and no model has it. Add it, with a rule:"
+            text = "This table is in the database, but no model has it. Add it, and give it a rule:"
             paste = f'Table("{there.name.name}", metadata, autoload_with=engine)'
             yield Problem("E108", name, None, text, paste)
 
@@ -155,7 +155,7 @@ def _differing(tables: LiveTables) -> Iterator[Problem]:
     for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
         name, there = str(each.relation), each.database
         if each.what is What.RELATION_MISSING:
-            text = "This table is not in the database; the models have it. Run the migrations."
+            text = "This table is not in the database, but a model has it. Run the migrations."
             yield Problem("E108", name, None, text)
         elif each.what is What.COLUMN_MISSING:
             yield _missing_column(tables.policy, each)
@@ -163,7 +163,7 @@ def _differing(tables: LiveTables) -> Iterator[Problem]:
             yield _extra_column(tables, each)
         elif each.what in (What.TARGET, What.FOREIGN_KEY):
             text = f"In the database, {', '.join(each.columns)} refers to {_target(there)}"
-            text += f"; in the model, to {_target(each.models)}."
+            text += f". In the model, it refers to {_target(each.models)}."
             # If both have a target, Efface would change rows of the wrong table.
             level: Any = "error" if each.what is What.TARGET else "warning"
             yield Problem("E108", name, each.columns[0], text, level=level)
@@ -180,7 +180,7 @@ def _missing_column(policy: Policy, found: Difference) -> Problem:
     if rules.subjects and missing == rules.subjects[0].deleted_at:
         line = f'op.add_deleted_at("{rules.table.name}")'
         paste = f"{line}    # after: import efface.alembic"
-    text = f"{missing} is not in the database; the model has it. Run the migrations."
+    text = f"{missing} is not in the database, but the model has it. Run the migrations."
     return Problem("E108", rules.name, missing, text, paste)
 
 
@@ -194,7 +194,7 @@ def _extra_column(tables: LiveTables, found: Difference) -> Problem:
         # References need no rule, and a computed column follows the others.
         is_harmless |= any(name in key.columns for key in there.foreign_keys)
         is_harmless |= found.database.generated is not None
-    text = f"{name} is in the database, and the model does not have it. It has no rule."
+    text = f"{name} is in the database, but not in the model, so it has no rule. Add it there."
     level: Any = "warning" if is_harmless else "error"
     return Problem("E108", str(found.relation), name, text, level=level)
 
@@ -207,4 +207,4 @@ def _impossible(tables: LiveTables, known: Iterable[Problem]) -> Iterator[Proble
     policy = tables.policy.with_metadata(narrowed(tables.policy.metadata, tables.live))
     for problem in check(policy):
         if (problem.code, problem.place) not in reported:
-            yield replace(problem, text=f"In the database, other than in the model: {problem.text}")
+            yield replace(problem, text=f"The database differs from the model: {problem.text}")

@@ -1,4 +1,4 @@
-"""SQLAlchemy ORM integration: closed accounts disappear from ORM statements."""
+"""Hide closed accounts from SQLAlchemy ORM statements."""
 
 from efface.include_closed_block import include_closed
 from efface.sqlalchemy.session_hooks import hide_closed

@@ -1,9 +1,9 @@
-"""Where SQLAlchemy's criteria do not reach, and what is done instead.
+"""Filter the parts of a statement that SQLAlchemy's `with_loader_criteria` skips.
 
-`with_loader_criteria` filters what a SELECT loads, joins, or names in WHERE. It passes over a class
-that stands only inside a `join()` object or the FILTER or OVER of a function, over the second class
-of an UPDATE or DELETE, and it makes a wrong UPDATE of a joined-table subclass. The outermost
-statement is mended with a condition of its own; where that is not possible it is refused.
+`with_loader_criteria` filters the classes that a SELECT loads, joins, or names in WHERE. It skips
+a class that is only inside a `join()` object or inside FILTER or OVER of a function, and the second
+class of an UPDATE or DELETE. For a joined-table subclass it writes a wrong UPDATE. Efface adds a
+condition to the outermost statement, and refuses the statement if there is no such condition.
 """
 
 from __future__ import annotations
@@ -15,112 +15,119 @@ from sqlalchemy import ColumnElement, Delete, Join, Select, Update, inspect
 from sqlalchemy.sql import visitors
 
 from efface.errors import UnfilteredStatementError
-from efface.sqlalchemy.user_mappers import People, entities_on_surface, named
+from efface.sqlalchemy.user_mappers import UserClass, find_entity, iterate_entities
 
-_Found = tuple[Any, ...]
+_Entities = tuple[Any, ...]
 
 
-def examine(statement: Any, people: tuple[People, ...]) -> str | None:
-    """Return why closed accounts cannot be left out of *statement*; None where they can be."""
+def find_problem(statement: Any, user_classes: tuple[UserClass, ...]) -> str | None:
+    """Return why Efface cannot hide closed accounts from *statement*, or None if it can."""
     for element in visitors.iterate(statement):
-        entity = named(element, people)
-        if entity is not None and (problem := _unadaptable(entity, people)):
+        entity = find_entity(element, user_classes)
+        if entity is not None and (problem := _find_alias_problem(entity, user_classes)):
             return problem
         if isinstance(element, Select) and any(
-            isinstance(part, Join) and part.full for part in _joins_of(element)
+            isinstance(part, Join) and part.full for part in _iterate_froms(element)
         ):
             return "it has a FULL JOIN"
-        if isinstance(element, (Update, Delete)) and (problem := _wrong_target(element, people)):
+        if isinstance(element, (Update, Delete)) and (
+            problem := _find_target_problem(element, user_classes)
+        ):
             return problem
-        if element is not statement and unreached(element, people):
+        # `add_conditions` changes only the outermost statement.
+        if element is not statement and find_unfiltered(element, user_classes):
             what = "UPDATE or DELETE" if isinstance(element, (Update, Delete)) else "SELECT"
-            return f"a {what} inside it has a join() object, or a second class, with people"
+            return f"a {what} inside it has a join() object, or a second class, with users"
     return None
 
 
-def unreached(element: Any, people: tuple[People, ...]) -> _Found:
-    """Return the entities of people in a SELECT, UPDATE or DELETE that no criteria reach."""
+def find_unfiltered(element: Any, user_classes: tuple[UserClass, ...]) -> _Entities:
+    """Return the user entities in a SELECT, UPDATE or DELETE that the loader criteria skip."""
     if isinstance(element, Select):
-        return tuple(_unreached_by_select(element, people))
+        return tuple(_find_unfiltered_in_select(element, user_classes))
     if isinstance(element, (Update, Delete)):
-        target = named(element.table, people)
-        found = dict.fromkeys(_surface(element.get_children(), people))
+        # The criteria reach the table that the statement writes, but no other one.
+        target = find_entity(element.table, user_classes)
+        found = dict.fromkeys(_iterate_entities_of(element.get_children(), user_classes))
         return tuple(each for each in found if each is not target)
     return ()
 
 
-def mended(statement: Any, people: tuple[People, ...]) -> Any:
-    """Return *statement* with a condition for each entity that no criteria reach.
+def add_conditions(statement: Any, user_classes: tuple[UserClass, ...]) -> Any:
+    """Return *statement* with a condition for each user entity that the loader criteria skip.
 
     Raises:
-        UnfilteredStatementError: there is no such condition.
+        UnfilteredStatementError: Efface cannot write such a condition.
     """
-    for entity in unreached(statement, people):
-        conditions = [each.is_open(entity) for each in people]
+    for entity in find_unfiltered(statement, user_classes):
+        conditions = [each.make_condition(entity) for each in user_classes]
         condition = next((each for each in conditions if each is not None), None)
-        if condition is None or (statement.is_dml and not _is_own_table(entity, people)):
-            table = people[0].deleted_at.table.fullname
+        if condition is None or (statement.is_dml and not _is_own_table(entity, user_classes)):
+            table = user_classes[0].deleted_at.table.fullname
             raise UnfilteredStatementError(table, "it names a class that maps several tables")
         statement = statement.where(condition)
     return statement
 
 
-def only_open(statement: Any, people: People) -> Any:
-    """Return an UPDATE or DELETE of *people* with a condition of its own.
+def add_open_condition(statement: Any, user_class: UserClass) -> Any:
+    """Return an UPDATE or DELETE of *user_class* with a condition of its own.
 
     Raises:
-        UnfilteredStatementError: the condition is about another table.
+        UnfilteredStatementError: the column is in another table than the statement writes.
     """
-    if people.top is not people.mapper:
-        what = "it writes without the ORM, and the tombstone is in the table of a subclass"
-        raise UnfilteredStatementError(people.deleted_at.table.fullname, what)
-    return statement.where(people.deleted_at.is_(None))
+    if user_class.top is not user_class.mapper:
+        what = "it writes without the ORM, and the table of a subclass marks closed accounts"
+        raise UnfilteredStatementError(user_class.deleted_at.table.fullname, what)
+    return statement.where(user_class.deleted_at.is_(None))
 
 
-def _unreached_by_select(select: Select[Any], people: tuple[People, ...]) -> Iterator[Any]:
-    reached = set()
+def _find_unfiltered_in_select(
+    select: Select[Any], user_classes: tuple[UserClass, ...]
+) -> Iterator[Any]:
+    filtered = set()
     if select.whereclause is not None:
-        reached |= set(entities_on_surface(select.whereclause, people, through=ColumnElement))
-    on_surface: dict[Any, None] = {}
-    # SQLAlchemy cannot describe "*", as in `exists().where(...)`; nothing stands beside it there.
+        filtered |= set(iterate_entities(select.whereclause, user_classes, through=ColumnElement))
+    mentioned: dict[Any, None] = {}
+    # SQLAlchemy cannot describe "*", as in `exists().where(...)`. Nothing else is selected there.
     for described in () if "*" in select.selected_columns else select.column_descriptions:
         if described.get("entity") is not None:
-            reached.add(inspect(described["entity"]))
-        on_surface |= dict.fromkeys(_surface([described["expr"]], people))
+            filtered.add(inspect(described["entity"]))
+        mentioned |= dict.fromkeys(_iterate_entities_of([described["expr"]], user_classes))
     for child in select.get_children():
         if isinstance(child, Join):
-            on_surface |= dict.fromkeys(_leaves(child, people))
-    yield from (entity for entity in on_surface if entity not in reached)
+            mentioned |= dict.fromkeys(_iterate_join_entities(child, user_classes))
+    yield from (entity for entity in mentioned if entity not in filtered)
 
 
-def _surface(elements: Any, people: tuple[People, ...]) -> Iterator[Any]:
+def _iterate_entities_of(elements: Any, user_classes: tuple[UserClass, ...]) -> Iterator[Any]:
     for element in elements:
         clause = element.__clause_element__() if hasattr(element, "__clause_element__") else element
-        yield from entities_on_surface(clause, people)
+        yield from iterate_entities(clause, user_classes)
 
 
-def _leaves(join: Join, people: tuple[People, ...]) -> Iterator[Any]:
+def _iterate_join_entities(join: Join, user_classes: tuple[UserClass, ...]) -> Iterator[Any]:
     for side in (join.left, join.right):
         if isinstance(side, Join):
-            yield from _leaves(side, people)
-        elif (entity := named(side, people)) is not None:
+            yield from _iterate_join_entities(side, user_classes)
+        elif (entity := find_entity(side, user_classes)) is not None:
             yield entity
 
 
-def _joins_of(select: Select[Any]) -> Iterator[Any]:
-    waiting = list(select.get_final_froms())
-    while waiting:
-        found = waiting.pop()
+def _iterate_froms(select: Select[Any]) -> Iterator[Any]:
+    """Yield each FROM of *select*, and both sides of each join inside it."""
+    pending = list(select.get_final_froms())
+    while pending:
+        found = pending.pop()
         yield found
         if isinstance(found, Join):
-            waiting += [found.left, found.right]
+            pending += [found.left, found.right]
 
 
-def _unadaptable(entity: Any, people: tuple[People, ...]) -> str | None:
-    """Return the problem of an alias over a subquery that has left the tombstone out."""
+def _find_alias_problem(entity: Any, user_classes: tuple[UserClass, ...]) -> str | None:
+    """Return the problem of an alias for a subquery without the columns that the filter needs."""
     if not entity.is_aliased_class:
         return None
-    for each in people:
+    for each in user_classes:
         if entity.mapper.isa(each.mapper):
             needed = [each.deleted_at]
         elif each.includes(entity.mapper):
@@ -129,30 +136,30 @@ def _unadaptable(entity: Any, people: tuple[People, ...]) -> str | None:
             continue
         if any(entity.selectable.corresponding_column(column) is None for column in needed):
             return (
-                f"an alias stands for a subquery without the column {needed[0].name}; add it there"
+                f"an alias is of a subquery without the column {needed[0].name}, which you can add"
             )
     return None
 
 
-def _wrong_target(element: Any, people: tuple[People, ...]) -> str | None:
-    """Return the problem of an UPDATE or DELETE of a subclass's table, or of an alias."""
-    target = named(element.table, people)
+def _find_target_problem(element: Any, user_classes: tuple[UserClass, ...]) -> str | None:
+    """Return the problem of an UPDATE or DELETE through an alias, or of a subclass's table."""
+    target = find_entity(element.table, user_classes)
     if target is None:
         return None
     if target.is_aliased_class:
-        return "it writes through an alias; write through the class"
-    if not _is_own_table(target, people):
+        return "it writes through an alias and not through the class"
+    if not _is_own_table(target, user_classes):
         return (
-            "it writes a table that is not where closed accounts are marked; write "
-            "update(Class.__table__).where(Class.__table__.c.id.in_(select(Class.id)))"
+            "it writes to a table that does not mark closed accounts (write instead: "
+            "update(Class.__table__).where(Class.__table__.c.id.in_(select(Class.id))))"
         )
     return None
 
 
-def _is_own_table(entity: Any, people: tuple[People, ...]) -> bool:
-    """Return whether rows of *entity* are in the table that the condition is about."""
+def _is_own_table(entity: Any, user_classes: tuple[UserClass, ...]) -> bool:
+    """Return whether rows of *entity* are in the table that the condition names."""
     return all(
         entity.mapper.local_table is each.top.local_table
-        for each in people
+        for each in user_classes
         if each.includes(entity.mapper)
     )

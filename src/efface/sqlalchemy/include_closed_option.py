@@ -1,4 +1,4 @@
-"""How one statement asks to see closed accounts; a block asks in `efface.include_closed_block`."""
+"""Read the execution option with which one statement includes closed accounts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from efface.include_closed_block import in_block
 
 OPTION = "include_closed"
-"""The execution option of one statement, or of a whole session."""
+"""The name of the execution option, for one statement or for a session."""
 
 
-def is_asked_for(options: Mapping[str, Any]) -> bool:
-    """Return whether a block is open, or a statement's execution *options* ask."""
+def is_requested(options: Mapping[str, Any]) -> bool:
+    """Return whether an `include_closed` block is open, or *options* include closed accounts."""
     return in_block() or bool(options.get(OPTION))

@@ -1,1 +1,1 @@
-"""The tables Efface owns, and small functions over each."""
+"""The table that Efface owns, its statements, and the fingerprints in it."""

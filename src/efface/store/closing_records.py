@@ -1,4 +1,4 @@
-"""The closings: one row for each, with the receipt that every later call is answered by."""
+"""Read and write ``efface_closings``, the table with one receipt for each account closure."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled_statement import CompiledStatement
 from efface.plan.cursor import Cursor
-from efface.plan.dialect_sql import among, around, at_moment, rows_of_json
+from efface.plan.dialect_sql import at_moment, is_any_of, moment_bounds, rows_of_json
 from efface.plan.path_sql import bare
 from efface.plan.row_locks import claim, lock
 from efface.store.efface_tables import closings
 
 _table = bare(closings)
-_WRITTEN = ("reference", "subject", "closed_at", "actor", "policy", "receipt")
+_INSERTED = ("reference", "subject", "closed_at", "actor", "policy", "receipt")
 
 
 class Closings:
-    """The statements over ``efface_closings``, compiled once for a driver."""
+    """The statements on ``efface_closings``, compiled once for a driver."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Compile for *dialect*."""
@@ -45,62 +45,64 @@ class Closings:
         receipt = [_table.c.receipt]
         compiled = self._compiled
         self._add = compiled(
-            insert(_table).values({name: _bind(name) for name in _WRITTEN}), "write to"
+            insert(_table).values({name: _bind(name) for name in _INSERTED}), "write to"
         )
         rows = rows_of_json(dialect, [closings.c.reference, closings.c.subject])
-        self._add_alike = compiled(
-            insert(_table).from_select(_WRITTEN, _alike(rows.subquery())), "write to"
+        self._add_batch = compiled(
+            insert(_table).from_select(_INSERTED, _batch_rows(rows.subquery())), "write to"
         )
-        self._of = compiled(
+        self._select_by_subject = compiled(
             select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
         )
         number = func.count(_table.c.subject.distinct(), type_=Integer)
-        self._on_record = compiled(
-            select(number).where(among(dialect, _table.c.subject, "subjects", String()), at),
+        self._count_recorded = compiled(
+            select(number).where(is_any_of(dialect, _table.c.subject, "subjects", String()), at),
             "read",
             [number],
         )
-        self._get = compiled(select(*receipt).where(reference), "read", receipt)
-        self._settle = compiled(
+        self._select_by_reference = compiled(select(*receipt).where(reference), "read", receipt)
+        self._finalize = compiled(
             update(_table)
             .values(receipt=_bind("receipt"), finalized_at=_bind("finalized_at"))
             .where(reference),
             "write to",
         )
-        self._queue()
+        self._compile_queue()
 
-    def _queue(self) -> None:
-        """Compile what finds and locks closings that are to be settled."""
-        untouched = _table.c.finalized_at
-        locked: list[Any] = [_table.c.receipt, untouched]
+    def _compile_queue(self) -> None:
+        """Compile the statements that find and lock pending closings."""
+        no_op_column = _table.c.finalized_at
+        locked: list[Any] = [_table.c.receipt, no_op_column]
         claimed: list[Any] = [_table.c.id, _table.c.reference, _table.c.receipt]
         self._lock = self._compiled(
             lock(
                 self._dialect,
                 _table,
-                among(self._dialect, _table.c.reference, "references", String()),
+                is_any_of(self._dialect, _table.c.reference, "references", String()),
                 columns=locked,
                 key=[_table.c.id],
-                untouched=untouched,
+                no_op_column=no_op_column,
             ),
             "lock",
             locked,
         )
-        due = _table.c.finalized_at.is_(None) & (_table.c.closed_at <= _bind("closed_at"))
+        pending = _table.c.finalized_at.is_(None) & (_table.c.closed_at <= _bind("closed_at"))
         self._claim = self._compiled(
             claim(
                 self._dialect,
                 _table,
-                due & (_table.c.id > _bind("id")),
+                pending & (_table.c.id > _bind("id")),
                 columns=claimed,
                 key=_table.c.id,
-                untouched=untouched,
+                no_op_column=no_op_column,
             ),
             "lock",
             claimed,
         )
         number = func.count(type_=Integer)
-        self._due = self._compiled(select(number).select_from(_table).where(due), "read", [number])
+        self._count_pending = self._compiled(
+            select(number).select_from(_table).where(pending), "read", [number]
+        )
 
     def _compiled(self, clause: Any, act: str, results: Any = ()) -> CompiledStatement:
         return CompiledStatement(
@@ -111,72 +113,86 @@ class Closings:
         """Record one closing."""
         cursor.run(self._add, record)
 
-    def add_alike(
+    def add_batch(
         self, cursor: Cursor, record: dict[str, Any], pairs: Sequence[tuple[str, str]]
     ) -> None:
-        """Record closings that differ from *record* in reference and subject only.
+        """Record closings that differ from *record* only in reference and subject.
 
-        *pairs* has both for each closing, that of *record* first. The database writes the
-        receipts: bringing it the text of a thousand takes longer than the rest.
+        The database composes the receipts, because sending a thousand of them takes longer than
+        everything else.
+
+        Args:
+            cursor: The cursor in the caller's transaction.
+            record: The first closing.
+            pairs: Reference and subject of each closing, those of *record* first.
         """
         reference, subject = pairs[0]
+        # The receipts of a batch differ in these two values only, so the text is split there.
         before, rest = record["receipt"].split(reference, 1)
         between, after = rest.split(subject, 1)
-        around = {"before": before, "between": between, "after": after}
+        moment_bounds = {"before": before, "between": between, "after": after}
         rows = json.dumps([{"reference": of, "subject": whose} for of, whose in pairs])
-        cursor.run(self._add_alike, {**record, **around, "records": rows})
+        cursor.run(self._add_batch, {**record, **moment_bounds, "records": rows})
 
-    def receipt_of(self, cursor: Cursor, subject: str, closed_at: datetime) -> str | None:
-        """Return the receipt of the closing that set this tombstone, or None."""
-        found = cursor.rows(self._of, {"subject": subject, **around("at", closed_at)})
+    def receipt_for(self, cursor: Cursor, subject: str, closed_at: datetime) -> str | None:
+        """Return the receipt of the closing of *subject* at that moment, or None."""
+        found = cursor.rows(
+            self._select_by_subject, {"subject": subject, **moment_bounds("at", closed_at)}
+        )
         return found[0][0] if found else None
 
     def receipt(self, cursor: Cursor, reference: str) -> str | None:
         """Return the receipt with this *reference*, or None."""
-        found = cursor.rows(self._get, {"reference": reference})
+        found = cursor.rows(self._select_by_reference, {"reference": reference})
         return found[0][0] if found else None
 
-    def on_record(self, cursor: Cursor, subjects: Sequence[str], closed_at: datetime) -> int:
-        """Return how many of these *subjects* have a closing of that moment."""
-        named = {"subjects": subjects, **around("at", closed_at)}
-        number: int = cursor.rows(self._on_record, named)[0][0]
+    def count_recorded(self, cursor: Cursor, subjects: Sequence[str], closed_at: datetime) -> int:
+        """Return how many of these *subjects* were closed at that moment."""
+        named = {"subjects": subjects, **moment_bounds("at", closed_at)}
+        number: int = cursor.rows(self._count_recorded, named)[0][0]
         return number
 
     def lock(
         self, cursor: Cursor, references: Sequence[str]
     ) -> Sequence[tuple[str, datetime | None]]:
-        """Lock the closings with these *references*; return receipts and when they were settled."""
+        """Lock the closings with these *references*; return receipts and ``finalized_at``."""
         found: Sequence[Any] = cursor.rows(self._lock, {"references": references})
         return found
 
     def claim(self, cursor: Cursor, before: datetime, after: int) -> tuple[int, str, str] | None:
-        """Lock the first unsettled closing of that time that nobody else is at, or return None.
+        """Lock the first pending closing that no other session has locked, or return None.
 
-        Returns its number, which the next call takes as *after*, its reference and its receipt.
+        Args:
+            cursor: The cursor in the caller's transaction.
+            before: Leaves out closings after this moment.
+            after: Leaves out closings with an id up to this one.
+
+        Returns:
+            Its id, its reference and its receipt.
         """
         found: Any = cursor.rows(self._claim, {"closed_at": before, "id": after})
         return found[0] if found else None
 
-    def due(self, cursor: Cursor, before: datetime) -> int:
-        """Return how many closings of that time are unsettled."""
-        number: int = cursor.rows(self._due, {"closed_at": before})[0][0]
+    def count_pending(self, cursor: Cursor, before: datetime) -> int:
+        """Return how many closings from *before* that moment are pending."""
+        number: int = cursor.rows(self._count_pending, {"closed_at": before})[0][0]
         return number
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
-        """Keep settled receipts in place of those of their closings."""
-        cursor.run_many(self._settle, records)
+        """Replace the receipts of closings with their finalized ones."""
+        cursor.run_by_key(self._finalize, records)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:
-    """Return every recorded receipt, or those of accounts closed *since* a moment, oldest first."""
+    """Return the recorded receipts of accounts closed *since* a moment, oldest first."""
     query = select(closings.c.receipt).order_by(closings.c.closed_at, closings.c.id)
     if since is not None:
         query = query.where(closings.c.closed_at >= since)
     return list(connection.scalars(query))
 
 
-def _alike(rows: Subquery) -> Select[Any]:
-    """Return the closings of *rows*, each with the one receipt around its own two names."""
+def _batch_rows(rows: Subquery) -> Select[Any]:
+    """Return a query of closings: the shared receipt with each one's reference and subject."""
     text = [bindparam(name, type_=Text()) for name in ("before", "between", "after")]
     reference, subject = (rows.c[name] for name in ("reference", "subject"))
     receipt = text[0] + reference + text[1] + subject + text[2]

@@ -1,4 +1,4 @@
-"""One MetaData for the tables that Efface owns."""
+"""Define the table that Efface owns."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ closings = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("reference", String(32), nullable=False, unique=True),
-    # The keyed fingerprint of the subject's key. Keys are given out again, so a row belongs to
-    # a person only together with the moment in the tombstone.
+    # The keyed fingerprint of the primary key. Databases reuse keys, so a closing belongs to a
+    # user only if `closed_at` equals the row's `deleted_at`, too.
     Column("subject", String(64), nullable=False),
     Column("closed_at", DateTime(timezone=True), nullable=False),
     Column("actor", String(200), nullable=False),
@@ -32,12 +32,12 @@ closings = Table(
     Column("receipt", Text, nullable=False),
     Column("finalized_at", DateTime(timezone=True)),
     Index("ix_efface_closings_subject", "subject", "closed_at"),
-    # A queue: it holds what a crash left, and is empty as a rule.
+    # The queue of pending work: unfinished closings only, so it is usually empty.
     Index(
-        "ix_efface_closings_unsettled",
+        "ix_efface_closings_pending",
         "id",
         sqlite_where=_pending,
         postgresql_where=_pending,
     ),
 )
-"""One row for each closing: the first receipt is answered from here."""
+"""One row for each account closure, with its receipt."""

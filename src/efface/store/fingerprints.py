@@ -1,4 +1,4 @@
-"""Keyed fingerprints: what our records hold instead of a person's key."""
+"""Make keyed fingerprints, which records have instead of a user's primary key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHORTEST_KEY = 16
 
 
 class Fingerprints:
-    """Make the fingerprint of a subject's key; without the secret nothing leads back."""
+    """Makes fingerprints of primary keys; without the secret, they cannot be recomputed."""
 
     def __init__(self, secret: bytes | str) -> None:
         """Keep *secret*.
@@ -24,11 +24,11 @@ class Fingerprints:
             raise WeakSecretError
 
     def __repr__(self) -> str:
-        """Return nothing of the secret."""
+        """Return nothing about the secret."""
         return "<Fingerprints>"
 
     def of(self, table: str, key: tuple[Any, ...]) -> str:
         """Return the fingerprint of the row of *table* with this primary *key*."""
-        # One domain per use of the secret, and parts that cannot run into one another.
+        # "subject" separates this from other uses of the secret, and repr() the parts.
         text = repr(("subject", table, *map(str, key)))
         return hmac.digest(self._secret, text.encode(), "sha256").hex()

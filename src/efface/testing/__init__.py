@@ -1,4 +1,4 @@
-"""For your own test suite: does every column have a rule, and is anything left of a user?
+"""Test your own policy: does every column have a rule, and is anything left of a user?
 
 Call `assert_policy_complete` in one test. In another, call `populate`, close the account, and call
 `assert_no_trace`.

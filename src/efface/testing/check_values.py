@@ -1,4 +1,4 @@
-"""Values that fulfill CHECK constraints: those that are there, or others that the text suggests."""
+"""Find values that fulfill CHECK constraints, from the text of the constraints."""
 
 from __future__ import annotations
 
@@ -12,43 +12,51 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Table
 
-from efface.policy.check.check_constraints import Constraints, columns_in, readable, stored
+from efface.policy.check.check_constraints import (
+    ConstraintEvaluator,
+    columns_in,
+    sqlite_text,
+    sqlite_value,
+)
 from efface.policy.column_types import python_type
 
-MOST = 5000
-"""How many combinations of values are tried for one row."""
+MOST_COMBINATIONS = 5000
+"""The most combinations of values to try for one row."""
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w'.])-?\d+(?:\.\d+)?(?![\w'])")
 
 
 class Checks:
-    """The CHECK constraints of tables, as far as they can be evaluated here."""
+    """The CHECK constraints of tables, as far as SQLite can evaluate them."""
 
     def named_together(self, table: Table) -> list[set[Column[Any]]]:
-        """Return the columns that each constraint of *table* names."""
+        """Return for each constraint of *table* the columns that it names."""
         return [set(columns_in(text, table)) for text in _texts(table)]
 
     def fulfilled(
         self, table: Table, values: Mapping[str, Any], fixed: Collection[str]
     ) -> dict[str, Any]:
-        """Return what to change in *values* so that the constraints of *table* hold.
+        """Return changes to *values* with which the constraints of *table* are fulfilled.
 
-        Columns that are *fixed* stay. Where nothing is found the database has the last word.
+        Columns in *fixed* don't change. If no combination is found, it returns no changes, and the
+        database decides.
         """
         texts = _texts(table)
         if not texts:
             return {}
         columns = {text: columns_in(text, table) for text in texts}
-        with Constraints() as constraints:
+        with ConstraintEvaluator() as constraints:
 
             def holds(text: str, found: Mapping[str, Any]) -> bool:
-                named = {c.name: _kept(found.get(c.name)) for c in columns[text]}
+                named = {c.name: _sqlite_value(found.get(c.name)) for c in columns[text]}
                 return constraints.passes(text, named)
 
             broken = [text for text in texts if not holds(text, values)]
             free = {c.name: c for text in broken for c in columns[text] if c.name not in fixed}
+            # Only columns of broken constraints vary, so that the others keep their personal
+            # values.
             choices = (list(_candidates(c, texts, values[c.name])) for c in free.values())
-            for chosen in islice(product(*choices), MOST) if broken else ():
+            for chosen in islice(product(*choices), MOST_COMBINATIONS) if broken else ():
                 changed = dict(zip(free, chosen, strict=True))
                 if all(holds(text, {**values, **changed}) for text in texts):
                     return changed
@@ -59,12 +67,12 @@ def _texts(table: Table) -> list[str]:
     return [
         text
         for constraint in table.constraints
-        if isinstance(constraint, CheckConstraint) and (text := readable(constraint))
+        if isinstance(constraint, CheckConstraint) and (text := sqlite_text(constraint))
     ]
 
 
 def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[Any]:
-    """Yield values for *column*, the one that is there first."""
+    """Yield values for *column*, *value* first."""
     yield value
     kind = python_type(column)
     literals = [found.replace("''", "'") for text in texts for found in _LITERAL.findall(text)]
@@ -72,12 +80,13 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
     numbers = sorted({Decimal(found) for text in plain for found in _NUMBER.findall(text)})
     if kind is str:
         yield from literals
-        # A literal may be a pattern, and a number a length.
+        # A literal may be a LIKE pattern, and a number a length.
         yield from (found.replace("%", "x").replace("_", "x") for found in literals)
+        # Around each number, because < and <= are not told apart here.
         for length in (int(n) + more for n in numbers for more in (0, 1, -1)):
             if 0 <= length <= len(str(value)):
                 yield str(value)[:length]
-            elif length <= MOST:
+            elif length <= MOST_COMBINATIONS:
                 yield str(value).ljust(length, "x")
         yield from (str(value).upper(), str(value).lower())
     elif kind in (int, float, Decimal):
@@ -94,7 +103,7 @@ def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[A
         yield None
 
 
-def _kept(value: Any) -> Any:
+def _sqlite_value(value: Any) -> Any:
     if isinstance(value, (date, datetime, time)):
         return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    return float(value) if isinstance(value, Decimal) else stored(value)
+    return float(value) if isinstance(value, Decimal) else sqlite_value(value)

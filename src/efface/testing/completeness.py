@@ -1,4 +1,4 @@
-"""Whether a policy says something about every column, and something that can be done."""
+"""Assert that a policy has a rule for every column, and that each action is possible."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from efface.policy.policy import Policy
 
 
 def assert_policy_complete(policy: Policy | MetaData) -> None:
-    """Assert that every column is decided, every action possible, and every link leads on.
+    """Assert that every column has a rule and that every rule can be carried out.
+
+    Warnings fail, too. It needs no database.
+
+    Args:
+        policy: A policy, or metadata with rules.
 
     Raises:
-        AssertionError: with everything `efface check` reports, and the lines to paste.
+        AssertionError: the message has everything that ``efface check`` reports, with lines to
+            paste into the models.
     """
     policy = policy_of(policy)
     problems = check(policy)
@@ -27,5 +33,5 @@ def assert_policy_complete(policy: Policy | MetaData) -> None:
 
 
 def policy_of(policy: Policy | MetaData) -> Policy:
-    """Return the policy, read from the markers where only metadata is given."""
+    """Return *policy*, or the policy that the models in the metadata declare."""
     return Policy.from_metadata(policy) if isinstance(policy, MetaData) else policy

@@ -1,4 +1,4 @@
-"""Whether anything is left of a person, in any column of any table, as the database has it."""
+"""Assert that no column of any table has any of a user's identifiers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from efface.errors import FixtureError
 from efface.graph.graph import Graph, build
 from efface.plan.action_sql import as_text
 from efface.plan.mentions import SHORTEST, SearchTerms, parsed
@@ -43,58 +44,65 @@ def assert_no_trace(
 ) -> None:
     """Assert that no column of any table mentions one of *identifiers*.
 
-    Numbers, dates and arrays are read as text, JSON with its escapes resolved, bytes as UTF-8. An
-    identifier is found as a whole word, in any case. Left out are rows under `Retain`, keys that
-    are text, and what *kept* names.
+    Numbers, dates and arrays are read as text, JSON without escapes, bytes as UTF-8. An identifier
+    is found as a whole word, in any case. Rows under `Retain` and primary keys that are text are
+    left out. It only reads.
 
     Args:
         bind: The Session or Connection to read with.
-        policy: A policy, or metadata with markers.
-        identifiers: What the person was known by, such as ``people.person.traces``.
-        subject: The person's key. With it only the person's own rows under `Retain` are left out,
-            without it those of anybody.
-        kept: Places that may mention the person, as ``"table"`` or ``"table.column"``.
+        policy: A policy, or metadata with rules.
+        identifiers: Former values of the user, such as ``populated.user.traces``.
+        subject: The user's primary key. With it, only this user's rows under `Retain` are left
+            out; without it, all of them.
+        kept: Places that may mention the user, as ``"table"`` or ``"table.column"``.
 
     Raises:
-        AssertionError: something is left; tables, columns and numbers of rows, never a value.
-        ValueError: no identifier has the four characters that are looked for.
+        AssertionError: something is left. The message has tables, columns and numbers of rows,
+            but no value.
+        FixtureError: no identifier has at least four characters.
     """
     search_terms = SearchTerms(identifiers)
     if not search_terms:
-        raise ValueError(f"There is nothing to look for: give identifiers of {SHORTEST} characters")
+        raise FixtureError(
+            f"There is nothing to search for. Pass identifiers of at least {SHORTEST} characters."
+        )
     policy = policy_of(policy)
     if not isinstance(bind, Connection):
+        # Pending changes of the session must be in the database to be searched.
         bind.flush()
         bind = bind.connection()
     graph = _graph(policy)
-    looked = _Kept(graph, frozenset(kept), *_person(bind, policy, graph, subject))
+    exemptions = _Exemptions(
+        graph, frozenset(kept), *_subject_parameters(bind, policy, graph, subject)
+    )
     existing = inspect(bind)
     tables = [table_rules.table for table_rules in policy.tables.values()]
+    # Efface's own table must not have identifiers either.
     tables += [t for t in ours.tables.values() if existing.has_table(t.name, t.schema)]
     found: Counter[str] = Counter()
     for table in tables:
-        found.update(_mentions(bind, table, looked, search_terms))
+        found.update(_mentions(bind, table, exemptions, search_terms))
     if found:
         lines = "".join(
             f"\n  {place}  {rows} {'row' if rows == 1 else 'rows'}"
             for place, rows in sorted(found.items())
         )
-        raise AssertionError(f"Something is left of the person:{lines}")
+        raise AssertionError(f"The database still contains an identifier of the user:{lines}")
 
 
-class _Anybody(SubjectParameters):
-    """Conditions that a link leads to somebody, whoever it is."""
+class _AnySubject(SubjectParameters):
+    """Conditions that find the rows of any subject."""
 
     def equal(
         self, mine: ColumnElement[Any], _theirs: Column[Any], *, by_value: bool = False
     ) -> ColumnElement[bool]:
-        """Return the condition that the reference is there."""
+        """Return the condition that the foreign key is not NULL."""
         return false() if by_value else mine.is_not(None)
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What is left out: by name, and rows under `Retain`."""
+class _Exemptions:
+    """The places and the retained rows that may mention the user."""
 
     graph: Graph | None
     places: frozenset[str]
@@ -102,7 +110,7 @@ class _Kept:
     values: Mapping[str, Any]
 
     def rows(self, table: Table, here: Any) -> ColumnElement[bool]:
-        """Return the condition of rows of *table* that stay as they are."""
+        """Return the condition for rows of *table* under `Retain`."""
         relationships = self.graph.relationships.get(table.fullname, ()) if self.graph else ()
         retained = [
             relationship.path
@@ -112,7 +120,7 @@ class _Kept:
         return or_(false(), *(self.subjects.reached(path, here) for path in retained))
 
     def column(self, column: Column[Any]) -> bool:
-        """Return whether *column* stays: it is named, or a text key of the subject or its copy."""
+        """Return whether *column* is exempt by name, or is a text key of users or repeats it."""
         table = column.table
         if {table.fullname, f"{table.fullname}.{column.name}"} & self.places:
             return True
@@ -135,12 +143,12 @@ def _graph(policy: Policy) -> Graph | None:
     return build(policy)[0] if has_one else None
 
 
-def _person(
+def _subject_parameters(
     connection: Connection, policy: Policy, graph: Graph | None, subject: Any
 ) -> tuple[SubjectParameters, Mapping[str, Any]]:
-    """Return how conditions name the person, and the values that they need."""
+    """Return the parameters that identify the user, and their values."""
     if graph is None or subject is None:
-        return _Anybody(connection.dialect), {}
+        return _AnySubject(connection.dialect), {}
     table = policy.subject_table
     key = subject if isinstance(subject, tuple) else (subject,)
     pairs = zip(table.primary_key, key, strict=True)
@@ -148,13 +156,13 @@ def _person(
     query = select(here).where(*(here.c[column.name] == value for column, value in pairs))
     row: Mapping[Any, Any] = connection.execute(query).mappings().first() or {}
     values = {f"subject_{column.name}": row.get(column.name) for column in table.columns}
-    # What a link by value would match has gone.
+    # The values to match by are erased, so rows by value cannot be found any more.
     matches = {f"match_{column.name}": None for column in table.columns}
     return SubjectParameters(connection.dialect), {**values, **matches}
 
 
 def _mentions(
-    connection: Connection, table: Table, kept: _Kept, search_terms: SearchTerms
+    connection: Connection, table: Table, kept: _Exemptions, search_terms: SearchTerms
 ) -> Iterator[str]:
     columns = [column for column in table.columns if not kept.column(column)]
     if not columns:
@@ -173,6 +181,7 @@ def _mentions(
 def _read(column: Column[Any], here: ColumnElement[Any]) -> ColumnElement[Any]:
     type_ = unwrapped(column.type)
     if isinstance(type_, LargeBinary):
+        # As bytes, without a type of the application that may refuse to read them.
         return type_coerce(here, LargeBinary())
     return here if isinstance(type_, ARRAY) else as_text(here)
 

@@ -1,4 +1,4 @@
-"""A synthetic person in every column of a schema, and a bystander beside."""
+"""Fill every column of a schema with a synthetic user, and with a bystander."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from sqlalchemy.schema import sort_tables_and_constraints
 from efface.catalog import Catalog
 from efface.catalog.relation import Kind
 from efface.catalog.unknown import Unknown
+from efface.errors import FixtureError
 from efface.policy.policy import Policy
 from efface.testing.completeness import policy_of
-from efface.testing.synthetic_names import Words
-from efface.testing.synthetic_rows import Row, Rows
+from efface.testing.synthetic_names import SyntheticNames
+from efface.testing.synthetic_rows import SyntheticRow, SyntheticRows
 from efface.testing.synthetic_users import Populated, SyntheticUser
 
 
 def new_token() -> str:
-    """Return eight random characters."""
+    """Return eight random hexadecimal digits."""
     return secrets.token_hex(4)
 
 
@@ -32,27 +33,28 @@ def populate(
     values: Mapping[str, Any] | None = None,
     token: Callable[[], str] = new_token,
 ) -> Populated:
-    """Insert a person with a row in every table and a value in every column, and a bystander.
+    """Insert a user with a row in every table and a value in every column, and a bystander.
 
     Values fit their types, lengths, enumerations, foreign keys and simple CHECK constraints. Text
-    that the policy calls personal names the person, and carries a marker of its own; what is not
-    personal says nothing. A table that refers to two people gets rows that both share. The caller
-    commits.
+    with personal data mentions the user and has a word that is in no other column. Text without
+    personal data mentions no one. A table that references two users gets rows that both share.
+    You commit.
 
     Args:
         bind: The Session or Connection to insert with.
-        policy: A policy, or metadata with markers.
-        values: Values for columns that only the application knows how to fill, by
-            ``"table.column"``; a function is called for each row with a number.
-        token: Where the characters come from that make the names nobody else's.
+        policy: A policy, or metadata with rules.
+        values: Values for columns that only your application can fill, by ``"table.column"``. A
+            function is called with a number for each row. Pass the discriminator of a class
+            hierarchy, too, such as ``{"users.kind": "member"}``.
+        token: Returns the characters that make the identifiers unique.
 
-    Columns that only the mappers know the meaning of are filled like any other: give the
-    discriminator of a class hierarchy, such as ``{"users.kind": "member"}``, in *values*.
+    Returns:
+        The keys, identifiers and markers of both users.
 
     Raises:
-        SubjectTableError: no table is marked as the one whose rows are people.
-        ValueError: columns of unknown types need *values*, or tables refer to one another in a
-            circle that no row can begin; all of them are named.
+        SubjectTableError: no table has `data_subject`, or several have.
+        FixtureError: columns of unknown types need *values*, or foreign keys in a circle allow no
+            first row. The message names all of them.
     """
     policy = policy_of(policy)
     subject = policy.subject_table
@@ -60,25 +62,28 @@ def populate(
         bind.flush()
         bind = bind.connection()
     made = token()
-    sides = (Words("p", made), Words("b", made))
-    rows = Rows(bind, policy, sides, values or {})
+    sides = (SyntheticNames("p", made), SyntheticNames("b", made))
+    rows = SyntheticRows(bind, policy, sides, values or {})
+    # Before the first INSERT, so that a failure leaves nothing behind.
     rows.check()
     _insert(bind, policy, rows)
     people = []
     for side, words in enumerate(sides):
         known = rows.own(subject, side).values
         key = tuple(known[column.name] for column in subject.primary_key)
+        # Changes for a CHECK constraint may have removed a marker from its row.
         markers = {place: word for place, word in words.markers.items() if rows.holds(place, word)}
         people.append(SyntheticUser(key[0] if len(key) == 1 else key, rows.names(side), markers))
     return Populated(*people)
 
 
-def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
+def _insert(connection: Connection, policy: Policy, rows: SyntheticRows) -> None:
     views = _views(connection, policy)
     tables = [t for t in (r.table for r in policy.tables.values()) if t.fullname not in views]
-    *ordered, (_, circular) = _in_order(connection, tables)
+    *ordered, (_, circular) = _insertion_order(connection, tables)
     later = {key for key in circular if isinstance(key, ForeignKeyConstraint)}
-    postponed: list[tuple[Row, dict[str, Any]]] = []
+    postponed: list[tuple[SyntheticRow, dict[str, Any]]] = []
+    # Foreign keys in a circle can only be checked when all rows are there.
     if later and connection.dialect.name == "sqlite":
         connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     elif any(key.deferrable for key in later):
@@ -95,6 +100,7 @@ def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
                 for column in key.columns
                 if column.nullable and not column.primary_key
             }
+            # A nullable foreign key of a circle is NULL first and gets its value below.
             first = {name: None if name in names else value for name, value in found.items()}
             if any(found[name] is not None for name in names):
                 postponed.append((row, {name: found[name] for name in names}))
@@ -106,7 +112,7 @@ def _insert(connection: Connection, policy: Policy, rows: Rows) -> None:
 
 
 def _views(connection: Connection, policy: Policy) -> set[str]:
-    """Return the names that are views: their rows come from elsewhere."""
+    """Return the names of views, which cannot be filled."""
     tables = [table_rules.table for table_rules in policy.tables.values()]
     live = Catalog.of_database(connection, {table.schema for table in tables})
     if isinstance(live, Unknown):
@@ -116,11 +122,11 @@ def _views(connection: Connection, policy: Policy) -> set[str]:
     return {name for name, relation in found.items() if relation and relation.kind in kinds}
 
 
-def _in_order(connection: Connection, tables: list[Table]) -> Any:
-    """Return the tables so that each comes after those it refers to, and the keys left over.
+def _insertion_order(connection: Connection, tables: list[Table]) -> Any:
+    """Return the tables, each after those it references, and the foreign keys in a circle.
 
     Raises:
-        ValueError: some refer to one another by keys that cannot wait.
+        FixtureError: the foreign keys in a circle are neither nullable nor deferrable.
     """
     is_sqlite = connection.dialect.name == "sqlite"
 
@@ -138,23 +144,23 @@ def _in_order(connection: Connection, tables: list[Table]) -> Any:
         return sort_tables_and_constraints(tables, extra_dependencies=first)  # type: ignore[no-untyped-call]  # SQLAlchemy's
     except CircularDependencyError as error:
         names = ", ".join(sorted(table.fullname for table in error.cycles))
-        raise ValueError(
-            f"These tables refer to one another, so that none can have the first row: {names}. "
+        raise FixtureError(
+            f"These tables refer to each other, so none of them can have the first row: {names}. "
             "Nothing was inserted. Let one of their columns accept NULL, or make its foreign key "
             "deferrable=True."
         ) from None
 
 
-def _run(connection: Connection, table: Table, statement: Any, row: Row | None) -> None:
+def _run(connection: Connection, table: Table, statement: Any, row: SyntheticRow | None) -> None:
     try:
         result = connection.execute(statement)
     except DBAPIError as error:
         error.add_note(
-            f"populate() could not fill {table.fullname}. Give the column that was refused a "
-            f'value: populate(..., values={{"{table.fullname}.<column>": ...}})'
+            f"populate() could not fill {table.fullname}. Give a value for the column that the "
+            f'database refused: populate(..., values={{"{table.fullname}.<column>": ...}})'
         )
         raise
     if row is not None and result.inserted_primary_key is not None:
-        # Keys that the database makes, as an identity that is always generated.
+        # Keys that the database generates, such as an identity that is always generated.
         for column, value in zip(table.primary_key, result.inserted_primary_key, strict=True):
             row.values.setdefault(column.name, value)

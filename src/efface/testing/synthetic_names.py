@@ -1,4 +1,4 @@
-"""What a synthetic person is called, and the words that stand in one column each."""
+"""Make the identifiers of a synthetic user, and markers that are in one column each."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from efface.testing.synthetic_values import room_in
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Words:
-    """The names of one person and the markers given out so far; *token* makes them nobody else's.
+class SyntheticNames:
+    """The identifiers and markers of one synthetic user.
 
-    ``letter`` tells two people with the same token apart.
+    *token* makes them unique, and *letter* differs between two users with the same token.
     """
 
     def __init__(self, letter: str, token: str) -> None:
-        """Start with no names."""
+        """Start without identifiers."""
         self._letter, self._token = letter, token
-        self._given: Counter[int | None] = Counter()
+        self._counters: Counter[int | None] = Counter()
         self.identifiers: dict[str, str] = {}
         self.markers: dict[str, str] = {}
 
     def name(self, column: Column[Any]) -> str:
-        """Return what the person is called in an identifier *column*, an address where it fits."""
+        """Return the user's identifier for *column*: an email address if it fits."""
         place = _place(column)
         if place not in self.identifiers:
             room = room_in(column.type)
@@ -38,13 +38,14 @@ class Words:
             is_address = "mail" in column.name or "address" in column.name or "sent" in column.name
             fits = room is None or len(address) <= room
             made = address if is_address and fits else self._fitted(word, room)
+            # A shorter one would match unrelated words, so it is no identifier to search for.
             if len(made) >= SHORTEST:
                 self.identifiers[place] = made
             return made
         return self.identifiers[place]
 
-    def about(self, column: Column[Any], rule: PersonalColumn | None) -> str:
-        """Return personal text for *column*: a marker, and whatever of the names has room."""
+    def personal_text(self, column: Column[Any], rule: PersonalColumn | None) -> str:
+        """Return personal text for *column*: a marker, and as many identifiers as fit."""
         room = room_in(column.type)
         edited = rule is not None and isinstance(rule.action, ReplaceMentions)
         if room == 0:
@@ -53,17 +54,17 @@ class Words:
         for name in self.identifiers.values():
             if room is None or len(" ".join([*parts, name])) <= room:
                 parts.append(name)
-        return " ".join(parts) or self.neutral(column)
+        return " ".join(parts) or self.neutral_text(column)
 
-    def neutral(self, column: Column[Any]) -> str:
-        """Return a text for *column* that says nothing about anybody."""
+    def neutral_text(self, column: Column[Any]) -> str:
+        """Return text for *column* that mentions no one."""
         return self._fitted("", room_in(column.type))
 
     def _marker(self, column: Column[Any], rule: PersonalColumn | None) -> str:
         place, room = _place(column), room_in(column.type)
         if place not in self.markers:
             made = self._fitted(f"{self._letter}{self._token}m{len(self.markers)}", room)
-            # A coarser value begins like the old one, and may be all of it.
+            # A generalized value keeps the first characters, perhaps the whole marker.
             begins = rule is not None and isinstance(rule.action, Generalize)
             if len(made) < SHORTEST or begins:
                 return made
@@ -71,12 +72,12 @@ class Words:
         return self.markers[place]
 
     def _fitted(self, word: str, room: int | None) -> str:
-        """Return *word* if it fits, else the next short one of that length."""
+        """Return *word* if it fits, else the next unused short word."""
         if word and (room is None or len(word) <= room):
             return word
         length = min(room or 8, 8)
-        self._given[length] += 1
-        number, digits = self._given[length], ""
+        self._counters[length] += 1
+        number, digits = self._counters[length], ""
         while number:
             number, rest = divmod(number, len(_DIGITS))
             digits = _DIGITS[rest] + digits

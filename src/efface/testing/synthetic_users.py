@@ -1,4 +1,4 @@
-"""The two people that `populate` makes, and what one can look for afterwards."""
+"""Describe the two users that `populate` makes, and what to search for afterwards."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SyntheticUser:
-    """A synthetic person.
+    """A synthetic user.
 
-    ``identifiers`` are what the person is called, in the columns the policy names and in text
-    that mentions them. ``markers`` are words that stand in one column each, by ``table.column``:
-    where one is found, one knows where it came from.
+    Attributes:
+        key: The primary key; a tuple if it has several columns.
+        identifiers: The user's identifiers, also in text that mentions them.
+        markers: Words that are in one column each, by ``"table.column"``. A marker that you find
+            tells you which column it comes from.
     """
 
     key: Any
@@ -22,13 +24,13 @@ class SyntheticUser:
 
     @property
     def traces(self) -> tuple[str, ...]:
-        """Return everything of the person that can be looked for."""
+        """Return everything to search for: identifiers and markers."""
         return (*self.identifiers, *self.markers.values())
 
 
 @dataclass(frozen=True)
 class Populated:
-    """A user whose account is closed, and a bystander who must not notice."""
+    """A user whose account you close, and a bystander whose rows must not change."""
 
     user: SyntheticUser
     bystander: SyntheticUser

@@ -1,4 +1,4 @@
-"""A value for any column, by its type; text carries words that one can look for."""
+"""Make a value for any column, by its type."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ from efface.policy.column_types import unwrapped
 
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 ADDRESS = "192.0.2.{}"
-"""Reserved for examples by RFC 5737."""
+"""An IP address that RFC 5737 reserves for examples."""
+# By name, so that no dialect has to be imported.
 _BY_NAME: dict[str, Callable[[int, str], Any]] = {
-    # Types of PostgreSQL and others, whose values a driver takes as text.
+    # Types whose values a driver accepts as text.
     "INET": lambda number, _: ADDRESS.format(number % 250 + 1),
     "CIDR": lambda number, _: ADDRESS.format(number % 250 + 1) + "/32",
     "MACADDR": lambda number, _: f"00:00:5e:00:53:{number % 256:02x}",
@@ -50,11 +51,11 @@ _BY_NAME: dict[str, Callable[[int, str], Any]] = {
 
 
 class NoValueError(Exception):
-    """Nobody knows what such a column holds."""
+    """The column's type is unknown."""
 
 
 def value_for(column: Column[Any], number: int, text: str) -> Any:
-    """Return a value for *column*: *text* where it holds text, else made of *number*.
+    """Return a value for *column*: *text* if it stores text, else one made from *number*.
 
     Raises:
         NoValueError: the type is not known.
@@ -63,7 +64,7 @@ def value_for(column: Column[Any], number: int, text: str) -> Any:
 
 
 def room_in(type_: TypeEngine[Any]) -> int | None:
-    """Return how many characters of text fit, None for any number, 0 where no text does."""
+    """Return how many characters fit: None for any number, 0 if the type stores no text."""
     type_ = unwrapped(type_)
     if isinstance(type_, ARRAY):
         return room_in(type_.item_type)
@@ -77,7 +78,7 @@ def room_in(type_: TypeEngine[Any]) -> int | None:
 
 def _of_type(given: TypeEngine[Any], number: int, text: str) -> Any:
     if isinstance(given, Interval):
-        # A decorator that has a DateTime below it on most databases.
+        # Must be first: Interval is a decorator of DateTime on most databases.
         return timedelta(seconds=number)
     type_: Any = unwrapped(given)
     if isinstance(type_, ARRAY):

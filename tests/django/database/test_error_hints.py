@@ -35,7 +35,9 @@ def test_before_migrate_the_command_that_makes_the_table_is_named(town, settings
     ):
         town.close(ada)
 
-    assert str(caught.value).endswith(f"Nothing was changed. Make it: manage.py migrate{option}")
+    assert caught.value.message().endswith(
+        f"Nothing was changed. Create it: manage.py migrate{option}"
+    )
 
 
 def test_a_table_that_is_not_there_is_made_by_djangos_commands(town, option):
@@ -47,7 +49,7 @@ def test_a_table_that_is_not_there_is_made_by_djangos_commands(town, option):
         town.close(ada)
 
     advice = f"manage.py makemigrations, and then: manage.py migrate{option}"
-    assert str(caught.value).endswith(advice)
+    assert caught.value.message().endswith(advice)
 
 
 def test_what_a_constraint_refuses_is_compared_by_djangos_command(town, option):
@@ -82,12 +84,12 @@ def test_an_account_that_was_marked_by_hand_is_adopted_by_the_lines_that_are_sai
 
     with pytest.raises(UnrecordedClosingError) as caught:
         close_account(ada.pk, actor="self-service", using=town.alias)
-    first, second = str(caught.value).splitlines()[-2:]
+    first, second = caught.value.message().splitlines()[-2:]
     names = {
         "transaction": transaction,
         "sqlalchemy_connection": sqlalchemy_connection,
         "eraser": eraser,
-        "key": ada.pk,
+        "pk": ada.pk,
     }
     exec(f"{first.strip()}\n    {second.strip()}", names)
 
@@ -102,8 +104,8 @@ def test_a_key_of_another_kind_asks_for_the_rows(town):
     with pytest.raises(SubjectKeyError) as caught:
         town.close("seven")
 
-    assert str(caught.value).endswith(
-        "Give the primary key of a row, or in Python an object of the model."
+    assert caught.value.message().endswith(
+        "Pass the primary key of a row, or in Python an object of the model."
     )
 
 
@@ -120,7 +122,7 @@ def test_what_is_left_unsettled_says_how_to_see_where(town):
         cursor.execute("UPDATE efface_closings SET receipt = '{}'")
     (failure,) = run_pending(using=town.alias).failures
 
-    (_, line) = str(failure.error).splitlines()[-2:]
+    (_, line) = failure.error.message().splitlines()[-2:]
     assert line.strip().startswith("eraser(")
     assert ".finalize(bind, eraser(" in line
 
@@ -132,6 +134,6 @@ def test_another_database_can_be_named_in_python_and_on_the_command_line(django)
     with pytest.raises(WrongDatabaseError) as caught:
         plan(1, using="replica")
 
-    assert str(caught.value).endswith(
-        "Name one of those: using=..., or --database on the command line."
+    assert caught.value.message().endswith(
+        "Name that database with using=..., or with --database on the command line."
     )

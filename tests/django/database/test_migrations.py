@@ -14,10 +14,10 @@ NAME = "efface_closings"
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_django_alembic_and_the_metadata_make_the_same_table(migrated, server_urls, kind):
-    from efface.django.database.django_connection import engine
+    from efface.django.database.django_connection import get_engine
 
     alias = migrated(kind)
-    by_django = described(inspect(engine(alias)))
+    by_django = described(inspect(get_engine(alias)))
     url = server_urls[kind] if kind == "postgresql" else "sqlite://"
 
     made = [

@@ -206,7 +206,7 @@ def test_a_statement_about_nobody_is_the_same_statement(town):
 
 
 def test_a_policy_file_says_who_the_people_are(django, settings_of, tmp_path):
-    from efface.django.hiding.user_rows import people
+    from efface.django.hiding.user_rows import find_user_rows
     from tests.support.django_projects.town.models import Person
 
     kept = Person.efface
@@ -214,9 +214,9 @@ def test_a_policy_file_says_who_the_people_are(django, settings_of, tmp_path):
     path.write_text('[tables.town_person.data_subject]\ntombstone = "deleted_at"\n')
     del Person.efface
     try:
-        assert people() is None
+        assert find_user_rows() is None
         with settings_of(POLICY=path):
-            found = people()
+            found = find_user_rows()
     finally:
         Person.efface = kept
 
@@ -227,12 +227,12 @@ def test_a_policy_file_says_who_the_people_are(django, settings_of, tmp_path):
 def test_without_a_tombstone_nothing_is_hidden(django):
     from efface import Delete, data_subject
     from efface.django import Rules
-    from efface.django.hiding.user_rows import people
+    from efface.django.hiding.user_rows import find_user_rows
     from tests.support.django_projects.town.models import Person
 
     kept = Person.efface
     Person.efface = Rules(data_subject(Delete(), deleted_at="left_at"))
     try:
-        assert people() is None
+        assert find_user_rows() is None
     finally:
         Person.efface = kept

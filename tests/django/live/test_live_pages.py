@@ -239,7 +239,7 @@ async def test_a_hand_made_message_meets_the_same_rules(town, laptop):
         ]
 
     assert {answer["status"] for answer in answers} == {"refused"}
-    assert all("not closed" in answer["message"] for answer in answers)
+    assert all("Your account is still open" in answer["message"] for answer in answers)
     assert town.is_open(laptop.key)
 
 
@@ -312,7 +312,7 @@ def test_from_the_click_to_the_farewell_page(town, node, address):
         page.fill("[name=current_password]", PASSWORD)
         page.check("[name=confirm]")
         page.click("[data-efface=submit]")
-        page.see("Number of this closing")
+        page.see("Confirmation number")
 
         assert page.sent() == ["anonymize"]
         assert "DELETE /users/log_out 204" in page.requests()
@@ -357,11 +357,11 @@ async def test_a_project_says_who_it_is_and_where_its_secret_lies(own_ways):
 
     reference = own_ways.receipts()[0]["reference"]
     mail = f"mail to person{next(names) - 1}@example.org: {reference} {CLOSE}/done?reference="
-    assert "Log in to close your account" in signed_out.text
+    assert "Log in to delete your account" in signed_out.text
     assert greeting["payload"]["subject"] == laptop.key
     assert ack == {"ack": 1, "status": "ok"}
     assert told == {"event": "logout", "payload": {"to": "/goodbye"}}
-    assert "Log in to close your account" in after.text
+    assert "Log in to delete your account" in after.text
     assert not own_ways.is_open(laptop.key)
     assert mail in own_ways.log.read_text()
 

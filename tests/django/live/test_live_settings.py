@@ -73,8 +73,8 @@ def test_nobody_is_shown_a_dialog_who_has_to_log_in_again(ada, site):
     with site(LIVE=socket(), HAS_RECENT_LOGIN=lambda _: False, **LIVE):
         page = browser(ada).get(CLOSE).content.decode()
 
-    assert "Sign in again first" in page
-    assert "What goes" in page
+    assert "Log in again" in page
+    assert "What will be deleted" in page
     assert "<dialog" not in page
     assert "<form" not in page
 
@@ -114,11 +114,11 @@ def test_identify_says_who_is_there(ada, site, town):
         answer = cookies.post(CLOSE, RIGHT)
         afterwards = cookies.get(CLOSE).content.decode()
 
-    assert "Log in to close your account" in nobody
+    assert "Log in to delete your account" in nobody
     assert "Current password" in page
     assert "Current password" in section
     assert answer.status_code == 303
-    assert "Log in to close your account" in afterwards
+    assert "Log in to delete your account" in afterwards
     assert not town.Person.filter(pk=ada.pk, deleted_at=None).exists()
 
 
@@ -173,7 +173,7 @@ def test_the_farewell_goes_out_once_after_the_commit(ada, site, town):
     assert farewell.reference == reference
     assert farewell.path == f"{CLOSE}/done?reference={reference}"
     assert farewell.language.code == "de"
-    assert farewell.subject == "Ihr Konto ist geschlossen"
+    assert farewell.subject == "Ihr Konto wurde gelöscht"
 
 
 def test_no_farewell_where_the_account_stays(ada, site, town):
@@ -212,7 +212,7 @@ def test_a_statement_that_fails_for_the_mail_does_not_end_the_closing(ada, site,
         answer = browser(ada).post(CLOSE, RIGHT)
 
     assert answer.status_code == 303
-    assert "The farewell could not be prepared: OperationalError" in caplog.text
+    assert "The confirmation email could not be prepared: OperationalError" in caplog.text
     assert "nowhere" not in caplog.text
 
 
@@ -306,15 +306,24 @@ def test_a_closing_from_anywhere_ends_the_sockets(site, town, ada):
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"LIVE": "nowhere.at.all", **LIVE}, "names in LIVE nowhere.at.all"),
-        ({"LIVE": f"{HERE}.HERE", **LIVE}, 'made by Live("/live")'),
-        ({"LIVE": 7, **LIVE}, 'made by Live("/live")'),
+        (
+            {"LIVE": "nowhere.at.all", **LIVE},
+            "names nowhere.at.all in LIVE, but Python can't import it",
+        ),
+        ({"LIVE": f"{HERE}.HERE", **LIVE}, 'the object that Live("/live") makes'),
+        ({"LIVE": 7, **LIVE}, 'the object that Live("/live") makes'),
         ({"LOGOUT_PATH": "https://elsewhere.example"}, "LOGOUT_PATH"),
         ({"LOGOUT_PATH": 7}, "LOGOUT_PATH"),
-        ({"IDENTIFY": "nowhere.at.all"}, "IDENTIFY: it is not there"),
-        ({"IDENTIFY": 7}, "IDENTIFY no function"),
-        ({"CONFIRMATION_EMAIL": 7}, "CONFIRMATION_EMAIL no function"),
-        ({"HAS_RECENT_LOGIN": 7}, "HAS_RECENT_LOGIN no function"),
+        ({"IDENTIFY": "nowhere.at.all"}, "in IDENTIFY, but Python can't import it"),
+        ({"IDENTIFY": 7}, "needs a function, or the dotted path of one, in IDENTIFY"),
+        (
+            {"CONFIRMATION_EMAIL": 7},
+            "needs a function, or the dotted path of one, in CONFIRMATION_EMAIL",
+        ),
+        (
+            {"HAS_RECENT_LOGIN": 7},
+            "needs a function, or the dotted path of one, in HAS_RECENT_LOGIN",
+        ),
         ({"LOG_OUT_PATH": "/"}, "Did you mean LOGOUT_PATH?"),
     ],
 )
@@ -337,7 +346,7 @@ def test_a_socket_needs_a_log_out_and_only_one_decides_how_recent_is_recent(site
     with site(LIVE=socket()), pytest.raises(SettingsError, match="LOGOUT_PATH"):
         settings.page_settings()
     both = {"RECENT_LOGIN": timedelta(minutes=1), "HAS_RECENT_LOGIN": lambda _: True}
-    with site(**both), pytest.raises(SettingsError, match="one of them decides"):
+    with site(**both), pytest.raises(SettingsError, match="Keep one of them"):
         settings.page_settings()
 
 

@@ -14,7 +14,7 @@ import pytest
 from efface import Plan, Receipt
 from tests.support.django_projects import processes
 
-ASKED = "Close this account? What goes does not come back. [y/N]: "
+ASKED = "Close this account? Deleted values can't be restored. [y/N]: "
 
 
 @dataclass
@@ -158,7 +158,7 @@ def test_without_any_input_nobody_is_asked_and_none_is_read(site):
 
     assert (closed.returncode, closed.stderr) == (0, "")
     assert searched.returncode == 2
-    assert "The file - cannot be read as text." in searched.stderr
+    assert "The file - can't be read as text." in searched.stderr
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_about_an_account_that_is_closed_nobody_is_asked(site):
 
     assert (process.returncode, error) == (0, "")
     assert json.loads(first)["reference"] in out
-    assert "This account was closed before; nothing was changed." in out
+    assert "This account was already closed. Nothing was changed." in out
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_an_actor_of_no_or_too_many_letters_is_wrong_usage(ended, town, actor):
     done = ended("close", town.ada().pk, "--actor", actor)
 
     assert done.status == 2
-    assert "--actor is 1 to 200 characters long." in done.error
+    assert "--actor must be 1 to 200 characters long." in done.error
     assert town.receipts() == []
 
 
@@ -226,7 +226,7 @@ def test_a_stale_plan_is_refused(ended, town, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(None, "cannot be opened"), ("no json", "is not a plan")]
+    ("content", "says"), [(None, "can't be opened"), ("no json", "is not a plan")]
 )
 def test_a_file_that_is_no_plan_is_wrong_usage(ended, town, tmp_path, content, says):
     path = tmp_path / "plan.json"
@@ -250,7 +250,7 @@ def test_a_database_without_the_people_is_one_sentence(ended, settings_of, act, 
         done = ended(*act.split(), database=alias)
 
     assert done.status == 1
-    assert f"town.Person is not in the database {alias}: " in done.error
+    assert f"town.Person is not in the database {alias}. " in done.error
     assert done.out == ""
 
 
@@ -293,7 +293,7 @@ def test_a_database_that_is_not_there_is_one_sentence(site):
     done = site.ended("efface", "plan", 1, "--skip-checks")
 
     assert done.returncode == 3
-    assert "The database did not do what was asked (OperationalError)." in done.stderr
+    assert "The database reported an error (OperationalError)." in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -364,7 +364,7 @@ def test_what_the_search_still_finds_is_said_with_what_to_do(ended, town):
     assert "still found in town_tag.slug (1)" in done.out
     assert f"The account is closed, receipt {receipt.reference}." in done.error
     assert "town_tag.slug" in done.error
-    assert "somebody else of the same name" in done.error
+    assert "another user may have the same name" in done.error
     assert "ovelace" not in done.out + done.error
 
 
@@ -375,7 +375,7 @@ def test_a_search_for_a_key_that_no_row_has_says_so(ended, tmp_path):
 
     assert done.status == 0
     assert done.error == (
-        "No row of town_person has this key; the identifiers are searched for all the same.\n"
+        "No row of town_person has this primary key. Efface searches for the identifiers anyway.\n"
     )
     assert "clean" in done.out
 
@@ -416,7 +416,7 @@ def test_closings_are_listed_since_a_day_where_django_reads_no_time_zones(tmp_pa
 
     said = [site.manage("efface", "closed", "--since", day + timedelta(days=n)) for n in (0, 1)]
 
-    assert [text.splitlines()[-1] for text in said] == ["1 closing.", "0 closings."]
+    assert [text.splitlines()[-1] for text in said] == ["1 account closure.", "0 account closures."]
 
 
 def test_what_is_no_date_is_wrong_usage(ended):
@@ -447,7 +447,7 @@ def test_a_check_says_how_much_is_decided(ended):
 
     assert done.status == 0
     assert json.loads(done.out) == {"errors": 0, "problems": []}
-    assert ended("check").out.endswith(" columns: everything is decided.\n")
+    assert ended("check").out.endswith(" columns: no problems.\n")
 
 
 def test_every_decision_is_printed_as_a_markdown_table(ended):
@@ -475,7 +475,7 @@ def test_each_command_says_what_it_does(site):
         for name in ("check", "plan", "close", "verify", "closed", "work")
     }
 
-    assert "On a terminal the plan is shown first, and you are asked." in " ".join(
+    assert "On a terminal, Efface first shows the plan and asks you." in " ".join(
         said["close"].split()
     )
     assert all(text.split("\n\n")[1][0].isupper() for text in said.values()), said
@@ -486,7 +486,7 @@ def test_options_of_django_stand_also_behind_the_command(site):
     settings = site.environment["DJANGO_SETTINGS_MODULE"]
     options = ("--settings", settings, "--traceback", "--no-color", "--verbosity", "0")
 
-    assert site.manage("efface", "closed", *options) == "0 closings.\n"
-    assert site.manage("efface", *options, "closed") == "0 closings.\n"
+    assert site.manage("efface", "closed", *options) == "0 account closures.\n"
+    assert site.manage("efface", *options, "closed") == "0 account closures.\n"
     assert "Traceback" in site.ended("efface", "plan", 99, "--traceback").stderr
     assert "Traceback" in site.ended("efface", "--traceback", "plan", 99).stderr

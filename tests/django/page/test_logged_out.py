@@ -276,12 +276,12 @@ def layers(django):
     pytest.importorskip("channels")
     from django.test import override_settings
 
-    from efface.django.channels import follow_closings
+    from efface.django.channels import connect_signals
     from efface.django.signals import account_closed
 
     memory = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     with override_settings(CHANNEL_LAYERS=memory):
-        follow_closings()
+        connect_signals()
         yield
         account_closed.disconnect(dispatch_uid="efface.django.channels")
 

@@ -103,7 +103,7 @@ def test_sessions_are_read_some_at_a_time(town, monkeypatch):
 
     from efface.django.database import login_sessions
 
-    monkeypatch.setattr(login_sessions, "AT_ONCE", 4)
+    monkeypatch.setattr(login_sessions, "BATCH_SIZE", 4)
     keys = sessions_of(7, 1, 1, 7, 1, 1, 1, 7)
     with CaptureQueriesContext(connection) as found:
         assert login_sessions.end_sessions([7], policy_of_town()) == 3

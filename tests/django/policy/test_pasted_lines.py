@@ -87,7 +87,7 @@ def test_the_fields_of_a_user_take_the_lines_for_them_in_one(checked):
     first = found["club_member.date_joined"]
 
     assert first[1] == (
-        "date_joined is undecided, and so: is_active, is_staff, is_superuser. "
+        "These fields have no rule: date_joined, is_active, is_staff, is_superuser. "
         "Give the Rules of club.Member one of these for each:"
     )
     line, other = first[2].splitlines()
@@ -190,15 +190,15 @@ def test_a_reference_that_no_link_names_gets_both_lines_in_names_of_fields(check
 
     assert found[0] == "W101"
     assert found[1] == (
-        "author refers to club_member, and no link says what happens to these rows when that "
-        "person leaves. Give the Rules of club.Post one of these:"
+        "author refers to club_member, but no rule says what happens to these rows when that "
+        "user closes the account. Give the Rules of club.Post one of these:"
     )
     link, stays = found[2].splitlines()
     assert link == (
         'on_close(Redact(), via="author"),'
         "    # in place of no_personal_data(...) in the Rules of club.Post"
     )
-    assert stays == 'not_personal=["author"]    # it may point at the tombstone'
+    assert stays == 'not_personal=["author"]    # it may refer to the tombstone row'
     if which == 0:
         left = checked(models.replace("FIRST", link.partition(",    #")[0]).replace(", LAST", ""))
         assert set(left) == {"club_post.body", "club_post.short"}
@@ -246,8 +246,10 @@ class Photo(models.Model):
     code, text, line = checked(models.replace("PASTED", said))["club_photo"]
 
     assert code == "E203"
-    assert text.startswith("Its rows stay, and album refers to club_album, whose rows go.")
-    assert text.endswith("Let those stay without their values, in the Rules of club.Album:")
+    assert text.startswith(
+        "These rows are kept, but album refers to club_album, whose rows are deleted."
+    )
+    assert text.endswith("Keep those without their values, in the Rules of club.Album:")
     assert line == 'on_close(Redact(), via="holder"),    # in the Rules of club.Album'
     assert checked(models.replace("PASTED", line.partition(",    #")[0])) == {}
 
@@ -269,9 +271,7 @@ class Order(models.Model):
     code, text, line = checked(models.replace("PASTED", ""))["club_address"]
 
     assert code == "E103"
-    assert text.endswith(
-        "still refers to the rows that go. Give the Rules of club.Order one of these:"
-    )
+    assert text.endswith("still refers to deleted rows. Give the Rules of club.Order one of these:")
     assert line == 'personal={"address": Unlink()}'
     assert checked(models.replace("PASTED", line)) == {}
 

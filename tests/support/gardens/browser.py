@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from websockets.sync.client import connect
 
-from garden.accounts.secret import REMEMBER_ME
+from garden.accounts.token_secrets import REMEMBER_ME
 
 PASSWORD = "runner beans and peas"
 META = re.compile(r'<meta name="csrf-token" content="([^"]+)">')

@@ -9,8 +9,8 @@ import httpx
 from django.http import Http404
 
 from garden.database import open_engine
-from garden.mail import Mailbox
-from garden.settings import Settings
+from garden.mailer import Mailbox
+from garden.site_settings import Settings
 from tests.support.gardens.browser import Browser
 from tests.support.gardens.garden import SECRET, Clock, Garden
 

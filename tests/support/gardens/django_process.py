@@ -25,15 +25,15 @@ from sqlalchemy import make_url
 
 from efface.django import close_account, plan
 from efface.django.policy.erasers import find_problems
-from garden.accounts.tries import Tries
-from garden.mail import Mailbox
-from garden.server import bind, serving
+from garden.accounts.attempt_limits import AttemptLimits
+from garden.mailer import Mailbox
+from garden.server_thread import bind, serving
 from garden_django.accounts import tokens, users
+from garden_django.app_state import now, state
 from garden_django.asgi import application
-from garden_django.community import plant
 from garden_django.groups import blockers
 from garden_django.models import User
-from garden_django.parts import now, parts
+from garden_django.sample_data import plant
 from tests.support.gardens.browser import PASSWORD
 from tests.support.gardens.garden import Clock, Unreachable, is_write, looking_together
 from tests.support.gardens.log import listening
@@ -81,9 +81,9 @@ class Site:
         self.close()
         # Every connection is made from this very dictionary.
         connections.settings["default"]["NAME"] = make_url(site.database_url).database
-        parts.settings = site
-        parts.clock, parts.mailer = Clock(), Mailbox(now)
-        parts.tries = Tries(parts.settings, now)
+        state.settings = site
+        state.clock, state.mailer = Clock(), Mailbox(now)
+        state.attempt_limits = AttemptLimits(state.settings, now)
         self._held.clear()
         self.log_level, self.log = log_level, self._opened.enter_context(listening(log_level))
         CountingHasher.calls = 0
@@ -92,7 +92,7 @@ class Site:
     def close(self):
         """Stop serving, wait for what is under way, and let go of the database."""
         self._server.close()
-        parts.finalized()
+        state.wait_until_done()
         self._opened.close()
         for connection in list(self._connections):
             connection.inc_thread_sharing()
@@ -117,7 +117,7 @@ class Site:
     # ---------------------------------------------------------------- what a test sets and reads
 
     def set_time(self, moment):
-        parts.clock.now = moment
+        state.clock.now = moment
 
     def calls(self):
         return CountingHasher.calls
@@ -129,21 +129,21 @@ class Site:
         return self._written
 
     def logged(self):
-        parts.finalized()
+        state.wait_until_done()
         return self.log.text
 
     def mails(self):
-        parts.finalized()
-        return parts.mailer.all()
+        state.wait_until_done()
+        return state.mailer.all()
 
     def wait_for_mail(self, address, mails):
-        return parts.mailer.wait_for(address, mails=mails)
+        return state.mailer.wait_for(address, mails=mails)
 
     def lose_mail_server(self):
-        parts.mailer = Unreachable(now)
+        state.mailer = Unreachable(now)
 
     def finalized(self):
-        parts.finalized()
+        state.wait_until_done()
 
     # ---------------------------------------------------------------- people
 

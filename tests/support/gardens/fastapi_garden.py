@@ -19,15 +19,15 @@ from starlette.routing import Match
 import garden.routes
 from efface.sqlalchemy import include_closed
 from efface.store.efface_tables import metadata as efface_tables
-from garden.accounts import purge, tokens, users
-from garden.accounts.passwords import Passwords
+from garden.accounts import token_purge, tokens, users
+from garden.accounts.password_hashing import Passwords
 from garden.app import create_app
-from garden.community import plant
 from garden.groups import blockers
-from garden.mail import Mailbox
+from garden.mailer import Mailbox
 from garden.models import Base, User
-from garden.server import bind, serving
-from garden.settings import Settings
+from garden.sample_data import plant
+from garden.server_thread import bind, serving
+from garden.site_settings import Settings
 from tests.support.gardens.browser import PASSWORD, Browser, InProcess
 from tests.support.gardens.garden import (
     SECRET,
@@ -205,7 +205,7 @@ class FastAPIGarden(Garden):
 
     def purge(self):
         """Delete the expired tokens."""
-        purge.purge(self.sessions)
+        token_purge.purge(self.sessions)
 
     def lose_mail_server(self):
         """Let every mail fail from now on, with an error that quotes it."""

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from efface import Eraser
-from garden.mail import Mailbox
+from garden.mailer import Mailbox
 from garden.models import Base, policy
 from tests.support import databases
 from tests.support.gardens.browser import Browser
@@ -141,7 +141,7 @@ class Garden:
 
     def close_elsewhere(self, user_id):
         """Close an account as another program does, which tells the site nothing."""
-        eraser = Eraser(policy, secret=self.settings.efface_key, clock=self.clock)
+        eraser = Eraser(policy, secret=self.settings.efface_secret, clock=self.clock)
         with self.engine.begin() as connection:
             return eraser.close_account(connection, user_id, actor="another program")
 
@@ -166,7 +166,7 @@ class Garden:
 
     def while_closing(self, user_id, work):
         """Do *work* while another program closes an account and has no more than locked it."""
-        eraser = Eraser(policy, secret=self.settings.efface_key, clock=self.clock)
+        eraser = Eraser(policy, secret=self.settings.efface_secret, clock=self.clock)
 
         def close(connection, begin):
             def without_objection(*_):

@@ -1,4 +1,4 @@
-"""Groups of members who look after plots together, and who organizes them."""
+"""Groups of members, and who organizes them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""``manage.py purge_tokens``: the tokens go that nobody can use any more, each somebody's address.
+"""``manage.py purge_tokens``: delete expired tokens, because each can contain an email address.
 
 To be run once an hour, by cron or whatever runs Django's own `clearsessions`.
 """
@@ -13,8 +13,8 @@ from garden_django.accounts.tokens import delete_expired_tokens
 class Command(BaseCommand):
     """Purge in one transaction."""
 
-    help = "Delete log-ins and links that have expired."
+    help = "Delete expired logins and links."
 
     def handle(self, **_: Any) -> None:
         """Say how many there were."""
-        self.stdout.write(f"{delete_expired_tokens()} tokens have expired and are gone.")
+        self.stdout.write(f"{delete_expired_tokens()} expired tokens deleted.")

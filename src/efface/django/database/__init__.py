@@ -1,1 +1,1 @@
-"""Django's databases as the engine sees them: connection, migrations, missing tables, sessions."""
+"""Connect the engine to Django's databases: connections, migrations, missing tables, sessions."""

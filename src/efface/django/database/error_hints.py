@@ -1,4 +1,4 @@
-"""What to do about an error of the engine, in the words of Django."""
+"""Add to errors of the engine what to do in a Django project."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ BLOCK = """
       with transaction.atomic({using}), sqlalchemy_connection("{alias}") as bind:
           {line}"""
 COMMANDS = {
-    "E406": "Give the primary key of a row, or in Python an object of the model.",
+    "E406": "Pass the primary key of a row, or in Python an object of the model.",
     "E407": (
-        "A unique, foreign key or check constraint of this table does not accept what the Rules "
-        "write. Those of the models are known to: manage.py efface check{database}. If it finds "
-        "nothing, the constraint is in the database alone."
+        "Compare the rules with the constraints of the models: manage.py efface check{database}. "
+        "If it finds nothing, the constraint is in the database only."
     ),
     "E409": (
-        "The database does not have a table or column that the models name. Bring it up to date: "
-        "manage.py makemigrations, and then: manage.py migrate{database}"
+        "Update the database: manage.py makemigrations, and then: manage.py migrate{database}"
     ),
-    "E501": "Make it: manage.py migrate{database}",
+    "E501": "Create it: manage.py migrate{database}",
 }
 LINES = {
-    "E404": 'eraser({alias}).adopt(bind, key, actor="...")',
+    "E404": 'eraser({alias}).adopt(bind, pk, actor="...")',
     "E415": "eraser({alias}).finalize(bind, eraser({alias}).get_receipt(bind, reference))",
-    "E416": 'eraser({alias}).adopt(bind, key, actor="...")',
+    "E416": 'eraser({alias}).adopt(bind, pk, actor="...")',
 }
-"""Methods of the engine, called inside of Django's transaction."""
+"""Methods of the engine, which need Django's transaction around them."""
 
 
-def advise(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
-    """Let *error*, which came from the database *alias*, say what to do in Django."""
+def add_advice(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """Set the advice of *error* to a command or lines for Django and the database *alias*."""
     is_default = alias == DEFAULT_DB_ALIAS
     if error.code in COMMANDS:
         database = "" if is_default else f" --database {alias}"

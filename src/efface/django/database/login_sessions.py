@@ -1,4 +1,4 @@
-"""The sessions of a person in the database: encoded, so they are ended one by one."""
+"""End the login sessions of a user in the database, one by one, because they are encoded."""
 
 from __future__ import annotations
 
@@ -13,46 +13,47 @@ from django.utils import timezone
 from efface.django.schema.models_to_metadata import table_name
 from efface.policy.policy import Policy
 
-USER = "_auth_user_id"
-AT_ONCE = 1000
-"""How many sessions are in memory at a time."""
+USER_KEY = "_auth_user_id"
+BATCH_SIZE = 1000
+"""The number of sessions that are read with one query."""
 
 
-def end_sessions(people: Collection[Any], policy: Policy) -> int:
-    """End the sessions in which somebody of these *people*, primary keys, is logged in.
+def end_sessions(user_keys: Collection[Any], policy: Policy) -> int:
+    """End the sessions in which one of these users is logged in, and return their number.
 
-    Reads every session that is kept in the database and has not expired; elsewhere there is no
-    list to read. Where the table has links in *policy*, the closing itself has reached the rows,
-    and nothing is read. Returns how many have been ended.
+    Reads each session in the database that has not expired. Other session stores have no list to
+    read. If *policy* has an ``on_close`` rule for the session table, the closure has already
+    changed its rows, and nothing is read.
     """
-    if not people or not apps.is_installed("django.contrib.sessions"):
+    if not user_keys or not apps.is_installed("django.contrib.sessions"):
         return 0
     store = import_module(settings.SESSION_ENGINE).SessionStore
+    # Only stores with a database table have a model.
     if not hasattr(store, "get_model_class"):
         return 0
     model = store.get_model_class()
     table_rules = policy.tables.get(table_name(model))
     if table_rules is not None and table_rules.close_rules:
         return 0
-    ended, keys = 0, {str(key) for key in people}
-    for session in _sessions(model):
-        if session.get_decoded().get(USER) in keys:
-            # By the store: it may keep a copy in a cache.
+    ended, keys = 0, {str(key) for key in user_keys}
+    for session in _iterate_sessions(model):
+        if session.get_decoded().get(USER_KEY) in keys:
+            # Delete through the store, because it may have a copy in a cache.
             store(session.session_key).delete()
             ended += 1
     return ended
 
 
-def _sessions(model: Any) -> Iterator[Any]:
-    """Yield those that have not expired, some at a time and in the order of the primary key.
+def _iterate_sessions(model: Any) -> Iterator[Any]:
+    """Yield the sessions that have not expired, in batches by primary key.
 
-    Not by a cursor of the database: poolers of connections have none that outlives a statement.
+    A database cursor would be simpler, but connection poolers close it after each statement.
     """
     last = ""
     while True:
-        going_on = model.objects.filter(pk__gt=last, expire_date__gt=timezone.now())
-        found = list(going_on.order_by("pk")[:AT_ONCE])
+        unexpired = model.objects.filter(pk__gt=last, expire_date__gt=timezone.now())
+        found = list(unexpired.order_by("pk")[:BATCH_SIZE])
         yield from found
-        if len(found) < AT_ONCE:
+        if len(found) < BATCH_SIZE:
             return
         last = found[-1].pk

@@ -1,19 +1,18 @@
-"""Models whose tables a database does not have, such as views made for another kind of it."""
+"""Find tables that a database lacks, such as views that only another database has."""
 
 from __future__ import annotations
 
 from efface.catalog import Catalog
 from efface.catalog.unknown import Unknown
-from efface.django.database.django_connection import engine, unseen
+from efface.django.database.django_connection import get_engine, hide_queries
 from efface.django.schema.models_to_metadata import Schema
 from efface.policy.policy import Policy
 
 
-def absent(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
-    """Return the tables that nobody ever made in the database *alias*, and nobody misses.
+def find_missing_tables(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
+    """Return the unmanaged tables without personal data that the database *alias* lacks.
 
-    Those are what Django does not manage and the policy calls unrelated: the search could not
-    read it. Where rows of people are to be changed, a missing table stays an error.
+    The search of the database cannot read them. A missing table with personal data stays an error.
     """
     unmanaged = [
         table_rules
@@ -22,7 +21,7 @@ def absent(policy: Policy, schema: Schema, alias: str) -> frozenset[str]:
     ]
     if not unmanaged:
         return frozenset()
-    with engine(alias).connect() as bind, unseen(bind):
+    with get_engine(alias).connect() as bind, hide_queries(bind):
         found = Catalog.of_database(bind, {rules.table.schema for rules in unmanaged})
     if isinstance(found, Unknown):
         return frozenset()

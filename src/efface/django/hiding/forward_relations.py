@@ -1,4 +1,4 @@
-"""Forward relations: ``post.author`` shows who wrote it, also when they have left."""
+"""Show the closed account that a foreign key refers to, as in ``post.author``."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Any
 from django.apps import apps
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
-from efface.django.hiding.include_closed_querysets import asking
-from efface.django.hiding.user_rows import People
+from efface.django.hiding.include_closed_querysets import with_closed
+from efface.django.hiding.user_rows import UserRows
 
 
-def show_forward(people: People) -> None:
-    """Let each reference to a person load the row, closed or not."""
+def load_closed_forward(users: UserRows) -> None:
+    """Make each foreign key and one-to-one field to a user load the row of a closed account too."""
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_fields:
-            if field.is_relation and people.is_here(field.related_model):
+            if field.is_relation and users.has_rows_in(field.related_model):
+                # Only the descriptor in the class itself: a subclass inherits the wrapped one.
                 descriptor = model.__dict__.get(field.name)
                 if isinstance(descriptor, ForwardManyToOneDescriptor):
-                    _show(descriptor)
+                    _wrap_descriptor(descriptor)
 
 
-def _show(descriptor: Any) -> None:
+def _wrap_descriptor(descriptor: Any) -> None:
     get_queryset, get_prefetch = descriptor.get_queryset, descriptor.get_prefetch_querysets
 
-    def shown(**hints: Any) -> Any:
-        return asking(get_queryset(**hints))
+    def get_all(**hints: Any) -> Any:
+        return with_closed(get_queryset(**hints))
 
-    def prefetched(instances: Any, querysets: Any = None) -> Any:
-        return get_prefetch(instances, [asking(each) for each in querysets or ()] or None)
+    def prefetch_all(instances: Any, querysets: Any = None) -> Any:
+        return get_prefetch(instances, [with_closed(each) for each in querysets or ()] or None)
 
-    descriptor.get_queryset, descriptor.get_prefetch_querysets = shown, prefetched
+    descriptor.get_queryset, descriptor.get_prefetch_querysets = get_all, prefetch_all

@@ -1,4 +1,4 @@
-"""How one queryset asks to see closed accounts; a block asks in `efface.include_closed_block`."""
+"""Include closed accounts in one queryset, whether or not a block includes them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from typing import Any
 
 from efface.include_closed_block import in_block
 
-ASKED = "_efface_include_closed"
-"""Whether a query asks, whatever the block says; Django's clones of the query have it too."""
+REQUESTED = "_efface_include_closed"
+"""An attribute of a query, which wins over the block. Django copies it to clones of the query."""
 
 
-def is_asked_for(query: Any) -> bool:
-    """Return whether *query* itself asks; if it does not say, whether a block is open."""
-    return bool(query.__dict__.get(ASKED, in_block()))
+def is_requested(query: Any) -> bool:
+    """Return whether *query* includes closed accounts, by its own setting or by an open block."""
+    return bool(query.__dict__.get(REQUESTED, in_block()))
 
 
-def asking(queryset: Any) -> Any:
-    """Return *queryset* so that it finds closed accounts too."""
+def with_closed(queryset: Any) -> Any:
+    """Return a copy of *queryset* that includes closed accounts."""
     found = queryset._chain()
-    ask(found.query)
+    request_closed(found.query)
     return found
 
 
-def not_asking(queryset: Any) -> Any:
-    """Return *queryset* so that it finds open accounts alone, also in a block."""
+def without_closed(queryset: Any) -> Any:
+    """Return a copy of *queryset* that skips closed accounts, even in an `include_closed` block."""
     found = queryset._chain()
-    setattr(found.query, ASKED, False)
+    setattr(found.query, REQUESTED, False)
     return found
 
 
-def ask(query: Any) -> None:
-    """Let *query* find closed accounts, and the queries that it unites."""
-    setattr(query, ASKED, True)
-    united = tuple(each.clone() for each in query.combined_queries)
-    for each in united:
-        ask(each)
-    query.combined_queries = united
+def request_closed(query: Any) -> None:
+    """Make *query* and the queries that it combines (UNION) include closed accounts."""
+    setattr(query, REQUESTED, True)
+    combined = tuple(each.clone() for each in query.combined_queries)
+    for each in combined:
+        request_closed(each)
+    query.combined_queries = combined

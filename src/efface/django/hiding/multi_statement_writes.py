@@ -1,4 +1,4 @@
-"""What Django writes in several statements: they reach a closed account together, or none does."""
+"""Filter all statements of one write in the same way, if Django needs several for it."""
 
 from __future__ import annotations
 
@@ -9,56 +9,61 @@ from django.db.models import QuerySet
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE
 from django.db.models.sql.subqueries import DeleteQuery, UpdateQuery
 
-from efface.django.hiding.include_closed_querysets import ask, is_asked_for
-from efface.django.hiding.user_rows import People
+from efface.django.hiding.include_closed_querysets import is_requested, request_closed
+from efface.django.hiding.user_rows import UserRows
 from efface.errors import ClosedObjectError
 from efface.include_closed_block import include_closed
 
 
-def keep_whole(people: People) -> None:
-    """Let the statements of one write ask for closed accounts as the first of them does."""
-    QuerySet.delete = _asking_throughout(QuerySet.delete)
-    DeleteQuery.delete_batch = _whole(people, DeleteQuery.delete_batch)
-    UpdateQuery.get_related_updates = _asking_alike(UpdateQuery.get_related_updates)
+def guard_multi_statement_writes(users: UserRows) -> None:
+    """Make each write of several statements include closed accounts in all of them, or in none."""
+    QuerySet.delete = _delete_with_closed(QuerySet.delete)
+    DeleteQuery.delete_batch = _delete_whole_batches(users, DeleteQuery.delete_batch)
+    UpdateQuery.get_related_updates = _update_related_alike(UpdateQuery.get_related_updates)
 
 
-def _asking_throughout(original: Any) -> Any:
+def _delete_with_closed(original: Any) -> Any:
     @wraps(original)
     def delete(self: Any) -> Any:
-        if not is_asked_for(self.query):
+        if not is_requested(self.query):
             return original(self)
-        # What falls with the rows is found and deleted by queries of the collector's own.
+        # Django's collector finds and deletes related rows with new queries, which do not inherit
+        # the setting of this queryset.
         with include_closed():
             return original(self)
 
     return delete
 
 
-def _whole(people: People, original: Any) -> Any:
+def _delete_whole_batches(users: UserRows, original: Any) -> Any:
     @wraps(original)
     def delete_batch(self: Any, keys: Any, using: Any) -> int:
-        if not people.is_here(self.model):
+        if not users.has_rows_in(self.model):
             return int(original(self, keys, using))
+        # Django deletes in chunks of this size. Compare the number of rows for each chunk, so
+        # only a chunk with a missing row costs one more query.
         deleted = 0
         for start in range(0, len(keys), GET_ITERATOR_CHUNK_SIZE):
             batch = keys[start : start + GET_ITERATOR_CHUNK_SIZE]
             found = original(self, batch, using)
-            # The row stays, but what refers to it is gone: the collector has to roll back.
-            if found < len(batch) and people.has_closed(self.model, batch, using):
-                raise ClosedObjectError(people.model._meta.label, "delete()")
+            # The filter kept the user's row, but Django has already deleted the rows that refer to
+            # it. The error makes Django roll back.
+            if found < len(batch) and users.has_closed(self.model, batch, using):
+                raise ClosedObjectError(users.model._meta.label, "delete()")
             deleted += found
         return deleted
 
     return delete_batch
 
 
-def _asking_alike(original: Any) -> Any:
+def _update_related_alike(original: Any) -> Any:
     @wraps(original)
     def get_related_updates(self: Any) -> Any:
+        # With multi-table inheritance Django updates each parent table with a query of its own.
         updates = original(self)
-        if is_asked_for(self):
+        if is_requested(self):
             for update in updates:
-                ask(update)
+                request_closed(update)
         return updates
 
     return get_related_updates

@@ -1,8 +1,8 @@
-"""Closed accounts leave every query of Django's ORM, whichever manager it began with.
+"""Hide closed accounts from each query of Django's ORM, whichever manager made it.
 
-A query is filtered where it becomes SQL: a manager would reach its own model alone, while people
-are also joined, counted in subqueries and updated in bulk. What is filtered is a copy, so the
-query itself can be run again in an `include_closed` block.
+Efface filters a query when Django compiles it to SQL. A custom manager would filter only its own
+model, but queries also join users, count them in subqueries and update them in bulk. Efface filters
+a copy, so the same query can run again in an `include_closed` block.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND, WhereNode
 
-from efface.django.hiding.forward_relations import show_forward
-from efface.django.hiding.include_closed_querysets import ask, asking, is_asked_for
-from efface.django.hiding.multi_statement_writes import keep_whole
-from efface.django.hiding.stale_instances import cover
-from efface.django.hiding.unchanged_references import keep_untouched
-from efface.django.hiding.user_rows import People, Quote, people
+from efface.django.hiding.forward_relations import load_closed_forward
+from efface.django.hiding.include_closed_querysets import is_requested, request_closed, with_closed
+from efface.django.hiding.multi_statement_writes import guard_multi_statement_writes
+from efface.django.hiding.stale_instances import guard_model_methods
+from efface.django.hiding.unchanged_references import allow_unchanged_references
+from efface.django.hiding.user_rows import Quote, UserRows, find_user_rows
 from efface.errors import UnfilteredStatementError
 
 _get_compiler, _as_sql = Query.get_compiler, Query.as_sql
@@ -31,55 +31,57 @@ INSERT, AGGREGATE = "SQLInsertCompiler", "SQLAggregateCompiler"
 
 
 def install() -> None:
-    """Hide the closed accounts of the model with data_subject(), once all models are loaded."""
-    found = people()
-    if found is None:
+    """Hide the closed accounts of the user model. Django has to have loaded all models."""
+    users = find_user_rows()
+    if users is None:
         return
-    hiding = _Hiding(found)
+    query_filter = _QueryFilter(users)
 
     def get_compiler(
         query: Any, using: Any = None, connection: Any = None, elide_empty: Any = True
     ) -> Any:
-        concerned = hiding.concerns(query) and not is_asked_for(query)
-        shown = hiding.filtered(query) if concerned else query
-        compiler = _get_compiler(shown, using, connection, elide_empty)
-        if concerned and query.select_related:
-            hiding.load_related(compiler)
+        is_filtered = query_filter.can_reach_users(query) and not is_requested(query)
+        filtered = query_filter.add_conditions(query) if is_filtered else query
+        compiler = _get_compiler(filtered, using, connection, elide_empty)
+        if is_filtered and query.select_related:
+            query_filter.filter_related(compiler)
         return compiler
 
     def as_sql(query: Any, compiler: Any, connection: Any) -> Any:
-        if is_asked_for(compiler.query) and not is_asked_for(query):
-            # Django makes subqueries of its own, as for exclude(): they are the same statement.
+        if is_requested(compiler.query) and not is_requested(query):
+            # For exclude() Django makes a subquery itself. It is part of the outer statement, so it
+            # inherits the setting.
             query = query.clone()
-            ask(query)
+            request_closed(query)
         return _as_sql(query, compiler, connection)
 
     Query.get_compiler, Query.as_sql = get_compiler, as_sql
-    QuerySet.include_closed = asking
-    # A manager got its methods when its class was made.
-    BaseManager.include_closed = lambda manager: asking(manager.get_queryset())
-    show_forward(found)
-    cover(found)
-    keep_whole(found)
-    keep_untouched(found)
+    QuerySet.include_closed = with_closed
+    # Managers copy the methods of QuerySet when Python defines their class, so a method that is
+    # added later is missing there.
+    BaseManager.include_closed = lambda manager: with_closed(manager.get_queryset())
+    load_closed_forward(users)
+    guard_model_methods(users)
+    guard_multi_statement_writes(users)
+    allow_unchanged_references(users)
 
 
-class _IsOpen:
-    """A condition in WHERE, as Django's own ``ExtraWhere`` is one."""
+class _OpenCondition:
+    """A condition in WHERE, with the methods that Django's ``ExtraWhere`` has."""
 
     contains_aggregate = False
     contains_over_clause = False
 
-    def __init__(self, alias: str, table: str, found: People) -> None:
-        self._alias, self._table, self._people = alias, table, found
+    def __init__(self, alias: str, table: str, users: UserRows) -> None:
+        self._alias, self._table, self._users = alias, table, users
 
     def as_sql(self, compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
-        condition = self._people.conditions[self._table]
-        return condition.sql(self._alias, _quoting(compiler)), []
+        condition = self._users.conditions[self._table]
+        return condition.to_sql(self._alias, _get_quote(compiler)), []
 
-    def relabeled_clone(self, change_map: dict[str, str]) -> _IsOpen:
+    def relabeled_clone(self, change_map: dict[str, str]) -> _OpenCondition:
         alias = change_map.get(self._alias, self._alias)
-        return _IsOpen(alias, self._table, self._people)
+        return _OpenCondition(alias, self._table, self._users)
 
     def get_source_expressions(self) -> list[Any]:
         return []
@@ -90,112 +92,123 @@ class _IsOpen:
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def replace_expressions(self, _replacements: Any) -> _IsOpen:
+    def replace_expressions(self, _replacements: Any) -> _OpenCondition:
         return self
 
 
-class _Hiding:
-    """The filter for one model of people."""
+class _QueryFilter:
+    """Filter the queries of one user model."""
 
-    def __init__(self, found: People) -> None:
-        self.people = found
-        self.has_reverse = any(
+    def __init__(self, users: UserRows) -> None:
+        self.users = users
+        self.has_reverse_one_to_one = any(
             field.one_to_one and field.concrete
             for model in apps.get_models()
-            if found.is_here(model)
+            if users.has_rows_in(model)
             for field in model._meta.local_fields
         )
-        people_of = found
 
         class OpenJoin(Join):
-            """A join that finds no closed accounts; an outer one reads as NULL."""
+            """A join that skips closed accounts. An outer join returns NULL for them."""
 
             def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+                # Django writes `ON (...)`. The condition belongs inside, because in WHERE it would
+                # remove the rows that an outer join keeps.
                 sql, parameters = super().as_sql(compiler, connection)
-                condition = people_of.conditions[self.table_name]
-                here = condition.sql(self.table_alias, _quoting(compiler))
-                return f"{sql.removesuffix(')')} AND {here})", parameters
+                condition = users.conditions[self.table_name]
+                condition_sql = condition.to_sql(self.table_alias, _get_quote(compiler))
+                return f"{sql.removesuffix(')')} AND {condition_sql})", parameters
 
             @property
             def identity(self) -> tuple[Any, ...]:
-                """Lets an order go by the join of what is read."""
+                """Let Django reuse this join for ORDER BY, as if it were a plain `Join`."""
                 return (Join, *super().identity[1:])
 
-        class LoneJoin(OpenJoin):
-            """One that nothing shares."""
+        class UnsharedJoin(OpenJoin):
+            """A join that Django does not reuse for other parts of the query."""
 
             @property
             def identity(self) -> tuple[Any, ...]:
-                return (LoneJoin, *super().identity[1:])
+                return (UnsharedJoin, *super().identity[1:])
 
-        self._open, self._lone = OpenJoin, LoneJoin
+        self._open, self._unshared = OpenJoin, UnsharedJoin
 
-    def concerns(self, query: Any) -> bool:
-        """Return whether *query* can reach a person."""
+    def can_reach_users(self, query: Any) -> bool:
+        """Return whether *query* can read or write rows of users."""
         model = query.model
-        if model is not None and model._meta.db_table in self.people.conditions:
-            # A migration's model is of a registry of its own, and maybe older than the tombstone.
+        if model is not None and model._meta.db_table in self.users.conditions:
+            # Models inside a migration are in another registry, and may be older than the column.
             return model._meta.apps is apps
         for join in query.alias_map.values():
-            if join.table_name in self.people.conditions:
+            if join.table_name in self.users.conditions:
                 return model is None or model._meta.apps is apps
-        return self.has_reverse and isinstance(query.select_related, dict)
+        return self.has_reverse_one_to_one and isinstance(query.select_related, dict)
 
-    def filtered(self, query: Any) -> Any:
-        """Return a copy of *query* that leaves closed accounts out."""
+    def add_conditions(self, query: Any) -> Any:
+        """Return a copy of *query* that skips closed accounts.
+
+        Raises:
+            UnfilteredStatementError: an upsert could write into the row of a closed account.
+        """
         if query.compiler == INSERT:
             self._refuse_upsert(query)
             return query
+        # Django compiles the inner queries separately, and they are filtered then.
         if query.compiler == AGGREGATE or query.combinator:
             return query
         query = query.clone()
+        # A query without conditions, such as `all()`, has no table yet that could be filtered.
         if not any(query.alias_refcount.values()):
             query.get_initial_alias()
         conditions = []
         for alias, table in query.alias_map.items():
-            if query.alias_refcount[alias] and self.people.conditions.get(table.table_name):
+            if query.alias_refcount[alias] and self.users.conditions.get(table.table_name):
                 if isinstance(table, BaseTable):
-                    conditions.append(_IsOpen(alias, table.table_name, self.people))
+                    conditions.append(_OpenCondition(alias, table.table_name, self.users))
                 elif type(table) is Join:
-                    # An outer join that finds nobody who left cannot load them.
-                    is_lone = query.select_related and table.join_type != INNER
-                    query.alias_map[alias] = _as(self._lone if is_lone else self._open, table)
+                    # select_related() may load the user through an outer join, and must show a
+                    # closed account there. A join of its own keeps the two apart.
+                    is_unshared = query.select_related and table.join_type != INNER
+                    query.alias_map[alias] = _convert_join(
+                        self._unshared if is_unshared else self._open, table
+                    )
         if conditions:
-            query.where = WhereNode([*_parts(query.where), *conditions], AND)
+            query.where = WhereNode([*_split_where(query.where), *conditions], AND)
         return query
 
-    def load_related(self, compiler: Any) -> None:
-        """Have *compiler* look at what select_related() joins, once it has done so.
+    def filter_related(self, compiler: Any) -> None:
+        """Make *compiler* filter the joins that select_related() adds, after it has added them.
 
-        From a person to a household is forward, and shows whoever is referred to. The other way
-        is a search for people. What is joined afterwards, for an order, shares whichever there is.
+        From a user to a household the relation is forward, so it shows a closed account. The
+        reverse relation searches for users, so it is filtered. A join that Django adds later for
+        ORDER BY reuses the existing join.
         """
-        set_up = compiler.setup_query
+        original = compiler.setup_query
 
         def setup_query(*arguments: Any, **options: Any) -> None:
-            set_up(*arguments, **options)
+            original(*arguments, **options)
             joins = compiler.query.alias_map
             for alias, join in joins.items():
-                if type(join) is self._lone or self._is_search(join):
-                    joins[alias] = _as(self._open, join)
+                if type(join) is self._unshared or self._is_search(join):
+                    joins[alias] = _convert_join(self._open, join)
 
         compiler.setup_query = setup_query
 
     def _is_search(self, join: Any) -> bool:
-        is_plain = type(join) is Join and join.table_name in self.people.conditions
+        is_plain = type(join) is Join and join.table_name in self.users.conditions
         return is_plain and isinstance(join.join_field, ForeignObjectRel)
 
     def _refuse_upsert(self, query: Any) -> None:
         if query.on_conflict == OnConflict.UPDATE:
             raise UnfilteredStatementError(
                 query.model._meta.label,
-                "bulk_create(update_conflicts=True) may find one of them by its key, "
-                "and write into it",
+                "bulk_create(update_conflicts=True) could find one by its key and write to it",
+                "visibility-django",
             )
 
 
-def _as(kind: type[Join], join: Any) -> Join:
-    """Return *join* as one of another kind."""
+def _convert_join(kind: type[Join], join: Any) -> Join:
+    """Return a copy of *join* that has the class *kind*."""
     return kind(
         join.table_name,
         join.parent_alias,
@@ -207,14 +220,17 @@ def _as(kind: type[Join], join: Any) -> Join:
     )
 
 
-def _quoting(compiler: Any) -> Quote:
-    """Return how *compiler* quotes names; before Django 6.1 it leaves its own aliases bare."""
+def _get_quote(compiler: Any) -> Quote:
+    """Return the function with which *compiler* quotes names.
+
+    Before Django 6.1 it does not quote the aliases that Django makes.
+    """
     quote: Quote | None = getattr(compiler, "quote_name", None)
     return quote or compiler.quote_name_unless_alias
 
 
-def _parts(where: Any) -> list[Any]:
-    """Return what a WHERE has to be joined with by AND."""
+def _split_where(where: Any) -> list[Any]:
+    """Return the conditions of a WHERE that can be combined with another one by AND."""
     if where.connector == AND and not where.negated:
         return list(where.children)
     return [where]

@@ -1,4 +1,4 @@
-"""Objects that one holds: saving or deleting one never touches a closed account."""
+"""Keep loaded instances from writing to the row of a closed account with save() or delete()."""
 
 from __future__ import annotations
 
@@ -10,46 +10,48 @@ from typing import Any
 from django.db import router
 from django.db.models import Model
 
-from efface.django.hiding.include_closed_querysets import not_asking
-from efface.django.hiding.user_rows import People
+from efface.django.hiding.include_closed_querysets import without_closed
+from efface.django.hiding.user_rows import UserRows
 from efface.errors import ClosedObjectError
 from efface.include_closed_block import in_block, include_closed, this_block
 
 LOADED_IN = "_efface_loaded_in"
-"""The attribute of an object's state with the block in which its values were loaded."""
+"""An attribute of an instance's state: the `include_closed` block in which it was loaded."""
 
-FORGOT = "_efface_forgot"
-"""The attribute of an object's state where it has no value from before the closing."""
+FORGOTTEN = "_efface_forgot"
+"""An attribute of an instance's state: Efface removed its values when it closed the account."""
 
-LATER = "_efface_tombstone_later"
-"""The attribute of an object's state where the tombstone was loaded after the other values."""
+DELETED_AT_LATER = "_efface_tombstone_later"
+"""An attribute of an instance's state: it loaded ``deleted_at`` later than its other values."""
 
 
-def cover(people: People) -> None:
-    """Guard the methods by which an object reads and writes rows of people."""
-    guards: dict[str, Callable[[People, Any, Any], Any]] = {
-        "from_db": _noting_block,
-        "_do_update": _guarded_update,
-        "delete": _guarded_delete,
-        "refresh_from_db": _with_closed,
+def guard_model_methods(users: UserRows) -> None:
+    """Wrap the methods with which an instance reads and writes rows of users."""
+    guards: dict[str, Callable[[UserRows, Any, Any], Any]] = {
+        "from_db": _record_block,
+        "_do_update": _guard_update,
+        "delete": _guard_delete,
+        "refresh_from_db": _refresh_with_closed,
     }
-    covered: list[Any] = []
-    for model in people.models():
+    guarded: list[Any] = []
+    for model in users.models():
         for name, guard in guards.items():
-            # A child has the method of its ancestor, unless it brings its own.
-            if not any(getattr_static(model, name) is method for method in covered):
-                setattr(model, name, guard(people, model, getattr_static(model, name)))
-                covered.append(getattr_static(model, name))
-    person: Any = people.model
-    signed_in = getattr(person, "is_authenticated", None)
-    if isinstance(signed_in, property):
-        person.is_authenticated = _of_open_accounts(people, signed_in)
+            # A subclass inherits the wrapped method of its parent. Wrapping it twice would check
+            # twice.
+            if not any(getattr_static(model, name) is method for method in guarded):
+                setattr(model, name, guard(users, model, getattr_static(model, name)))
+                guarded.append(getattr_static(model, name))
+    user_model: Any = users.model
+    is_authenticated = getattr(user_model, "is_authenticated", None)
+    if isinstance(is_authenticated, property):
+        user_model.is_authenticated = _require_open(users, is_authenticated)
 
 
 def forget(user: Any) -> None:
-    """Let *user*, just closed, load its fields anew, one by one, when they are next read.
+    """Drop the loaded values of *user*, whose account was just closed.
 
-    A field that is not loaded is not saved either.
+    Django loads each field again when you next read it. `save` does not write a field that is not
+    loaded, so the erased values cannot be written back.
     """
     if not isinstance(user, Model):
         return
@@ -58,10 +60,10 @@ def forget(user: Any) -> None:
             user.__dict__.pop(field.attname, None)
     user._state.fields_cache.clear()
     user.__dict__.pop("_prefetched_objects_cache", None)
-    setattr(user._state, FORGOT, True)
+    setattr(user._state, FORGOTTEN, True)
 
 
-def _noting_block(_people: People, _model: Any, original: Any) -> Any:
+def _record_block(_users: UserRows, _model: Any, original: Any) -> Any:
     @wraps(original.__func__)
     def from_db(cls: Any, *arguments: Any, **options: Any) -> Any:
         found = original.__func__(cls, *arguments, **options)
@@ -71,74 +73,81 @@ def _noting_block(_people: People, _model: Any, original: Any) -> Any:
     return classmethod(from_db)
 
 
-def _guarded_update(people: People, _model: Any, original: Any) -> Any:
+def _guard_update(users: UserRows, _model: Any, original: Any) -> Any:
     @wraps(original)
     def update(self: Any, rows: Any, using: Any, key: Any, *arguments: Any, **options: Any) -> Any:
         table = rows.model
-        if not people.is_here(table):
+        if not users.has_rows_in(table):
             return original(self, rows, using, key, *arguments, **options)
-        if in_block() and not _is_meant(people, self, table):
-            # It would write back what has gone, and open the account.
-            rows = not_asking(rows)
+        if in_block() and not _has_current_values(users, self, table):
+            # The instance has values from before the closure. Saving them would restore the erased
+            # values and reopen the account.
+            rows = without_closed(rows)
         found = original(self, rows, using, key, *arguments, **options)
-        if not found and people.has_closed(table, [key], using):
-            raise ClosedObjectError(people.model._meta.label, "save()")
+        # No row was updated. Either it does not exist, and Django inserts it, or the account
+        # is closed.
+        if not found and users.has_closed(table, [key], using):
+            raise ClosedObjectError(users.model._meta.label, "save()")
         return found
 
     return update
 
 
-def _is_meant(people: People, held: Any, table: Any) -> bool:
-    """Tell whether *held* has values from after the closing, so that they may be written."""
-    state, deleted_at = held._state.__dict__, people.deleted_at.attname
-    if FORGOT in state:
-        # Read as empty since, the closing has been rolled back.
-        return held.__dict__.get(deleted_at, held) is not None
-    if deleted_at in held.__dict__ and LATER not in state:
-        is_child = table is not people.model and issubclass(table, people.model)
-        # A fixture brings the row of a child without the tombstone.
-        is_fixture = is_child and held._state.adding
-        return is_fixture or held.__dict__[deleted_at] is not None
-    # An ancestor has no tombstone, nor has what only() loads: it has to be of this block.
+def _has_current_values(users: UserRows, instance: Any, table: Any) -> bool:
+    """Return whether *instance* was loaded after the closure, so that Django may save it."""
+    state, deleted_at = instance._state.__dict__, users.deleted_at.attname
+    if FORGOTTEN in state:
+        # If its `deleted_at` was read again and is NULL, the closure was rolled back.
+        return instance.__dict__.get(deleted_at, instance) is not None
+    if deleted_at in instance.__dict__ and DELETED_AT_LATER not in state:
+        is_child = table is not users.model and issubclass(table, users.model)
+        # A fixture (loaddata) has the row of a subclass without the column of the parent model.
+        is_fixture = is_child and instance._state.adding
+        return is_fixture or instance.__dict__[deleted_at] is not None
+    # A parent model does not have the column, and only() may not load it. Then the instance
+    # must come from the block that is open now.
     return state.get(LOADED_IN) is this_block()
 
 
-def _guarded_delete(people: People, model: Any, original: Any) -> Any:
+def _guard_delete(users: UserRows, model: Any, original: Any) -> Any:
     @wraps(original)
     def delete(self: Any, *arguments: Any, **options: Any) -> Any:
         using = (arguments or (options.get("using"),))[0]
         alias = using or router.db_for_write(type(self), instance=self)
         key = getattr(self, model._meta.pk.attname)
-        # First of all: what refers to the row would be deleted before the row itself.
-        if key is not None and not in_block() and people.has_closed(model, [key], alias):
-            raise ClosedObjectError(people.model._meta.label, "delete()")
+        # Check before Django starts, because it deletes the rows that refer to the user first.
+        if key is not None and not in_block() and users.has_closed(model, [key], alias):
+            raise ClosedObjectError(users.model._meta.label, "delete()")
         return original(self, *arguments, **options)
 
     return delete
 
 
-def _with_closed(people: People, _model: Any, original: Any) -> Any:
+def _refresh_with_closed(users: UserRows, _model: Any, original: Any) -> Any:
     @wraps(original)
-    def refresh(self: Any, using: Any = None, fields: Any = None, *more: Any, **named: Any) -> None:
-        some = None if fields is None else set(fields)
-        # It is held already; so does a deferred field come, and ``.email`` of an author.
+    def refresh(
+        self: Any, using: Any = None, fields: Any = None, *arguments: Any, **options: Any
+    ) -> None:
+        named_fields = None if fields is None else set(fields)
+        # The code already has the instance. Deferred fields and ``.email`` of a post's author load
+        # through this method too, and must work for a closed account.
         with include_closed():
-            original(self, using, some, *more, **named)
+            original(self, using, named_fields, *arguments, **options)
         state = self._state.__dict__
-        if some is None:
+        if named_fields is None:
             state[LOADED_IN] = this_block()
-            state.pop(LATER, None)
-        elif people.deleted_at.attname in some:
-            state[LATER] = True
+            state.pop(DELETED_AT_LATER, None)
+        elif users.deleted_at.attname in named_fields:
+            state[DELETED_AT_LATER] = True
 
     return refresh
 
 
-def _of_open_accounts(people: People, original: property) -> property:
+def _require_open(users: UserRows, original: property) -> property:
     def is_authenticated(self: Any) -> bool:
-        """Return whether somebody is signed in: whoever has left is not, by no token."""
-        # Loaded where it is not yet, as on an object whose account has just been closed.
-        left = getattr(self, people.deleted_at.attname) is not None
-        return bool(original.__get__(self)) and not left
+        """Return whether the user is logged in. A closed account never is, whatever its token."""
+        # This loads the column if it is not loaded, as after `forget`.
+        is_closed = getattr(self, users.deleted_at.attname) is not None
+        return bool(original.__get__(self)) and not is_closed
 
     return property(is_authenticated)

@@ -25,7 +25,7 @@ from efface.django import settings
 from efface.django.live.handshake import Handshake
 from efface.django.page.active_language import language
 from efface.django.page.closing_attempt import attempt
-from efface.django.page.logged_in_user import recognized
+from efface.django.page.logged_in_user import find_logged_in_user
 from efface.django.page.page_paths import paths_of
 from efface.django.policy.erasers import find_user_database
 from efface.errors import SettingsError
@@ -36,7 +36,7 @@ from efface.live.closing_progress import Progress
 from efface.live.frames import LARGEST
 from efface.live.open_sockets import OpenSockets
 from efface.live.socket_writer import Socket
-from efface.page.attempt_outcome import Answer
+from efface.page.attempt_outcome import AttemptResult
 from efface.page.local_paths import is_local_path
 from efface.safe_logging import reporter
 
@@ -149,7 +149,9 @@ class Live(OpenSockets):
 
     async def who(self, connection: Handshake) -> Hashable | None:
         """Return the primary key of the person behind a handshake, asked anew."""
-        key: Hashable | None = await _in_thread(lambda: recognized(connection.request()).pk)
+        key: Hashable | None = await _in_thread(
+            lambda: find_logged_in_user(connection.request()).pk
+        )
         return key
 
     # ------------------------------------------------------------ the server's side
@@ -239,7 +241,7 @@ class Live(OpenSockets):
 
 def _closed(
     handshake: Handshake, fields: Mapping[str, Any], progress: Progress
-) -> tuple[Answer, str, str | None]:
+) -> tuple[AttemptResult, str, str | None]:
     """Try to close; return how it ended, what is said about it, and where one goes then."""
     request = handshake.request()
     with translation.override(handshake.language()):

@@ -1,4 +1,4 @@
-"""The table of closings."""
+"""Create the table of account closures."""
 
 from django.db import migrations, models
 
@@ -6,7 +6,7 @@ from efface.django.database.migration_operations import CreateEffaceTables
 
 
 class Migration(migrations.Migration):
-    """Create what `efface.store` describes, and let Django know it as a model."""
+    """Create the table as `efface.store` declares it, and add the model to Django's state."""
 
     initial = True
     dependencies = ()
@@ -20,13 +20,13 @@ class Migration(migrations.Migration):
                         ("id", models.BigAutoField(primary_key=True, serialize=False)),
                         (
                             "reference",
-                            models.CharField(max_length=32, verbose_name="number of the closing"),
+                            models.CharField(max_length=32, verbose_name="confirmation number"),
                         ),
                         ("subject", models.CharField(max_length=64)),
-                        ("closed_at", models.DateTimeField(verbose_name="Closed on")),
+                        ("closed_at", models.DateTimeField(verbose_name="closed on")),
                         (
                             "actor",
-                            models.CharField(max_length=200, verbose_name="who asked for it"),
+                            models.CharField(max_length=200, verbose_name="requested by"),
                         ),
                         (
                             "policy",
@@ -35,21 +35,21 @@ class Migration(migrations.Migration):
                         ("receipt", models.TextField()),
                         (
                             "finalized_at",
-                            models.DateTimeField(null=True, verbose_name="settled on"),
+                            models.DateTimeField(null=True, verbose_name="finalized on"),
                         ),
                     ],
                     options={
                         "db_table": "efface_closings",
-                        "verbose_name": "closing of an account",
-                        "verbose_name_plural": "closings of accounts",
+                        "verbose_name": "account closure",
+                        "verbose_name_plural": "account closures",
                         "indexes": [
                             models.Index(
                                 fields=["subject", "closed_at"], name="ix_efface_closings_subject"
                             ),
                             models.Index(
                                 fields=["id"],
-                                name="ix_efface_closings_unsettled",
-                                condition=models.Q(settled_at__isnull=True),
+                                name="ix_efface_closings_pending",
+                                condition=models.Q(finalized_at__isnull=True),
                             ),
                         ],
                         "constraints": [

@@ -1,4 +1,4 @@
-"""Who may close accounts in the admin; closings themselves are only read."""
+"""Add the permission to close accounts in the admin."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """The permissions of the model; no table changes."""
+    """Change the permissions of the model. No table changes."""
 
     dependencies: ClassVar = [("efface", "0001_closings")]
     operations: ClassVar = [
@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": ("view",),
                 "permissions": [("close_account", "Can close accounts")],
-                "verbose_name": "closing of an account",
-                "verbose_name_plural": "closings of accounts",
+                "verbose_name": "account closure",
+                "verbose_name_plural": "account closures",
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""The tombstone of a user model that the project does not own, as Django's stock one."""
+"""Add ``deleted_at`` to a user model that the project cannot edit."""
 
 from typing import ClassVar
 
@@ -6,14 +6,14 @@ from django.conf import settings
 from django.db import migrations
 
 from efface.django.database.migration_operations import AddDeletedAt
-from efface.django.schema.deleted_at_field import label
+from efface.django.schema.deleted_at_field import user_model_label
 
 
 class Migration(migrations.Migration):
-    """Add a column to one table of another application, or nothing at all."""
+    """Add a column to one table of another app, if Efface adds the field to it."""
 
     dependencies: ClassVar = [
         ("efface", "0002_permissions"),
-        migrations.swappable_dependency(label() or settings.AUTH_USER_MODEL),
+        migrations.swappable_dependency(user_model_label() or settings.AUTH_USER_MODEL),
     ]
     operations: ClassVar = [AddDeletedAt()]

@@ -1,1 +1,1 @@
-"""The migrations of the table that Efface owns."""
+"""Contain the migrations of the table that Efface owns."""

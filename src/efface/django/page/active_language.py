@@ -1,6 +1,6 @@
-"""The sentences of the closing page in the language that Django has chosen.
+"""Translate our sentences into the language that Django has activated.
 
-A project's own catalogs come first, so that it may change a sentence or add a language.
+A project's own catalogs come first, so it can change a sentence or add a language.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from django.utils.functional import lazy
 
 from efface.page.translations import SOURCE, Language, languages, translatable
 
-_FIRST = translatable("Do you want to close your account?")
+_FIRST = translatable("Delete your account?")
 
 
 class _ProjectFirst(NullTranslations):
-    """Django's catalogs, and ours where they say nothing."""
+    """Django's catalogs, and ours for sentences that they don't have."""
 
     def gettext(self, message: str) -> str:
         found = translation.gettext(message)
@@ -25,7 +25,7 @@ class _ProjectFirst(NullTranslations):
 
 
 def language() -> Language:
-    """Return the language that is active now; English where there are no sentences in it."""
+    """Return the active language, or English if there is no translation."""
     active = translation.get_language() or SOURCE
     ours = languages().get(active.partition("-")[0], languages()[SOURCE])
     catalog = _ProjectFirst()
@@ -35,7 +35,7 @@ def language() -> Language:
 
 
 def later(text: str) -> Any:
-    """Return a marked *text* that is said in the language that is active when it is shown."""
+    """Return a marked *text* that is translated when it is shown."""
     return _later(text)
 
 

@@ -1,4 +1,4 @@
-"""One attempt to close one's own account, by form, by a program or over a socket."""
+"""Close the account of the user who asks, by form, by program or over a WebSocket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from efface.django import settings
 from efface.django.accounts import close_account
 from efface.django.page.active_language import language
-from efface.django.page.logged_in_user import is_still_logged_in, recognized
+from efface.django.page.logged_in_user import find_logged_in_user, is_still_logged_in
 from efface.django.page.page_facts import has_password, policy_texts
 from efface.django.page.page_paths import paths_of
 from efface.django.page.recent_logins import is_recent
@@ -19,7 +19,7 @@ from efface.django.policy.erasers import find_user_database, require_eraser
 from efface.errors import BlockedError, ClosedObjectError
 from efface.errors.integration_refusals import TooManyAttemptsError
 from efface.evidence.receipt import Receipt
-from efface.page.attempt_outcome import Answer, Outcome
+from efface.page.attempt_outcome import AttemptResult, Outcome
 from efface.page.confirmation_email import AttemptEmail, ConfirmationEmail, Send
 from efface.page.identity_proof import Proof, is_possible
 from efface.safe_logging import reporter
@@ -35,52 +35,55 @@ def attempt(
     *,
     channel: str,
     on_progress: OnProgress | None = None,
-) -> Answer:
-    """Close the account of whoever is logged in, if they prove it is them.
+) -> AttemptResult:
+    """Close the account of the logged-in user, if they prove their identity.
 
-    *fields* holds ``current_password`` and ``confirm`` as they came in; *channel* is recorded with
-    the closing; *watch* is told how far it is.
+    Args:
+        request: The request, or that of the WebSocket's handshake.
+        fields: ``current_password`` and ``confirm`` as they were sent.
+        channel: Recorded in the receipt: form, program or socket.
+        on_progress: Called with the number of steps done and of all steps.
     """
     try:
         return _attempt(request, fields, channel, on_progress)
     except TooManyAttemptsError as limit:
-        return Answer(Outcome.LIMITED, retry_after=limit.retry_after)
+        return AttemptResult(Outcome.LIMITED, retry_after=limit.retry_after)
     except BlockedError as blockers:
-        return Answer(Outcome.BLOCKED, blockers=blockers.reasons)
+        return AttemptResult(Outcome.BLOCKED, blockers=blockers.reasons)
     except ClosedObjectError:
-        # Checking a password may store it hashed anew: closed meanwhile, by another tab.
-        return Answer(Outcome.LOGGED_OUT)
-    except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        # Closed meanwhile, by another tab, while checking the password stored a new hash of it.
+        return AttemptResult(Outcome.LOGGED_OUT, was_logged_in=True)
+    except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
         report("Closing an account failed", error)
-        return Answer(Outcome.FAILED)
+        return AttemptResult(Outcome.FAILED)
 
 
 def _attempt(
     request: HttpRequest, fields: Mapping[str, Any], channel: str, on_progress: OnProgress | None
-) -> Answer:
-    if not recognized(request).is_authenticated:
-        return Answer(Outcome.LOGGED_OUT)
+) -> AttemptResult:
+    if not find_logged_in_user(request).is_authenticated:
+        return AttemptResult(Outcome.LOGGED_OUT)
     if fields.get("confirm") != "yes":
-        return Answer(Outcome.UNCONFIRMED)
+        return AttemptResult(Outcome.UNCONFIRMED)
     proof, missing = _prove(request, fields.get("current_password"))
-    # Asked again: a password check takes long enough for the session to end meanwhile.
+    # Asked again, because a password check takes long enough for the session to end meanwhile.
     if not is_still_logged_in(request):
-        return Answer(Outcome.LOGGED_OUT)
+        return AttemptResult(Outcome.LOGGED_OUT, was_logged_in=True)
     if missing is not None:
-        return Answer(missing)
-    actor, email = f"self-service by {channel}, {proof}", _letter(request)
+        return AttemptResult(missing)
+    actor, email = f"self-service by {channel}, {proof}", _email_of(request)
     blockers = email.blockers(settings.page_settings().blockers)
     receipt = close_account(request.user, actor=actor, blockers=blockers, on_progress=on_progress)
     if not receipt.already_closed:
-        # Last: a mail server that does not answer must not put off the second pass.
+        # Last, because a mail server that doesn't answer must not delay finalizing.
         transaction.on_commit(
             lambda: _send(email, receipt), using=find_user_database(), robust=True
         )
-    return Answer(Outcome.CLOSED, receipt)
+    return AttemptResult(Outcome.CLOSED, receipt)
 
 
-def _letter(request: HttpRequest) -> AttemptEmail:
-    """Return the mail of one attempt, in the language that holds before the account closes."""
+def _email_of(request: HttpRequest) -> AttemptEmail:
+    """Return the email of one attempt, in the language that the user has before the closing."""
     prepare, alias, speaks = (
         settings.page_settings().confirmation_email,
         find_user_database(),
@@ -103,12 +106,12 @@ def _letter(request: HttpRequest) -> AttemptEmail:
 def _send(email: AttemptEmail, receipt: Receipt) -> None:
     try:
         email.send(receipt)
-    except Exception as error:  # noqa: BLE001  (whatever a mailer raises can quote the address)
+    except Exception as error:  # noqa: BLE001  (what a mailer raises can quote the address)
         email.failed(receipt, error)
 
 
 def _prove(request: HttpRequest, password: object) -> tuple[Proof, Outcome | None]:
-    """Return what was asked for, and how the attempt ends where it was not given."""
+    """Return the proof that the user needs, and how the attempt ends if it is missing."""
     if not has_password(request.user):
         return Proof.RECENT_LOGIN, None if is_recent(request) else Outcome.STALE
     is_right = is_possible(password) and _is_password(request, password)
@@ -119,5 +122,5 @@ def _is_password(request: HttpRequest, password: str) -> bool:
     own = settings.page_settings().check_password
     verdict: object
     verdict = own(request, password) if own else request.user.check_password(password)
-    # True and nothing else: a forgotten `await` returns something truthy.
+    # Only True counts, because a forgotten `await` returns something truthy.
     return verdict is True

@@ -1,4 +1,4 @@
-"""What the closing page says to one person: what is reached, what blocks, what proves."""
+"""Find out what a closing would do to one user, what blocks it, and what proof it needs."""
 
 from __future__ import annotations
 
@@ -22,54 +22,54 @@ from efface.django.policy.erasers import (
     require_eraser,
 )
 from efface.django.schema.models_to_metadata import Schema, table_name
-from efface.page.blockers import Blocker, listed
+from efface.page.blockers import Blocker, require_blockers
 from efface.page.consequences import Consequences, PolicyTexts, labels_in
 from efface.page.identity_proof import Proof
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What holds for one person now, in words of the active language."""
+class AccountFacts:
+    """What the page says about one user, in the active language."""
 
     consequences: Consequences
     blockers: tuple[Blocker, ...]
     proof: Proof
 
 
-def facts_of(request: HttpRequest) -> Facts:
-    """Return the facts about whoever is logged in; reads only."""
+def facts_of(request: HttpRequest) -> AccountFacts:
+    """Return the facts about the logged-in user; reads only."""
     user, alias = request.user, find_user_database()
     here, blockers = require_eraser(alias), settings.page_settings().blockers
     with transaction.atomic(using=alias):
         with sqlalchemy_connection(alias) as bind:
             steps = here.eraser.preview(bind, read_primary_key(here, user))
-        found = listed(blockers(user)) if blockers is not None else ()
-    return Facts(policy_texts(here).consequences(steps), found, proof_of(request))
+        found = require_blockers(blockers(user)) if blockers is not None else ()
+    return AccountFacts(policy_texts(here).consequences(steps), found, proof_of(request))
 
 
 def proof_of(request: HttpRequest) -> Proof:
-    """Return what is asked of whoever is logged in."""
+    """Return the proof that the logged-in user needs."""
     if has_password(request.user):
         return Proof.PASSWORD
     return Proof.RECENT_LOGIN if is_recent(request) else Proof.LOG_IN_AGAIN
 
 
 def has_password(user: Any) -> bool:
-    """Tell whether *user* has a password that can be right."""
+    """Tell whether *user* has a usable password."""
     is_usable = getattr(user, "has_usable_password", None)
-    # An empty one is none, although Django calls it usable; a model of one's own may have none.
+    # Django calls an empty password usable, and a project's own model may have no password.
     return bool(is_usable is not None and is_usable() and user.password)
 
 
 def policy_texts(here: DatabaseEraser) -> PolicyTexts:
-    """Return the policy in the words of the active language."""
+    """Return the policy's texts in the active language."""
     page, speaks = settings.page_settings(), language()
     labels = {**_verbose(here.schema), **_in_tables(labels_in(page.labels, speaks))}
     return PolicyTexts(here.eraser.policy, labels, speaks, page.recipients)
 
 
 def _verbose(schema: Schema) -> dict[str, str]:
-    """Return the names that models and fields have for people."""
+    """Return the verbose names of models and fields."""
     labels = {}
     for table, model in schema.models.items():
         labels[table] = str(model._meta.verbose_name_plural)
@@ -79,8 +79,8 @@ def _verbose(schema: Schema) -> dict[str, str]:
 
 
 def _in_tables(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the project's *words*, which name models and fields, by table and column."""
-    return {_in_table(name): compose for name, compose in labels.items()}
+    """Return the project's *labels*, which name models and fields, by table and column."""
+    return {_in_table(name): label for name, label in labels.items()}
 
 
 def _in_table(name: str) -> str:

@@ -1,6 +1,6 @@
-"""When somebody logged in: kept in their session, asked where an account has no password.
+"""Note in each session when its user logged in, for users without a password.
 
-The date that Django keeps beside the user is of no use here: it may be another device's.
+Django's own ``last_login`` doesn't help, because it may be the login of another device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOGGED_IN_AT = "_efface_logged_in_at"
 
 
 def follow_logins() -> None:
-    """Note in each session from now on when it was logged in."""
+    """From now on, note in each session when its user logged in."""
     user_logged_in.connect(_note, dispatch_uid="efface.django.page.recent_logins")
 
 
@@ -28,7 +28,7 @@ def _note(request: HttpRequest | None = None, **_: Any) -> None:
 
 
 def is_recent(request: HttpRequest) -> bool:
-    """Tell whether whoever sent *request* logged in a short while ago, in this session."""
+    """Tell whether the user logged in a short while ago, in the session of *request*."""
     own: Any = settings.page_settings().has_recent_login
     if own is not None:
         return own(request) is True
@@ -39,7 +39,7 @@ def is_recent(request: HttpRequest) -> bool:
 
 
 def _confirmed(request: HttpRequest) -> list[Any]:
-    """Return when whoever is logged in has confirmed to allauth, in this session, who they are."""
+    """Return when the user proved their identity to allauth in this session."""
     if not apps.is_installed("allauth.account"):
         return []
     from allauth.account.authentication import (  # noqa: PLC0415  # only where it is installed

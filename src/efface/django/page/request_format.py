@@ -1,4 +1,4 @@
-"""Whether a program or a browser sent a request, and the fields that it sent."""
+"""Tell programs from browsers, and read the fields of a request."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
     """Return the fields of a form, or the members of a JSON object.
 
     Raises:
-        ValueError: the body is not the JSON object that it says it is.
+        ValueError: The content type is JSON, and the body is not a JSON object.
     """
     if request.content_type != _JSON:
         return dict(request.POST.items())
     fields = json.loads(request.body)
     if not isinstance(fields, dict):
-        raise ValueError(UNREADABLE)  # noqa: TRY004  (a value that was sent, no mistake of ours)
+        raise ValueError(UNREADABLE)  # noqa: TRY004  (a value that was sent, not a programming error)
     return fields
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Tell whether a program asks: it says so, or has sent JSON and does not want a page."""
+    """Tell whether a program asks, because it accepts JSON, or sent JSON and accepts no HTML."""
     accept = request.headers.get("accept", "")
     if "text/html" in accept:
         return False

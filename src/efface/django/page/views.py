@@ -1,4 +1,4 @@
-"""The closing page: pages for people, JSON for programs, the same rules."""
+"""Answer the routes of the page, with pages for users and JSON for programs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ from efface.django import settings
 from efface.django.database.django_connection import sqlalchemy_connection
 from efface.django.page.active_language import language
 from efface.django.page.closing_attempt import attempt, report
-from efface.django.page.logged_in_user import recognized
-from efface.django.page.page_facts import Facts, facts_of, policy_texts
+from efface.django.page.logged_in_user import (
+    find_logged_in_user,
+    has_ended_session,
+    may_have_return_path,
+    note_form_shown,
+)
+from efface.django.page.page_facts import AccountFacts, facts_of, policy_texts
 from efface.django.page.page_paths import Paths, paths_of
 from efface.django.page.request_format import read_fields, wants_json
 from efface.django.policy.erasers import find_user_database, require_eraser
@@ -36,10 +41,9 @@ from efface.page.attempt_outcome import (
     STATUS,
     UNKNOWN,
     UNREADABLE,
-    UNSHOWN,
-    Answer,
+    AttemptResult,
     Outcome,
-    bare,
+    bare_page,
 )
 from efface.page.blockers import Blocker
 from efface.page.consequences import plain, plain_line
@@ -53,10 +57,10 @@ _LONGEST = 32  # of a reference
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def closing(request: HttpRequest) -> HttpResponse:
-    """Show what closing means, and close the account of whoever confirms it."""
+    """Show what will be deleted and the form, and close the account when the user confirms."""
     try:
-        return _posted(request) if request.method == "POST" else _asked(request)
-    except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
+        return _answer_post(request) if request.method == "POST" else _answer_get(request)
+    except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
         report("The closing page failed", error)
         return _failed(request)
 
@@ -64,49 +68,49 @@ def closing(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def done(request: HttpRequest) -> HttpResponse:
-    """Show the farewell of one closing to whoever has its number."""
+    """Show the goodbye page to everyone who has the confirmation number."""
     receipt = None
     try:
         receipt = _receipt(request.GET.get("reference", ""))
         return _goodbye(request, receipt)
-    except Exception as error:  # noqa: BLE001  (an answer for the person, never a trace)
-        report("The farewell page failed", error)
-        sentence = UNSHOWN if receipt is None else SENTENCES[Outcome.CLOSED]
-        return _bare(request, {"error": "failed"}, sentence, 503)
+    except Exception as error:  # noqa: BLE001  (an answer for the user, never a traceback)
+        report("The goodbye page failed", error)
+        outcome = Outcome.FAILED if receipt is None else Outcome.CLOSED
+        return _bare(request, {"error": "failed"}, SENTENCES[outcome], 503)
 
 
 @require_http_methods(["GET", "HEAD"])
 def style(_: HttpRequest) -> HttpResponse:
-    """Answer our style sheet, for projects that serve no static files."""
+    """Answer with our style sheet, for projects that serve no static files."""
     return _asset(STYLE, "text/css")
 
 
 @require_http_methods(["GET", "HEAD"])
 def script(_: HttpRequest) -> HttpResponse:
-    """Answer the page's side of the live socket."""
+    """Answer with the page's script."""
     return _asset(SCRIPT, "text/javascript")
 
 
-# ---------------------------------------------------------------- what is asked
+# ---------------------------------------------------------------- GET
 
 
 def section(request: HttpRequest) -> str:
-    """Return the section for a settings page; nothing where nobody is logged in."""
+    """Return the section for a settings page, or nothing if no user is logged in."""
     try:
-        if not recognized(request).is_authenticated:
+        if not find_logged_in_user(request).is_authenticated:
             return ""
         facts = facts_of(request)
-    except Exception as error:  # noqa: BLE001  (a settings page must not fall with its last section)
+    except Exception as error:  # noqa: BLE001  (the rest of the settings page still works)
         report("The facts for the closing section failed", error)
         facts = None
     return _section(request, facts, level=2)
 
 
-def _asked(request: HttpRequest) -> HttpResponse:
-    if recognized(request).is_authenticated:
+def _answer_get(request: HttpRequest) -> HttpResponse:
+    if find_logged_in_user(request).is_authenticated:
         return _closing_page(request)
     if wants_json(request):
-        return _problem(request, Answer(Outcome.LOGGED_OUT))
+        return _problem(request, AttemptResult(Outcome.LOGGED_OUT))
     retention_terms = policy_texts(require_eraser(find_user_database())).retention_terms()
     return _page(
         request,
@@ -116,7 +120,7 @@ def _asked(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _closing_page(request: HttpRequest, answer: Answer | None = None) -> HttpResponse:
+def _closing_page(request: HttpRequest, answer: AttemptResult | None = None) -> HttpResponse:
     facts = facts_of(request)
     if wants_json(request):
         return _json(_as_data(request, facts))
@@ -126,23 +130,23 @@ def _closing_page(request: HttpRequest, answer: Answer | None = None) -> HttpRes
     return _page(request, "closing", status, section=shown)
 
 
-def _as_data(request: HttpRequest, facts: Facts) -> dict[str, Any]:
+def _as_data(request: HttpRequest, facts: AccountFacts) -> dict[str, Any]:
     return {
         "deleted": facts.consequences.deleted,
         "kept": [plain_line(line) for line in facts.consequences.kept],
         "notified": facts.consequences.notified,
         "names": facts.consequences.names,
-        "blockers": _said(facts.blockers),
+        "blockers": _translated(facts.blockers),
         "proof": facts.proof.value,
         "login_path": paths_of(request).login,
         "csrf_token": get_token(request),
     }
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- POST
 
 
-def _posted(request: HttpRequest) -> HttpResponse:
+def _answer_post(request: HttpRequest) -> HttpResponse:
     try:
         fields = read_fields(request)
     except (ValueError, RecursionError):
@@ -150,23 +154,24 @@ def _posted(request: HttpRequest) -> HttpResponse:
         return _json(problem, 400)
     answer = attempt(request, fields, channel="program" if wants_json(request) else "form")
     if answer.outcome is Outcome.CLOSED:
-        return _told(request, answer)
+        return _answer_closed(request, answer)
     if wants_json(request) or answer.outcome is Outcome.FAILED:
         return _problem(request, answer)
     if answer.outcome is Outcome.LOGGED_OUT:
-        return _leave(request, answer)
-    return _waiting(_closing_page(request, answer), answer)
+        is_ended = answer.was_logged_in or has_ended_session(request)
+        return _leave(request, answer) if is_ended else _to_login(request)
+    return _with_retry_after(_closing_page(request, answer), answer)
 
 
-def _told(request: HttpRequest, answer: Answer) -> HttpResponse:
+def _answer_closed(request: HttpRequest, answer: AttemptResult) -> HttpResponse:
     try:
         return _closed(request, answer)
-    except Exception as error:  # noqa: BLE001  (the account is closed: no answer may deny it)
+    except Exception as error:  # noqa: BLE001  (the account is closed, so no answer may deny it)
         report("The answer to a closing failed", error)
         return _forget(_bare(request, {"status": "closed"}, answer.message))
 
 
-def _closed(request: HttpRequest, answer: Answer) -> HttpResponse:
+def _closed(request: HttpRequest, answer: AttemptResult) -> HttpResponse:
     assert answer.receipt is not None  # noqa: S101  (a closing has one)
     if not wants_json(request):
         return _leave(request, answer)
@@ -176,8 +181,8 @@ def _closed(request: HttpRequest, answer: Answer) -> HttpResponse:
     return _forget(_json({"status": "closed", "message": message, **record}))
 
 
-def _leave(request: HttpRequest, answer: Answer) -> HttpResponse:
-    """Lead to the farewell, or to the project's own page with a message."""
+def _leave(request: HttpRequest, answer: AttemptResult) -> HttpResponse:
+    """Lead to the goodbye page, or to the project's own page with a message."""
     paths = paths_of(request)
     to = paths.redirect or paths.after(answer) or paths.path
     _log_out(request)
@@ -188,15 +193,29 @@ def _leave(request: HttpRequest, answer: Answer) -> HttpResponse:
     return _forget(response)
 
 
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """Lead a visitor to the login page, and leave the session as it is.
+
+    The session may have a path to return to after the login. Only if it has no data, we name this
+    page as the one to return to, because the project's login page may store our path in place of
+    its own.
+    """
+    paths = paths_of(request)
+    to = paths.plain_login if may_have_return_path(request) else paths.login
+    response = HttpResponseRedirect(to, headers={"Cache-Control": "no-store"})
+    response.status_code = 303
+    return response
+
+
 def _log_out(request: HttpRequest) -> None:
-    # Receivers of user_logged_out are given nobody: the user has gone.
+    # Receivers of user_logged_out get no user, because the account is closed.
     request.user = AnonymousUser()
     if hasattr(request, "session"):
         logout(request)
 
 
 def _forget(response: HttpResponse) -> HttpResponse:
-    """Clear the project's cookies that sign this browser in."""
+    """Clear the project's cookies that keep this browser logged in."""
     for name in settings.page_settings().clear_cookies:
         response.delete_cookie(
             name,
@@ -222,50 +241,51 @@ def _goodbye(request: HttpRequest, receipt: Receipt | None) -> HttpResponse:
 
 
 def _failed(request: HttpRequest) -> HttpResponse:
-    answer = Answer(Outcome.FAILED)
+    answer = AttemptResult(Outcome.FAILED)
     try:
         return _problem(request, answer)
-    except Exception as error:  # noqa: BLE001  (what has failed once may fail again)
-        report("The page for failures failed, too", error)
+    except Exception as error:  # noqa: BLE001  (what has failed may fail again)
+        report("The page for failures has failed, too", error)
         return _bare(request, {"error": "failed"}, answer.message, STATUS[answer.outcome])
 
 
 def _bare(
     request: HttpRequest, data: Mapping[str, str], sentence: str, status: int = 200
 ) -> HttpResponse:
-    """Answer with *sentence* alone: no template, no route, no statement."""
+    """Answer with *sentence* only, which needs no template, route or query."""
     if wants_json(request):
         return _json({**data, "message": language().say(sentence)}, status)
-    return _with_headers(HttpResponse(bare(sentence, language()), status=status))
+    return _with_headers(HttpResponse(bare_page(sentence, language()), status=status))
 
 
-def _problem(request: HttpRequest, answer: Answer) -> HttpResponse:
+def _problem(request: HttpRequest, answer: AttemptResult) -> HttpResponse:
     status, message = STATUS[answer.outcome], language().say(SENTENCES[answer.outcome])
     if not wants_json(request):
-        return _waiting(_page(request, "message", status, message=message), answer)
+        return _with_retry_after(_page(request, "message", status, message=message), answer)
     problem: dict[str, Any] = {"error": answer.outcome.name.lower(), "message": message}
     if answer.outcome in (Outcome.LOGGED_OUT, Outcome.STALE):
         problem["login_path"] = paths_of(request).login
     if answer.blockers:
-        problem["blockers"] = _said(answer.blockers)
-    return _waiting(_json(problem, status), answer)
+        problem["blockers"] = _translated(answer.blockers)
+    return _with_retry_after(_json(problem, status), answer)
 
 
-def _said(blockers: Iterable[Blocker]) -> list[dict[str, str]]:
-    return [blocker.said(language().code) for blocker in blockers]
+def _translated(blockers: Iterable[Blocker]) -> list[dict[str, str]]:
+    return [blocker.in_language(language().code) for blocker in blockers]
 
 
 def _section(
-    request: HttpRequest, facts: Facts | None, *, level: int, message: str | None = None
+    request: HttpRequest, facts: AccountFacts | None, *, level: int, message: str | None = None
 ) -> str:
     context = {**_context(request), "level": level, "below": level + 1, "message": message}
     if facts is None:
         context |= {"proof": "unknown", "blockers": (), "consequences": None}
     else:
+        note_form_shown(request)
         context |= {
             **vars(facts),
             "proof": facts.proof.value,
-            "blockers": _said(facts.blockers),
+            "blockers": _translated(facts.blockers),
         }
     text: str = render_to_string("efface/delete_account_dialog.html", context, request)
     return text
@@ -294,14 +314,14 @@ def _with_headers(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _waiting(response: HttpResponse, answer: Answer) -> HttpResponse:
+def _with_retry_after(response: HttpResponse, answer: AttemptResult) -> HttpResponse:
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)
     return response
 
 
 def _asset(path: Path, kind: str) -> HttpResponse:
-    # Read at once: a server that hears of the end first would leave an open file behind.
+    # Read here, because a server that loses its client first would leave an open file.
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     return HttpResponse(path.read_bytes(), content_type=kind, headers=headers)
 

@@ -1,1 +1,1 @@
-"""The policy of a Django project: rules from models, settings, a file and package presets."""
+"""Merge the policy of a Django project from models, settings, a file and package presets."""

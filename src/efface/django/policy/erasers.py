@@ -1,4 +1,4 @@
-"""The eraser of each database, made once in this process, and whose rows are people there."""
+"""Make the eraser of each database, once in each process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from django.db.models import Model
 from django.utils import timezone
 
 from efface.django import settings
-from efface.django.database.django_connection import engine
-from efface.django.database.error_hints import advise
-from efface.django.database.missing_tables import absent
-from efface.django.policy.merged_policy import policy_of
-from efface.django.policy.problems_for_models import in_django, is_foreign
+from efface.django.database.django_connection import get_engine
+from efface.django.database.error_hints import add_advice
+from efface.django.database.missing_tables import find_missing_tables
+from efface.django.policy.merged_policy import merge_policy
+from efface.django.policy.problems_for_models import is_from_package, translate_problems
 from efface.django.schema.models_to_metadata import Schema, models_in
 from efface.eraser.eraser import Eraser
 from efface.errors import (
@@ -34,7 +34,7 @@ from efface.policy.schema_drift import compare
 
 @dataclass(frozen=True)
 class DatabaseEraser:
-    """The eraser of one database, and the model whose rows are people."""
+    """The eraser of one database, with its user model and its schema."""
 
     eraser: Eraser
     model: type[Model]
@@ -42,36 +42,43 @@ class DatabaseEraser:
 
 
 def find_problems(alias: str) -> list[Problem]:
-    """Return what is undecided or impossible in the database *alias*, in the words of Django.
+    """Return the problems of the policy for the database *alias*, in terms of Django models.
 
-    That a table of somebody else's package lacks an index is left out: nobody can mend it here.
+    A missing index (W102) of a package's table is left out, because you cannot edit the package.
     """
-    here = load_eraser(alias)
+    database_eraser = load_eraser(alias)
     found = (
         problem
-        for problem in here.eraser.check()
-        if problem.code != "W102" or not is_foreign(here.schema.models[problem.table])
+        for problem in database_eraser.eraser.check()
+        if problem.code != "W102"
+        or not is_from_package(database_eraser.schema.models[problem.table])
     )
-    return in_django(found, here.eraser.policy, here.schema, settings.efface_settings().rules)
+    return translate_problems(
+        found,
+        database_eraser.eraser.policy,
+        database_eraser.schema,
+        settings.efface_settings().rules,
+    )
 
 
 def find_differences(alias: str) -> list[Problem]:
-    """Return where the database *alias* differs from the models, in the words of Django.
+    """Return the differences between the database *alias* and the models.
 
-    A table that no model has, and that does not refer to rows of users, is left out.
+    A table that has no model and doesn't refer to rows of users is left out.
     """
     here = fit_eraser(alias)
-    found = compare(here.eraser.policy, engine(alias), others=False)
-    fixed = [each for each in found if each.code != "W102"]
-    return in_django(fixed, here.eraser.policy, here.schema, settings.efface_settings().rules)
+    found = compare(here.eraser.policy, get_engine(alias), others=False)
+    fixable = [each for each in found if each.code != "W102"]
+    rules = settings.efface_settings().rules
+    return translate_problems(fixable, here.eraser.policy, here.schema, rules)
 
 
 @cache
 def require_eraser(alias: str) -> DatabaseEraser:
-    """Return the eraser for the database *alias*, once it can close accounts.
+    """Return the eraser for the database *alias*, if its policy has no problems.
 
     Raises:
-        PolicyError: something is undecided or impossible.
+        PolicyError: a column has no rule, or an action is impossible.
     """
     raise_problems(find_problems(alias))
     return fit_eraser(alias)
@@ -79,14 +86,17 @@ def require_eraser(alias: str) -> DatabaseEraser:
 
 @cache
 def fit_eraser(alias: str) -> DatabaseEraser:
-    """Return the eraser for the database *alias*, without unrelated tables that it does not have.
+    """Return the eraser for the database *alias*, without tables that the database lacks.
+
+    Efface leaves out only unmanaged tables without personal data, such as views.
 
     Raises:
-        EffaceError: as `ready`.
+        EffaceError: as `load_eraser`.
     """
-    here = load_eraser(alias)
-    missing = absent(here.eraser.policy, here.schema, alias)
-    return _load_eraser(alias, missing) if missing else here
+    database_eraser = load_eraser(alias)
+    # Separate from `load_eraser`, because the system checks must not query the database.
+    missing = find_missing_tables(database_eraser.eraser.policy, database_eraser.schema, alias)
+    return _load_eraser(alias, missing) if missing else database_eraser
 
 
 @cache
@@ -94,29 +104,32 @@ def load_eraser(alias: str) -> DatabaseEraser:
     """Return the eraser for the database *alias*, made once in this process.
 
     Raises:
-        SettingsError: ``EFFACE`` in the settings is missing or not understood.
-        RulesError: the rules of the models name what does not exist.
-        PolicyError: no model, or several, are marked with data_subject().
+        SettingsError: ``EFFACE`` in the settings is missing or has an unknown value.
+        RulesError: the rules of the models name something that does not exist.
+        PolicyError: no model has data_subject(), or several have it.
     """
     return _load_eraser(alias, frozenset())
 
 
 def _load_eraser(alias: str, without: frozenset[str]) -> DatabaseEraser:
     found = settings.efface_settings()
-    policy, schema = policy_of(alias, found, without=without)
+    policy, schema = merge_policy(alias, found, without=without)
     try:
         table = policy.subject_table
     except SubjectTableError as error:
-        raise SubjectTableError(in_django(error.problems, policy, schema, found.rules)) from None
-    return DatabaseEraser(_eraser(policy, found), schema.models[table.fullname], schema)
+        raise SubjectTableError(
+            translate_problems(error.problems, policy, schema, found.rules)
+        ) from None
+    return DatabaseEraser(_make_eraser(policy, found), schema.models[table.fullname], schema)
 
 
-def _eraser(policy: Policy, said: settings.EffaceSettings) -> Eraser:
+def _make_eraser(policy: Policy, said: settings.EffaceSettings) -> Eraser:
     def clock() -> datetime:
         moment = said.clock()
         if django_settings.USE_TZ:
             return moment
-        # As it will be read again: without USE_TZ one hour a year is written like the next.
+        # Without USE_TZ Django stores local time, in which one hour a year occurs twice. Return the
+        # moment that Django will read back, so the receipt and the database agree.
         again: datetime = timezone.make_aware(timezone.make_naive(moment).replace(fold=0))
         return again
 
@@ -124,18 +137,19 @@ def _eraser(policy: Policy, said: settings.EffaceSettings) -> Eraser:
 
 
 def find_user_database() -> str:
-    """Return the database in which accounts are closed: where routers write users."""
+    """Return the database to which the routers write users. Accounts are closed there."""
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
 
+    # Read replicas cannot close accounts, so ask the routers for the database to write to.
     alias: str = router.db_for_write(get_user_model())
     return alias
 
 
 def require_users(alias: str) -> str:
-    """Return *alias*, once it is known to be a database that has the people.
+    """Return *alias*, if this database has the user table.
 
     Raises:
-        WrongDatabaseError: the people are not in this database.
+        WrongDatabaseError: the users are not in this database.
     """
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
 
@@ -146,21 +160,27 @@ def require_users(alias: str) -> str:
     return alias
 
 
-def read_primary_key(here: DatabaseEraser, user: Any) -> Any:
-    """Return the primary key of *user* as the engine takes it."""
-    label = here.model._meta.label
+def read_primary_key(database_eraser: DatabaseEraser, user: Any) -> Any:
+    """Return the primary key of *user*, an instance or a value, in the type of its field.
+
+    Raises:
+        SubjectKeyError: *user* is an instance of another model, or a value of another type.
+    """
+    label = database_eraser.model._meta.label
     if isinstance(user, Model):
-        if not isinstance(user, here.model):
-            raise _no_key(here, f"that of {label}", f"that of {user._meta.label}")
+        if not isinstance(user, database_eraser.model):
+            raise _key_error(database_eraser, f"that of {label}", f"that of {user._meta.label}")
         return user.pk
     try:
-        return here.model._meta.pk.to_python(user)
+        return database_eraser.model._meta.pk.to_python(user)
     except ValidationError:
-        kind = here.model._meta.pk.get_internal_type()
-        raise _no_key(here, f"of {kind}", f"of {type(user).__name__}") from None
+        kind = database_eraser.model._meta.pk.get_internal_type()
+        raise _key_error(
+            database_eraser, (f"of type {kind}"), f"of type {type(user).__name__}"
+        ) from None
 
 
-def _no_key(here: DatabaseEraser, expected: str, got: str) -> SubjectKeyError:
-    error = SubjectKeyError(here.eraser.policy.subject_table.fullname, expected, got)
-    advise(error)
+def _key_error(database_eraser: DatabaseEraser, expected: str, got: str) -> SubjectKeyError:
+    error = SubjectKeyError(database_eraser.eraser.policy.subject_table.fullname, expected, got)
+    add_advice(error)
     return error

@@ -1,6 +1,6 @@
-"""Decisions for models that come with Django and with packages often used beside it.
+"""Provide rules for the models of Django itself and of packages that projects often use.
 
-They hold where neither the model, nor the settings, nor a policy file decides about a table.
+A preset applies if neither the model, nor the settings, nor a policy file has rules for a table.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
-from efface.django.rules import Rules, TableRule, rules_of
-from efface.django.schema.deleted_at_field import STOCK
+from efface.django.rules import Rules, TableRule, find_rules
+from efface.django.schema.deleted_at_field import BUILTIN_USER
 from efface.policy.actions import (
     Clear,
     Delete,
@@ -34,16 +34,16 @@ from efface.policy.declarations import (
 )
 from efface.policy.relationships import Generic, MatchBy, OwnedBy
 
-PERMISSIONS = ("groups", "user_permissions")
-SIMPLE: Mapping[str, Rules] = {
+PERMISSION_FIELDS = ("groups", "user_permissions")
+PRESETS: Mapping[str, Rules] = {
     "auth.group": Rules(no_personal_data(reason="names of groups")),
-    "auth.permission": Rules(no_personal_data(reason="what may be done, by anybody")),
-    "auth.group_permissions": Rules(no_personal_data(reason="what groups may do")),
+    "auth.permission": Rules(no_personal_data(reason="permissions of the application")),
+    "auth.group_permissions": Rules(no_personal_data(reason="permissions of groups")),
     "contenttypes.contenttype": Rules(no_personal_data(reason="names of models")),
     "sites.site": Rules(no_personal_data(reason="names of sites")),
-    # Encoded, so no statement can look into them.
+    # The user's key is inside the encoded session, so no SQL condition can find it.
     "sessions.session": Rules(
-        no_personal_data(reason="ended one by one when the account is closed")
+        no_personal_data(reason="Efface ends them one by one when it closes an account")
     ),
     "authtoken.token": Rules(on_close(Revoke(), via="user")),
     "token_blacklist.blacklistedtoken": Rules(
@@ -59,7 +59,7 @@ SIMPLE: Mapping[str, Rules] = {
     "usersessions.usersession": Rules(on_close(Revoke(), via="user")),
 }
 
-STOCK_USER = Rules(
+BUILTIN_USER_RULES = Rules(
     data_subject(identifiers=["email", "username", "first_name", "last_name"]),
     personal={
         "email": Placeholder.email(),
@@ -70,111 +70,121 @@ STOCK_USER = Rules(
     },
     not_personal=["date_joined"],
 )
-"""What happens to Django's own users in a project that does not say who its people are."""
+"""The rules for Django's built-in users, if the project has no rule with data_subject()."""
 
 
-def stock_user(model: type[Model]) -> Rules | None:
-    """Return the rules of Django's own users, if the project has them and *model* is theirs."""
-    is_stock = model._meta.label == settings.AUTH_USER_MODEL == STOCK
-    return STOCK_USER if is_stock else None
+def find_builtin_user_rules(model: type[Model]) -> Rules | None:
+    """Return the rules for Django's built-in users, if *model* is theirs and in use."""
+    is_builtin_user = model._meta.label == settings.AUTH_USER_MODEL == BUILTIN_USER
+    return BUILTIN_USER_RULES if is_builtin_user else None
 
 
-def preset(model: type[Model], *, people: tuple[type[Model], SubjectRule] | None) -> Rules | None:
-    """Return what is decided about *model* where nobody else has.
+def find_preset(
+    model: type[Model], *, subject: tuple[type[Model], SubjectRule] | None
+) -> Rules | None:
+    """Return the preset for *model*, or None.
 
     Args:
         model: The model of a table.
-        people: Their model and what the project says of them; None where it says nothing.
+        subject: The user model and its rule, or None if the project has no such rule.
     """
-    # A row that goes must not be referred to.
-    people_go = people is not None and isinstance(people[1].action, Delete)
+    # If the user's row is deleted, no other row may keep a reference to it.
+    deletes_user_rows = subject is not None and isinstance(subject[1].action, Delete)
     label = model._meta.label_lower
-    if people is None and (stock := stock_user(model)):
-        return stock
+    if subject is None and (builtin_rules := find_builtin_user_rules(model)):
+        return builtin_rules
     if label == "admin.logentry":
-        # They may be others than those who log in.
-        name = people[0]._meta.label if people else settings.AUTH_USER_MODEL
-        return _log_entries(name, people_go=people_go)
+        # The model with data_subject() need not be the one that logs in.
+        name = subject[0]._meta.label if subject else settings.AUTH_USER_MODEL
+        return _log_entry_rules(name, deletes_user_rows=deletes_user_rows)
     if label == "token_blacklist.outstandingtoken":
-        return _tokens(people_go=people_go)
+        return _refresh_token_rules(deletes_user_rows=deletes_user_rows)
     owner = model._meta.auto_created
     if owner and owner._meta.label == settings.AUTH_USER_MODEL:
-        return _of_person(model, owner)
-    return SIMPLE.get(label) or _history(model, people_go=people_go)
+        return _permission_rules(model, owner)
+    return PRESETS.get(label) or _history_rules(model, deletes_user_rows=deletes_user_rows)
 
 
-def _log_entries(people: str, *, people_go: bool) -> Rules:
-    """Return the rules for the admin's log: who did something, and with whom.
+def _log_entry_rules(subject: str, *, deletes_user_rows: bool) -> Rules:
+    """Return the rules for the admin's log, for entries by the user and about the user.
 
-    Who did it may not be missing there: entries of somebody whose row is deleted go as well.
+    An entry needs its author. If the policy deletes the user's row, it deletes the user's entries
+    too.
     """
-    about = Generic("content_type", "object_id", type=people)
-    gone = {"object_id": personal(Clear(), via=about)} if people_go else {}
+    generic_key = Generic("content_type", "object_id", type=subject)
+    object_id_rules = {"object_id": personal(Clear(), via=generic_key)} if deletes_user_rows else {}
     return Rules(
-        on_close(Delete() if people_go else Redact(), via="user"),
-        on_close(Redact(), via=about),
+        on_close(Delete() if deletes_user_rows else Redact(), via="user"),
+        on_close(Redact(), via=generic_key),
         personal={
-            "object_repr": personal(Replace(""), via=about),
-            "change_message": personal(Replace(""), via=about),
-            **gone,
+            "object_repr": personal(Replace(""), via=generic_key),
+            "change_message": personal(Replace(""), via=generic_key),
+            **object_id_rules,
         },
         not_personal=["action_time", "action_flag"],
     )
 
 
-def _tokens(*, people_go: bool) -> Rules:
-    """Return the rules for refresh tokens.
+def _refresh_token_rules(*, deletes_user_rows: bool) -> Rules:
+    """Return the rules for refresh tokens of simplejwt.
 
-    A token is refused because it stands there: a row that goes would let it in again.
+    The package refuses a revoked token because its row exists. Without the row the token would work
+    again, so the row stays.
     """
-    unlinked = {"user": Unlink()} if people_go else {}
+    unlink_rules = {"user": Unlink()} if deletes_user_rows else {}
     return Rules(
         on_close(Redact(), via="user"),
-        personal={"token": Replace(""), **unlinked},
+        personal={"token": Replace(""), **unlink_rules},
         not_personal=["jti", "created_at", "expires_at"],
     )
 
 
-def _of_person(model: type[Model], owner: type[Model]) -> Rules | None:
+def _permission_rules(model: type[Model], owner: type[Model]) -> Rules | None:
+    """Return the rules for the groups and permissions of the user model."""
     names = {field.remote_field.through: field.name for field in owner._meta.local_many_to_many}
-    if names.get(model) not in PERMISSIONS:
+    if names.get(model) not in PERMISSION_FIELDS:
         return None
     return Rules(on_close(Delete(), via=owner._meta.model_name))
 
 
-def _history(model: type[Model], *, people_go: bool) -> Rules | None:
-    """Return the rules for a table in which django-simple-history keeps former rows.
+def _history_rules(model: type[Model], *, deletes_user_rows: bool) -> Rules | None:
+    """Return the rules for a table of django-simple-history, which keeps previous versions of rows.
 
-    A former row is found as the row was, and goes with it; what is retained keeps its history.
+    Efface finds a previous version by the same relationships as its row, and deletes it. If the row
+    is retained, its previous versions are too.
     """
-    tracked: Any = getattr(model, "instance_type", None)
-    if tracked is None or not hasattr(model, "history_date"):
+    tracked_model: Any = getattr(model, "instance_type", None)
+    if tracked_model is None or not hasattr(model, "history_date"):
         return None
-    rules = rules_of(tracked)
+    rules = find_rules(tracked_model)
     if rules is None or any(
         isinstance(getattr(rule, "via", None), OwnedBy) for rule in rules.row_rules
     ):
         return None
-    rule_items = [rule_item for rule in rules.row_rules if (rule_item := _of_former(rule, tracked))]
+    rule_items = [
+        rule_item
+        for rule in rules.row_rules
+        if (rule_item := _convert_to_history(rule, tracked_model))
+    ]
     fields = [field.name for field in model._meta.local_concrete_fields if not field.primary_key]
     if "history_user" not in fields:
-        return Rules(*rule_items or [no_personal_data(reason="former rows that are about nobody")])
-    # Who changed a row of somebody else's.
-    if people_go:
+        return Rules(*rule_items or [no_personal_data(reason="former rows without personal data")])
+    # The user may have changed rows of other users, so only the reference is removed.
+    if deletes_user_rows:
         fields.remove("history_user")
-        by = personal(Unlink(), via="history_user")
+        unlink = personal(Unlink(), via="history_user")
         rule_items.append(on_close(Redact(), via="history_user"))
-        return Rules(*rule_items, personal={"history_user": by}, not_personal=fields)
-    # The reference leads to what remains of that person.
-    rule_items = rule_items or [no_personal_data(reason="former rows that are about nobody")]
+        return Rules(*rule_items, personal={"history_user": unlink}, not_personal=fields)
+    # The reference stays, because the tombstone row remains.
+    rule_items = rule_items or [no_personal_data(reason="former rows without personal data")]
     return Rules(*rule_items, not_personal=["history_user"])
 
 
-def _of_former(rule: TableRule, tracked: Any) -> RuleItem | None:
-    """Return what happens to former rows of the *tracked* model; None where it is about nobody."""
+def _convert_to_history(rule: TableRule, tracked_model: Any) -> RuleItem | None:
+    """Return the rule for previous versions of *tracked_model*, or None if they need no rule."""
     if isinstance(rule, SubjectRule):
-        key = tracked._meta.pk.name
-        return on_close(Delete(), via=MatchBy(key, equals=f"{tracked._meta.label}.{key}"))
+        key = tracked_model._meta.pk.name
+        return on_close(Delete(), via=MatchBy(key, equals=f"{tracked_model._meta.label}.{key}"))
     if isinstance(rule, CloseRule):
         action = rule.action if isinstance(rule.action, Retain) else Delete()
         return on_close(action, via=rule.via)

@@ -1,8 +1,8 @@
-"""The field that marks closed accounts, in a user model that one does not own.
+"""Add the ``deleted_at`` field to a user model that the project cannot edit.
 
-Django's stock ``auth.User`` has no such field, and no project can edit its class. So the field is
-given to it when it is made, and a migration of this application adds the column: those of
-``django.contrib.auth`` stay as they come.
+Django's built-in ``auth.User`` has no such field, and no project can edit its class. Efface adds
+the field when Django creates the class, and a migration of this app adds the column. The migrations
+of ``django.contrib.auth`` do not change.
 """
 
 from __future__ import annotations
@@ -20,54 +20,58 @@ from django.db.models import DateTimeField, Model
 from efface.policy.actions import Delete, Redact
 from efface.policy.declarations import SubjectRule
 
-NAME = "deleted_at"
-STOCK = "auth.User"
+FIELD_NAME = "deleted_at"
+BUILTIN_USER = "auth.User"
 
 
-class Tombstone(DateTimeField):
-    """When the account was closed; empty while it is open. No form shows it."""
+class DeletedAtField(DateTimeField):
+    """When the account was closed. NULL means that it is open. No form shows the field."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what a column needs; the rest is the same for all."""
+        """Accept the options of a field. Those that the field needs always win."""
         super().__init__(*args, **{**options, "null": True, "blank": True, "editable": False})
 
 
 @cache
-def label() -> str | None:
-    """Return the label of the model that is given the field, or None.
+def user_model_label() -> str | None:
+    """Return the label of the model that Efface adds the field to, or None.
 
-    It is the stock user where the project has that one and says nothing else of its people,
-    unless ``EFFACE["USER_MODEL"]`` names another model, such as one of a package, or None.
+    By default it is the built-in user, if the project uses it and has no other rule with
+    data_subject(). ``EFFACE["USER_MODEL"]`` names another model, such as a package's, or None.
     """
-    said = getattr(settings, "EFFACE", None)
-    said = said if isinstance(said, Mapping) else {}
-    if "USER_MODEL" in said:
-        found = said["USER_MODEL"]
+    efface_settings = getattr(settings, "EFFACE", None)
+    efface_settings = efface_settings if isinstance(efface_settings, Mapping) else {}
+    if "USER_MODEL" in efface_settings:
+        found = efface_settings["USER_MODEL"]
         return found if isinstance(found, str) else None
-    is_stock = settings.AUTH_USER_MODEL.lower() == STOCK.lower()
-    return STOCK if is_stock and _are_stock_users(said) else None
+    is_builtin_user = settings.AUTH_USER_MODEL.lower() == BUILTIN_USER.lower()
+    return BUILTIN_USER if is_builtin_user and _is_builtin_user_kept(efface_settings) else None
 
 
-def _are_stock_users(said: Mapping[str, Any]) -> bool:
-    """Return whether the people are the stock users, and their rows stay, as far as is said."""
-    people = dict(_in_settings(said.get("RULES", {})))
-    for table, rule in subjects_in_file(said.get("POLICY")).items():
-        people[STOCK if table == "auth_user" else table] = rule
-    return not people or (STOCK in people and not isinstance(people[STOCK].action, Delete))
+def _is_builtin_user_kept(efface_settings: Mapping[str, Any]) -> bool:
+    """Return whether the built-in users are the data subjects, and the policy keeps their rows."""
+    subjects = dict(_read_subjects_in_settings(efface_settings.get("RULES", {})))
+    for table, rule in subjects_in_file(efface_settings.get("POLICY")).items():
+        subjects[BUILTIN_USER if table == "auth_user" else table] = rule
+    return not subjects or (
+        BUILTIN_USER in subjects and not isinstance(subjects[BUILTIN_USER].action, Delete)
+    )
 
 
-def _in_settings(rules: Mapping[str, Any]) -> Iterator[tuple[str, SubjectRule]]:
-    for place, said in rules.items():
-        for rule in getattr(said, "row_rules", (getattr(said, "rule", None),)):
+def _read_subjects_in_settings(rules: Mapping[str, Any]) -> Iterator[tuple[str, SubjectRule]]:
+    for place, rules_or_item in rules.items():
+        # The settings accept `Rules(...)` or one rule item.
+        for rule in getattr(rules_or_item, "row_rules", (getattr(rules_or_item, "rule", None),)):
             if isinstance(rule, SubjectRule):
-                yield STOCK if place.lower() == STOCK.lower() else place, rule
+                yield BUILTIN_USER if place.lower() == BUILTIN_USER.lower() else place, rule
 
 
 def subjects_in_file(path: str | Path | None) -> dict[str, SubjectRule]:
-    """Return what a policy file says about who the people are, by table.
+    """Return the data_subject rules of a policy file by table. Errors in the file are ignored here.
 
-    What is wrong with the file is for the checks to say.
+    The system checks report them.
     """
+    # Django is still creating models, so the file cannot be read against a schema yet.
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -80,18 +84,18 @@ def subjects_in_file(path: str | Path | None) -> dict[str, SubjectRule]:
     }
     return {
         name: SubjectRule(
-            Delete() if said.get("action") == "Delete" else Redact(),
-            deleted_at=said.get("tombstone", NAME),
+            Delete() if subject.get("action") == "Delete" else Redact(),
+            deleted_at=subject.get("deleted_at", FIELD_NAME),
         )
-        for name, said in subjects.items()
+        for name, subject in subjects.items()
     }
 
 
 def add_deleted_at(sender: type[Model], **_: Any) -> None:
-    """Give the field to the model that has just been made, if it is that one."""
+    """Add the field to the model that Django has just created, if it is the right one."""
     options = sender._meta
-    # The models of migrations have it from the migration that adds it.
-    if options.apps is not apps or options.label_lower != (label() or "").lower():
+    # Historical models inside migrations get the field from the migration that adds it.
+    if options.apps is not apps or options.label_lower != (user_model_label() or "").lower():
         return
-    if NAME not in {field.name for field in options.local_fields}:
-        Tombstone().contribute_to_class(sender, NAME)
+    if FIELD_NAME not in {field.name for field in options.local_fields}:
+        DeletedAtField().contribute_to_class(sender, FIELD_NAME)

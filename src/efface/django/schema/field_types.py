@@ -1,4 +1,4 @@
-"""A field of Django as the column it makes: type, length, nullability."""
+"""Convert a Django field to the type of its column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import Field
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-PLAIN: Mapping[str, Callable[[], TypeEngine[Any]]] = {
+SIMPLE_TYPES: Mapping[str, Callable[[], TypeEngine[Any]]] = {
     "AutoField": sa.Integer,
     "BigAutoField": sa.BigInteger,
     "SmallAutoField": sa.SmallInteger,
@@ -29,13 +29,13 @@ PLAIN: Mapping[str, Callable[[], TypeEngine[Any]]] = {
     "BinaryField": sa.LargeBinary,
     "UUIDField": sa.Uuid,
 }
-TEXT = frozenset({"CharField", "SlugField", "FileField", "FilePathField"})
+TEXT_KINDS = frozenset({"CharField", "SlugField", "FileField", "FilePathField"})
 
 
 def column_type(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> TypeEngine[Any]:
-    """Return the type of the column that *field* makes in this database."""
+    """Return the type of the column that *field* has in this database."""
     if field.remote_field is not None and getattr(field, "target_field", None) is not None:
-        # A reference has the type of what it refers to, which may be any unique field.
+        # A foreign key has the type of its target, which may be any unique field.
         return column_type(field.target_field, connection)
     output = getattr(field, "output_field", None)
     if getattr(field, "generated", False) and output is not None:
@@ -44,19 +44,21 @@ def column_type(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Type
     if element is not None:
         return postgresql.ARRAY(column_type(element, connection))
     kind = field.get_internal_type()
-    if kind in PLAIN:
-        return PLAIN[kind]()
-    if kind in TEXT:
+    if kind in SIMPLE_TYPES:
+        return SIMPLE_TYPES[kind]()
+    if kind in TEXT_KINDS:
         return sa.String(field.max_length)
-    return _special(field, kind, on_postgresql=connection.vendor == "postgresql") or _stored(
-        field, connection
-    )
+    return _find_vendor_type(
+        field, kind, on_postgresql=connection.vendor == "postgresql"
+    ) or _find_stored_type(field, connection)
 
 
-def _special(field: Field[Any, Any], kind: str, *, on_postgresql: bool) -> TypeEngine[Any] | None:
+def _find_vendor_type(
+    field: Field[Any, Any], kind: str, *, on_postgresql: bool
+) -> TypeEngine[Any] | None:
     if kind == "DecimalField":
         return sa.Numeric(getattr(field, "max_digits", 0), getattr(field, "decimal_places", 0))
-    # Clear means SQL NULL, never the JSON document null.
+    # `Clear` must write SQL NULL. By default SQLAlchemy writes the JSON document null.
     json = postgresql.JSONB if on_postgresql else sa.JSON
     types: dict[str, TypeEngine[Any]] = {
         "DateTimeField": sa.DateTime(timezone=True),
@@ -67,8 +69,8 @@ def _special(field: Field[Any, Any], kind: str, *, on_postgresql: bool) -> TypeE
     return types.get(kind)
 
 
-def _stored(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> TypeEngine[Any]:
-    """Return the type of a field of somebody else's making, by what the database stores."""
+def _find_stored_type(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> TypeEngine[Any]:
+    """Return the type of a custom field, from the type that the database stores."""
     stored = (field.db_type(connection) or "").lower()
     if "char" in stored:
         return sa.String(field.max_length)

@@ -1,4 +1,4 @@
-"""Constraints of a model as those of its table, so that `check` can ask them beforehand."""
+"""Convert the constraints of a model, so that `check` can test actions against them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,44 @@ from sqlalchemy import Column, Index, func, literal_column
 from sqlalchemy import UniqueConstraint as Unique
 
 
-def constraints_of(
+def read_constraints(
     model: type[Model], columns: Mapping[str, Column[Any]], connection: BaseDatabaseWrapper
 ) -> Iterator[Check | Unique | Index]:
     """Yield the CHECK and unique constraints of the model's own table.
 
-    One that cannot be written down without asking the database is left to the database.
+    Constraints whose SQL needs the database's help are left out. The database still enforces them.
 
     Args:
         model: The model.
-        columns: The columns of its own table, by the names of their fields.
-        connection: The database whose SQL the conditions are in.
+        columns: The columns of its own table by field name.
+        connection: The database in whose SQL the conditions are written.
     """
     for names in model._meta.unique_together:
         if columns.keys() >= set(names):
             yield Unique(*(columns[name].name for name in names))
+    # `PositiveIntegerField` and its kind have a CHECK constraint that no model lists.
     for field in model._meta.local_concrete_fields:
-        yield from _positive(field, connection)
+        yield from _read_positive_check(field, connection)
     for constraint in model._meta.constraints:
         if isinstance(constraint, CheckConstraint):
-            if (sql := _sql(constraint._get_check_sql, model, connection)) is not None:
+            if (
+                sql := _compile_condition(constraint._get_check_sql, model, connection)
+            ) is not None:
                 yield Check(literal_column(sql))
         elif isinstance(constraint, UniqueConstraint):
-            yield from _unique(constraint, model, columns, connection)
+            yield from _read_unique_constraint(constraint, model, columns, connection)
 
 
-def _positive(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Iterator[Check]:
+def _read_positive_check(
+    field: Field[Any, Any], connection: BaseDatabaseWrapper
+) -> Iterator[Check]:
     if field.column is not None and field.get_internal_type().startswith("Positive"):
         sql = field.db_parameters(connection).get("check")
         if sql:
             yield Check(literal_column(sql))
 
 
-def _unique(
+def _read_unique_constraint(
     constraint: UniqueConstraint,
     model: type[Model],
     columns: Mapping[str, Column[Any]],
@@ -59,23 +64,24 @@ def _unique(
     if not columns.keys() >= set(constraint.fields):
         return
     parts: list[Any] = [columns[name] for name in constraint.fields]
-    parts += [_folded(each, columns) for each in constraint.expressions]
+    parts += [_convert_expression(each, columns) for each in constraint.expressions]
     if not parts or any(part is None for part in parts):
         return
     if constraint.condition is None and constraint.fields:
         yield Unique(*(part.name for part in parts))
         return
+    # SQLAlchemy has no unique constraint with a condition or an expression, only an index.
     options: dict[str, Any] = {}
     if constraint.condition is not None:
-        where = _sql(constraint._get_condition_sql, model, connection)
+        where = _compile_condition(constraint._get_condition_sql, model, connection)
         if where is None:
             return
         options = {f"{name}_where": literal_column(where) for name in ("sqlite", "postgresql")}
     yield Index(constraint.name, *parts, unique=True, **options)
 
 
-def _folded(expression: Any, columns: Mapping[str, Column[Any]]) -> Any:
-    """Return ``Lower("email")`` as SQLAlchemy has it; None for what is not that simple."""
+def _convert_expression(expression: Any, columns: Mapping[str, Column[Any]]) -> Any:
+    """Return ``Lower("email")`` or ``Upper("email")`` for SQLAlchemy, or None for anything else."""
     if isinstance(expression, (Lower, Upper)):
         (inner,) = expression.get_source_expressions()
         column = columns.get(getattr(inner, "name", ""))
@@ -84,8 +90,10 @@ def _folded(expression: Any, columns: Mapping[str, Column[Any]]) -> Any:
     return None
 
 
-def _sql(write: Any, model: type[Model], connection: BaseDatabaseWrapper) -> str | None:
-    # Values of kinds that nobody can quote, or functions that ask the database what it knows.
+def _compile_condition(
+    write: Any, model: type[Model], connection: BaseDatabaseWrapper
+) -> str | None:
+    # Django cannot quote every value without a database, and some functions query it first.
     with suppress(ValueError, TypeError, NotImplementedError, Error):
         sql: str = write(model, connection.schema_editor())
         return sql

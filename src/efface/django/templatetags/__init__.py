@@ -1,1 +1,1 @@
-"""What templates may load."""
+"""Contain the template tags of Efface."""

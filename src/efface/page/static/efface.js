@@ -1,39 +1,39 @@
-// The page's side of closing an account, and of the live socket. No build step: browsers load it
-// as a module, and tests run this very file in Node.
+// The page's part of deleting an account, and of the WebSocket. It needs no build step: browsers
+// load it as a module, and tests run the same file in Node.
 //
 //   <script type="module" src="/users/settings/close/efface.js"></script>
 //
-// A page without the section may use the socket too. It says where things are
+// A page without the section can use the WebSocket too. It names the paths
 //   <body data-live-path="/live" data-logout-path="/users/log_out" data-redirect-path="/">
-// and its own module does
+// and its own module has
 //   import { live } from "/users/settings/close/efface.js";
 //   live.on("plot_taken", (payload) => { … });
 //   const ack = await live.push("pick_plot", { plot: 7 });
 
 const DELAYS = [10, 50, 100, 150, 200, 250, 500, 1000, 2000, 5000, 5000, 5000];
 const ACK_TIMEOUT = 30000;
-const LOG_OUT_TIMEOUT = 3000;
-const FAREWELL_TIMEOUT = 3000;
+const LOGOUT_TIMEOUT = 3000;
+const GOODBYE_TIMEOUT = 3000;
 const OPEN = 1; // WebSocket.OPEN
 const LOGGED_OUT = 4401;
-const UNWANTED = [4429, 4430]; // too fast, too many: the plain forms are left
+const UNWANTED = [4429, 4430]; // too fast, too many; the plain form still works
 
-const LOST = "The connection was interrupted before the answer came. "
-  + "You can send it again: an account closes only once.";
-const FAILED = "This did not work just now. Try again in a moment.";
+const LOST = "The connection was lost, so we don't know yet whether your account was deleted. "
+  + "You can safely try again.";
+const FAILED = "Something went wrong. Try again in a moment.";
 
-// Returns the path if it stays on this site, else "/". Only a browser's own reading of it counts.
+// Returns the path if it is on this site, else "/". The browser itself decides that.
 export function localPath(path, window) {
   try {
     const url = new URL(path, window.location.href);
     if (url.origin === window.location.origin) return url.pathname + url.search;
   } catch {
-    // Not a path at all.
+    // Not a path.
   }
   return "/";
 }
 
-// Read when needed, never kept: the page may have changed it since. The last name is Django's.
+// Read each time, because the page may have changed it. The last name is Django's.
 function csrfToken(document) {
   const meta = document.querySelector("meta[name='csrf-token']");
   const field = document.querySelector("input[name='_csrf_token']")
@@ -69,8 +69,8 @@ export class Live {
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
   }
 
-  // Sends an event and returns a promise of its ack. Where there is no connection it is rejected
-  // at once: what somebody clicked a while ago is never sent later.
+  // Sends an event and returns a promise of its answer. Without a connection the promise is
+  // rejected immediately, because a click is never sent later.
   push(event, payload = {}) {
     if (!this.isOpen) return Promise.reject(new Error("efface: not connected"));
     const id = `${Date.now().toString(36)}-${++this.#serial}`;
@@ -82,19 +82,19 @@ export class Live {
     return ack;
   }
 
-  // Ends the socket for good.
+  // Ends the socket permanently.
   end() {
     this.#ended = true;
     this.#socket?.close();
   }
 
-  // The server has revoked the session before it said so. What is left to do here: let the
-  // log-out clear the cookies, and go. Once: from the first line on nothing reconnects.
+  // The server has already ended the session. Let the logout clear the cookies, then leave. This
+  // happens once, because nothing reconnects after the first line.
   async leave(to) {
     if (this.#ended) return;
     this.end();
     const isGone = await this.#logOut();
-    if (!isGone) console.warn("efface: log-out was not confirmed; the session has ended all the same");
+    if (!isGone) console.warn("efface: the logout was not confirmed, but the session has ended");
     this.#window.location.replace(localPath(to ?? this.#paths.redirect, this.#window));
   }
 
@@ -141,14 +141,14 @@ export class Live {
   async #logOut() {
     const stop = new AbortController();
     const token = csrfToken(this.#document);
-    const timer = this.#window.setTimeout(() => stop.abort(), LOG_OUT_TIMEOUT);
+    const timer = this.#window.setTimeout(() => stop.abort(), LOGOUT_TIMEOUT);
     try {
       const answer = await this.#window.fetch(localPath(this.#paths.logout, this.#window), {
         method: "DELETE",
-        // The header as most name it, and as Django does.
+        // The common name of the header, and Django's.
         headers: { "X-CSRF-Token": token, "X-CSRFToken": token, Accept: "application/json" },
         credentials: "same-origin",
-        redirect: "manual", // a 302 would repeat the DELETE on the start page
+        redirect: "manual", // a 302 would repeat the DELETE on the home page
         signal: stop.signal,
       });
       return answer.ok || answer.type === "opaqueredirect";
@@ -160,14 +160,14 @@ export class Live {
   }
 }
 
-// Turns the plain form into a dialog that closes the account over the socket.
+// Turns the plain form into a dialog that closes the account over the WebSocket.
 function enhance(section, window, live) {
   const part = (name) => section.querySelector(`[data-efface="${name}"]`);
   const [open, plain, dialog, form] = ["open", "plain", "dialog", "form"].map(part);
   const [message, cancel, submit] = ["message", "cancel", "submit"].map(part);
   let isBusy = false;
 
-  // A long closing says how many of its steps are done. It is closed when the ack says so, no sooner.
+  // A long closing reports its progress. The account is closed only when the answer says so.
   const bar = part("progress");
   live.on("closing_progress", ({ done, of }) => {
     if (!isBusy || !bar) return;
@@ -187,7 +187,7 @@ function enhance(section, window, live) {
     if (bar) bar.hidden = true;
   };
 
-  // With a message the server has drawn the form open: leave that page as it is.
+  // With a message, the server has opened the form in the page. Then it stays there.
   if (message.hidden) {
     dialog.append(form);
     plain.hidden = true;
@@ -199,7 +199,7 @@ function enhance(section, window, live) {
     if (isBusy) return;
     say("");
     dialog.showModal();
-    // An account without a password is asked for none: then the tick comes first.
+    // Without a password field, the checkbox is the first field.
     (form.elements.current_password ?? form.elements.confirm).focus();
   });
   cancel.addEventListener("click", () => {
@@ -209,8 +209,8 @@ function enhance(section, window, live) {
   form.addEventListener("submit", async (event) => {
     if (isBusy) return event.preventDefault();
     if (!live.isOpen) {
-      // The plain way. The browser submits after this handler has returned, so the button may
-      // be disabled now; and a message that comes in meanwhile must not take the page away.
+      // Send the plain form. The browser submits it after this handler has returned, so the button
+      // can be disabled now. A message that arrives meanwhile must not leave the page.
       wait(true);
       live.end();
       return undefined;
@@ -230,8 +230,8 @@ function enhance(section, window, live) {
       ack = { status: "error", message: section.getAttribute("data-lost") || LOST };
     }
     if (ack.status === "ok") {
-      // Closed, and still busy: `logout` is the next message. Should it be lost, leave without it.
-      window.setTimeout(() => live.leave(), FAREWELL_TIMEOUT);
+      // Closed, and still busy, because `logout` is the next message. If it is lost, leave anyway.
+      window.setTimeout(() => live.leave(), GOODBYE_TIMEOUT);
       return undefined;
     }
     if (password) password.value = "";
@@ -242,7 +242,7 @@ function enhance(section, window, live) {
   });
 }
 
-// Connects the page and returns its live socket, or null where the page names none.
+// Connects the page and returns its Live, or null if the page names no path for it.
 export function mount(document, window) {
   const section = document.querySelector("#delete-account");
   const root = section ?? document.querySelector("[data-live-path]");
@@ -252,9 +252,9 @@ export function mount(document, window) {
     logout: root.getAttribute("data-logout-path"),
     redirect: root.getAttribute("data-redirect-path"),
   });
-  // Something may have to be settled first: then there is no form.
+  // If something blocks, there is no form.
   if (section?.querySelector("[data-efface=form]")) enhance(section, window, live);
-  // A page out of the back/forward cache shows what was true when it was left.
+  // A page from the back/forward cache is out of date.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) window.location.reload();
   });

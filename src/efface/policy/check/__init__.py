@@ -1,13 +1,16 @@
-"""Every column decided, every action possible on its column: all problems at once."""
+"""Check that every column has a rule and that every action is possible on its column."""
 
 from __future__ import annotations
 
 from efface.errors import Problem
-from efface.policy.check.check_constraints import Constraints
-from efface.policy.check.dangling_references import lost_paths
-from efface.policy.check.impossible_actions import impossible_actions, retentions
-from efface.policy.check.missing_rules import decided_once, deleted_at, undecided, unknown_names
-from efface.policy.check.unlinked_references import unindexed_links, unlinked_references
+from efface.policy.check.check_constraints import ConstraintEvaluator
+from efface.policy.check.conflicting_rules import conflicting_rules
+from efface.policy.check.dangling_references import dangling_references
+from efface.policy.check.deleted_at_column import deleted_at_problems
+from efface.policy.check.impossible_actions import impossible_actions, retain_problems
+from efface.policy.check.missing_rules import missing_rules
+from efface.policy.check.unknown_columns import unknown_columns
+from efface.policy.check.unlinked_references import unindexed_relationships, unlinked_references
 from efface.policy.column_types import is_json, is_text
 from efface.policy.policy import Policy, subject_problems
 
@@ -15,28 +18,29 @@ __all__ = ["check", "is_json", "is_text"]
 
 
 def check(policy: Policy) -> tuple[Problem, ...]:
-    """Return everything that keeps *policy* from being carried out, and what is worth a warning.
+    """Return every problem of *policy* that its tables alone show, errors and warnings.
 
-    Without problems of the level ``"error"`` it is ready. Links are followed by `efface.graph`,
-    which reports those that lead nowhere.
+    `efface.graph` follows the relationships to the users' table and reports those that don't
+    arrive there. A policy can be carried out if neither reports an error.
     """
     problems = list(subject_problems(policy))
+    # Without exactly one users' table, these checks have nothing to start from.
     if not problems:
-        problems += deleted_at(policy)
-        problems += lost_paths(policy)
+        problems += deleted_at_problems(policy)
+        problems += dangling_references(policy)
         problems += unlinked_references(policy)
-    with Constraints() as constraints:
+    with ConstraintEvaluator() as constraints:
         for table_rules in policy.tables.values():
-            problems += undecided(policy, table_rules)
-            problems += unknown_names(table_rules)
-            problems += decided_once(table_rules)
+            problems += missing_rules(policy, table_rules)
+            problems += unknown_columns(table_rules)
+            problems += conflicting_rules(table_rules)
             problems += impossible_actions(table_rules)
-            problems += constraints.refusals(table_rules)
-            problems += retentions(table_rules)
-            problems += unindexed_links(policy, table_rules)
-    # A table that came into the metadata later is as undecided as a forgotten one.
+            problems += constraints.problems(table_rules)
+            problems += retain_problems(table_rules)
+            problems += unindexed_relationships(policy, table_rules)
+    # A model that was imported after the policy was built has no rule, whatever it declares.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):
-        text = "This table was added after the policy had read the models."
-        paste = "import every model before: policy = Policy.from_metadata(Base.metadata)"
+        text = "This table was added after the policy was made. Import every model before:"
+        paste = "policy = Policy.from_metadata(Base.metadata)"
         problems.append(Problem("E101", name, None, text, paste))
     return tuple(problems)

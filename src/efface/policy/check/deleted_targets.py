@@ -15,7 +15,7 @@ from efface.policy.actions import Clear, Delete, Redact, Revoke, Unlink
 from efface.policy.declarations import CloseRule
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import TableRules
-from efface.policy.relationships import OwnedBy, Via, link_columns
+from efface.policy.relationships import OwnedBy, Via, referring_columns
 
 EFFECTS = {
     "CASCADE": "the database deletes these rows as well, also those of other users",
@@ -111,7 +111,7 @@ class Reference:
     def _own_rules(self) -> Iterator[CloseRule]:
         """Yield the rules that follow this foreign key."""
         for rule in self.rules.close_rules if self.rules is not None else ():
-            if sorted(link_columns(rule.via)) == sorted(self.columns):
+            if sorted(referring_columns(rule.via)) == sorted(self.columns):
                 yield rule
 
     def _is_covered(self, going: CloseRule) -> bool:
@@ -139,8 +139,8 @@ class Reference:
     def _is_same_user(self, via: Via, going: Via) -> bool:
         """Return whether the foreign key itself has the columns by which both rows are found."""
         pairs = dict(zip(self.columns, self.key.target_columns, strict=True))
-        mine = [pairs.get(name) for name in link_columns(via)]
-        return bool(mine) and mine == [*link_columns(going)] and _onward(via) == _onward(going)
+        mine = [pairs.get(name) for name in referring_columns(via)]
+        return bool(mine) and mine == [*referring_columns(going)] and _onward(via) == _onward(going)
 
     def problem(self) -> Problem:
         """Return the problem, and what can be done about it."""

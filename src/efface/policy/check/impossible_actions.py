@@ -1,4 +1,4 @@
-"""Whether the database could take what an action writes: null, type, length, uniqueness."""
+"""Find actions that a column cannot take: because of NULL, type, length or uniqueness."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from efface.policy.actions import (
     Replace,
     Retain,
 )
-from efface.policy.check.missing_rules import decision
-from efface.policy.column_types import is_json, is_text, is_unique, python_type, room
+from efface.policy.check.suggested_rules import suggest_column_rule
+from efface.policy.column_types import by_name, is_json, is_text, is_unique, python_type, room
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
 from efface.policy.retention_period import Period
@@ -31,53 +31,56 @@ NUMBERS: Mapping[type, tuple[type, ...]] = {float: (int, float), Decimal: (int, 
 def impossible_actions(table_rules: TableRules) -> Iterator[Problem]:
     """Yield each column whose action cannot be carried out on it."""
     for name, rules in table_rules.columns.items():
-        if name not in table_rules.table.c:
+        if name not in by_name(table_rules.table):
             continue
-        column = table_rules.table.c[name]
+        column = by_name(table_rules.table)[name]
         for rule in rules:
             if rule.action is None:
                 continue
             is_key = bool(table_rules.subjects) and column.primary_key
             text, paste = (
-                impossible(column, rule.action),
+                why_impossible(column, rule.action),
                 _paste(table_rules, column, rule, is_key=is_key),
             )
             if not text:
                 text, paste = _whose(table_rules, name, rule)
             if is_key and not text:
-                text = f"{name} is the key that other tables repeat, so it cannot be changed."
+                text = (
+                    f"{name} is the primary key that other tables refer to, so it can't be "
+                    "changed. Use:"
+                )
                 paste = _paste(table_rules, column, rule, is_key=is_key)
             if text:
                 yield Problem("E103", table_rules.name, name, text, paste)
 
 
-def impossible(column: Column[Any], action: ColumnAction) -> str | None:
-    """Return why *action* cannot be carried out on *column*, or None when it can."""
+def why_impossible(column: Column[Any], action: ColumnAction) -> str | None:
+    """Return why *action* cannot be carried out on *column*, or None if it can."""
     says = _RULES.get(action.word)
     if column.computed is not None:
         return (
-            f"The database computes {column.name} from other columns, so nothing can be written "
-            "to it. Decide those; this one follows them."
+            f"The database computes {column.name} from other columns, so Efface can't write to it. "
+            "Add rules to those columns, and to this one:"
         )
     return says(column, action) if says else None
 
 
 def _paste(table_rules: TableRules, column: Column[Any], rule: ColumnRule, *, is_key: bool) -> str:
     if is_key:
-        return "not_personal()    # the plan says that it stays"
+        return "not_personal()    # the plan shows that it stays"
     if column.computed is not None:
-        return "not_personal()    # the database computes it anew"
-    return "" if column.nullable else decision(table_rules, column, rule.via) or ""
+        return "not_personal()    # the database computes it again"
+    return "" if column.nullable else suggest_column_rule(table_rules, column, rule.via) or ""
 
 
-def retentions(table_rules: TableRules) -> Iterator[Problem]:
-    """Yield each `Retain` without period, basis, reason or a start that exists."""
+def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
+    """Yield each `Retain` whose period, basis, reason or start is missing or not valid."""
     for rule in table_rules.close_rules:
         action = rule.action
         if not isinstance(action, Retain):
             continue
         if not action.reason.strip() or not isinstance(action.basis, Basis):
-            text = "Retain needs a basis and a reason: people are told why a record stays."
+            text = "Retain needs a basis and a reason, because users are told why a record is kept:"
             paste = 'Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law")'
             yield Problem("E103", table_rules.name, None, text, paste)
         try:
@@ -85,21 +88,23 @@ def retentions(table_rules: TableRules) -> Iterator[Problem]:
         except ValueError:
             text = "Retain needs a period as an ISO 8601 duration, such as P10Y or P30D."
             yield Problem("E103", table_rules.name, None, text)
-        if action.start not in ("closing", "calendar-year-end", *table_rules.table.c.keys()):
-            text = 'Retain starts at "closing", "calendar-year-end" or at a column of the table.'
+        if action.start not in ("closing", "calendar-year-end", *by_name(table_rules.table)):
+            text = (
+                'Retain starts at "closing", at "calendar-year-end", or at a column of this table.'
+            )
             yield Problem("E103", table_rules.name, None, text)
 
 
 def _whose(table_rules: TableRules, name: str, rule: ColumnRule) -> tuple[str | None, str]:
-    """Return that nobody knows whose value it is, and the decision for one of the links."""
+    """Return why it is unclear whose value *name* is, and a rule that names a relationship."""
     links = [leaving.via for leaving in table_rules.close_rules]
     if table_rules.subjects:
         return None, ""
     paste = f"personal({rule.action!r}, via={links[0]!r})" if links else ""
     if rule.via is None and len(links) > 1:
-        return f"Several people are linked to a row; say whose {name} is: via={links[0]!r}.", paste
+        return f"A row can belong to several users. Say whose {name} is: via={links[0]!r}.", paste
     if rule.via is not None and rule.via not in links:
-        return f"{name} belongs to the link {rule.via}, which the table does not have.", paste
+        return f"{name} names the relationship {rule.via}, which this table does not have.", paste
     return None, ""
 
 
@@ -107,8 +112,8 @@ def _clear(column: Column[Any], _: Any) -> str | None:
     if column.nullable:
         return None
     return (
-        f"{column.name} cannot be cleared, because the column does not accept NULL. "
-        "Use another action or make the column nullable."
+        f"{column.name} can't be cleared, because the column does not accept NULL. "
+        "Use another action, or make the column nullable."
     )
 
 
@@ -117,38 +122,38 @@ def _unlink(column: Column[Any], _: Any) -> str | None:
         return None
     part = "is part of a key" if column.primary_key else "does not accept NULL"
     return (
-        f"{column.name} cannot be unlinked, because the column {part}. Leave it as it is, so that "
-        "it points at the tombstone, or let the row go: on_close(Delete(), …)."
+        f"{column.name} can't be unlinked, because the column {part}. Let it refer to the "
+        "tombstone row with not_personal(), or delete the row with on_close(Delete(), …)."
     )
 
 
 def _placeholder(column: Column[Any], action: Placeholder) -> str | None:
     if not is_text(column):
-        return f"{column.name} cannot take a placeholder, because it does not hold text."
+        return f"{column.name} can't take a placeholder, because it does not hold text."
     length = room(column)
     if action.fitted(length) is not None:
         return None
     if action.shortest is None:
         return (
-            "A placeholder of hexadecimal digits alone could not be told from a value that was in "
-            f"{column.name} before. Give it a prefix that ends in another character, such as -."
+            "A placeholder of hexadecimal digits alone looks like a value that your application "
+            f"wrote to {column.name}. Give it a prefix that ends in another character, such as -."
         )
     return (
-        f"{column.name} has room for {length} characters, and a placeholder that stays unique "
-        f"needs {action.shortest}. Widen the column or choose a shorter suffix."
+        f"{column.name} has room for {length} characters, but a unique placeholder needs "
+        f"{action.shortest}. Widen the column, or choose a shorter suffix."
     )
 
 
 def _mentions(column: Column[Any], _: Any) -> str | None:
     if is_text(column) or is_json(column):
         return None
-    return f"{column.name} holds neither text nor JSON, so nothing can be mentioned in it."
+    return f"{column.name} holds neither text nor JSON, so ReplaceMentions can't search it."
 
 
 def _replace(column: Column[Any], action: Replace) -> str | None:
     value = action.value
     if isinstance(column.type, TypeDecorator) or is_json(column):
-        # What the application's type makes of a value, or what JSON holds, is not ours to judge.
+        # Only the application knows which values its own type, or its JSON, accepts.
         return _collides(column)
     if value is None:
         return _clear(column, action)
@@ -157,10 +162,10 @@ def _replace(column: Column[Any], action: Replace) -> str | None:
         return _no_member(column, type_, value) or _collides(column)
     kind = python_type(column)
     if kind is not None and not _is_a(value, kind):
-        return f"{column.name} holds {kind.__name__} values, and the new one is no such value."
+        return f"{column.name} holds values of type {kind.__name__}, and the new value is not one."
     length = room(column)
     if isinstance(value, str) and length is not None and len(value) > length:
-        return f"{column.name} has room for {length} characters, and the new value has more."
+        return f"{column.name} has room for {length} characters, and the new value is longer."
     return _collides(column)
 
 
@@ -175,15 +180,15 @@ def _no_member(column: Column[Any], type_: Enum, value: Any) -> str | None:
     members = list(type_.enum_class) if type_.enum_class else []
     if value in members or value in type_.enums:
         return None
-    return f"{column.name} takes only these values: {', '.join(type_.enums)}."
+    return f"{column.name} accepts only these values: {', '.join(type_.enums)}."
 
 
 def _collides(column: Column[Any]) -> str | None:
     if not is_unique(column):
         return None
     return (
-        f"{column.name} is unique, so the second person who leaves could not have the same "
-        "value. Use Placeholder() or Clear()."
+        f"{column.name} is unique, so only one closed account could have this value. "
+        "Use Placeholder() or Clear()."
     )
 
 
@@ -192,15 +197,15 @@ def _generalize(column: Column[Any], action: Generalize) -> str | None:
         kind = python_type(column)
         if kind is not None and issubclass(kind, date):
             return None
-        return f"{column.name} holds no dates, so there is no {action.to} to generalize it to."
+        return f"{column.name} does not hold dates, so it can't be generalized to a {action.to}."
     bits = action.to.removeprefix("/") if isinstance(action.to, str) else ""
     if bits != action.to and bits.isdecimal() and int(bits) <= 32:  # noqa: PLR2004  # bits of IPv4
         return None
     if isinstance(action.to, int) and action.to >= 0:
         if is_text(column):
             return None
-        return f"{column.name} holds no text, so it has no first characters to keep."
-    return 'Generalize goes to "year", "month", a prefix such as "/24", or a number of characters.'
+        return f"{column.name} does not hold text, so it has no first characters to keep."
+    return 'Generalize takes "year", "month", a prefix such as "/24", or a number of characters.'
 
 
 _RULES: Mapping[str, Callable[[Column[Any], Any], str | None]] = {

@@ -1,8 +1,7 @@
-"""The policy as TOML, in exactly the words of the markers.
+"""Read a policy from TOML, with the same names as in Python.
 
-Reading needs the standard library alone, so that an application can carry its policy in a file;
-writing needs tomlkit. Nothing here knows a single action: the words are those of the classes in
-`efface.policy.actions` and `efface.policy.declarations`, and so are the fields.
+Reading needs the standard library only, and writing needs tomlkit. The reader knows no action by
+name: it uses the classes and fields of `efface.policy.actions` and `efface.policy.declarations`.
 
     [tables.posts]
     not_personal = ["inserted_at"]
@@ -28,40 +27,41 @@ from typing import Any
 from sqlalchemy import MetaData, Table
 
 from efface.errors import PolicyFileError, Problem, UnreadableFileError
+from efface.policy.column_types import by_name
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
 from efface.policy.did_you_mean import did_you_mean
-from efface.policy.toml.values import Record, Rejected
+from efface.policy.toml.values import RecordReader, Rejected
 
 TableRule = SubjectRule | CloseRule | NoPersonalDataRule
-WORDS: Mapping[str, type[TableRule]] = {
+TABLE_KEYS: Mapping[str, type[TableRule]] = {
     "data_subject": SubjectRule,
     "on_close": CloseRule,
     "no_personal_data": NoPersonalDataRule,
 }
-COLUMN_WORDS = ("personal", "not_personal")
+COLUMN_KEYS = ("personal", "not_personal")
 _LINE = re.compile(r"at line (\d+)")
 
 
 @dataclass
-class Decisions:
-    """What a file says about one table, and about its columns."""
+class DeclaredRules:
+    """The rules that a file declares for one table and its columns."""
 
     table: list[TableRule] = field(default_factory=list)
     columns: dict[str, list[ColumnRule]] = field(default_factory=dict)
 
 
-def read(path: str | Path, metadata: MetaData) -> dict[str, Decisions]:
-    """Return what the file at *path* decides about the tables of *metadata*.
+def read(path: str | Path, metadata: MetaData) -> dict[str, DeclaredRules]:
+    """Return the rules in the file at *path*, by table of *metadata*.
 
     Raises:
-        UnreadableFileError: it is not TOML, or not all of it.
-        PolicyFileError: it names tables, columns, actions or words that do not exist.
+        UnreadableFileError: the file is not TOML.
+        PolicyFileError: it names a table, column, action or key that does not exist.
     """
-    reading = _Reading(metadata)
-    decisions = reading.decisions(_parsed(path))
-    if reading.problems:
-        raise PolicyFileError(str(path), reading.problems)
-    return decisions
+    reader = _FileReader(metadata)
+    declared = reader.declared_rules(_parsed(path))
+    if reader.problems:
+        raise PolicyFileError(str(path), reader.problems)
+    return declared
 
 
 def _parsed(path: str | Path) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _parsed(path: str | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        # The parser's own text can quote what stands in the file.
+        # The parser's own message may quote the file, and a file may contain personal values.
         found = _LINE.search(str(error))
         line = int(found[1]) if found else len(content.splitlines())
     except UnicodeDecodeError as error:
@@ -77,8 +77,8 @@ def _parsed(path: str | Path) -> dict[str, Any]:
     raise UnreadableFileError(str(path), line)
 
 
-class _Reading:
-    """One file on its way to decisions; what is not known is collected, never raised alone."""
+class _FileReader:
+    """Read one file and collect its problems, to report them together."""
 
     def __init__(self, metadata: MetaData) -> None:
         self._metadata = metadata
@@ -94,13 +94,13 @@ class _Reading:
         self._reject(table, column, f"{name} is not {kind}.{hint}")
         return False
 
-    def decisions(self, data: Mapping[str, Any]) -> dict[str, Decisions]:
-        """Return the decisions of the whole file."""
+    def declared_rules(self, data: Mapping[str, Any]) -> dict[str, DeclaredRules]:
+        """Return the rules of the whole file, by table."""
         for word in data:
-            self._known("(file)", None, word, ["tables"], "a word of a policy file")
+            self._known("(file)", None, word, ["tables"], "a key of a policy file")
         tables = data.get("tables", {})
         if not isinstance(tables, dict):
-            self._reject("(file)", None, "tables is not a table of tables: [tables.users]")
+            self._reject("(file)", None, "tables must be a table of tables: [tables.users]")
             return {}
         result = {}
         for name, said in _by_table(tables, self._metadata):
@@ -109,48 +109,55 @@ class _Reading:
                 result[name] = self._table(known[name], said)
         return result
 
-    def _table(self, table: Table, said: Any) -> Decisions:
-        made = Decisions()
+    def _table(self, table: Table, said: Any) -> DeclaredRules:
+        declared = DeclaredRules()
         if not isinstance(said, dict):
             self._reject(table.fullname, None, f"Write it as a table: [tables.{table.fullname}]")
-            return made
+            return declared
         for word, value in said.items():
-            if word in WORDS:
-                many = isinstance(value, list) and word == "on_close"
-                for each in value if many else [value]:
-                    rule = self._record(table, None, word, WORDS[word], each)
-                    made.table += [rule] if rule else []
+            if word in TABLE_KEYS:
+                is_list = isinstance(value, list) and word == "on_close"
+                for each in value if is_list else [value]:
+                    rule = self._record(table, None, word, TABLE_KEYS[word], each)
+                    declared.table += [rule] if rule else []
             elif word == "personal":
-                self._personal(table, value, made)
+                self._personal(table, value, declared)
             elif word == "not_personal":
-                self._not_personal(table, value, made)
+                self._not_personal(table, value, declared)
             else:
-                words = [*WORDS, *COLUMN_WORDS]
-                self._known(table.fullname, None, word, words, "a word for a table")
-        for rule in made.table:
+                words = [*TABLE_KEYS, *COLUMN_KEYS]
+                self._known(table.fullname, None, word, words, "a key for a table")
+        for rule in declared.table:
+            # The reader of a rule does not know the table, so its columns are checked here.
             for where in ("identifiers", "not_personal"):
                 for name in getattr(rule, where, ()):
                     self._column(table, name)
-        return made
+        return declared
 
-    def _personal(self, table: Table, value: Any, made: Decisions) -> None:
+    def _personal(self, table: Table, value: Any, declared: DeclaredRules) -> None:
         if not isinstance(value, dict):
-            self._reject(table.fullname, None, 'personal names columns: personal.email = "Clear"')
+            self._reject(
+                table.fullname,
+                None,
+                f"personal must be a table: [tables.{table.fullname}.personal]",
+            )
             return
         for name, said in value.items():
             if self._column(table, name):
                 for one in said if isinstance(said, list) else [said]:
                     each = {"action": one} if isinstance(one, str) else one
                     rule = self._record(table, name, "personal", ColumnRule, each)
-                    made.columns.setdefault(name, []).extend([rule] if rule else [])
+                    declared.columns.setdefault(name, []).extend([rule] if rule else [])
 
-    def _not_personal(self, table: Table, value: Any, made: Decisions) -> None:
+    def _not_personal(self, table: Table, value: Any, declared: DeclaredRules) -> None:
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            self._reject(table.fullname, None, 'not_personal is a list of columns: ["locale"]')
+            self._reject(
+                table.fullname, None, 'not_personal must be a list: not_personal = ["locale"]'
+            )
             return
         for name in value:
             if self._column(table, name):
-                made.columns.setdefault(name, []).append(ColumnRule(None, None))
+                declared.columns.setdefault(name, []).append(ColumnRule(None, None))
 
     def _column(self, table: Table, name: str) -> bool:
         known = [column.name for column in table.columns]
@@ -160,11 +167,11 @@ class _Reading:
         self, table: Table, column: str | None, word: str, cls: type[Any], said: Any
     ) -> Any | None:
         if not isinstance(said, dict):
-            self._reject(table.fullname, column, f"{word} is written as a table: {{ … }}")
+            self._reject(table.fullname, column, f"{word} must be a table: {{ … }}")
             return None
-        record = Record(dict(said), None if column is None else table.c[column])
+        record = RecordReader(dict(said), None if column is None else by_name(table)[column])
         try:
-            rule = record.read(cls, word, also="action")
+            rule = record.read(cls, word, inlined="action")
         except Rejected as rejected:
             self._reject(table.fullname, column, rejected.text)
             return None
@@ -172,7 +179,7 @@ class _Reading:
 
 
 def _by_table(tables: Mapping[str, Any], metadata: MetaData) -> Iterator[tuple[str, Any]]:
-    """Yield name and content of each table; ``[tables.public.users]`` names a schema as well."""
+    """Yield the name and content of each table; ``[tables.public.users]`` includes a schema."""
     schemas = {table.schema for table in metadata.tables.values() if table.schema}
     for name, said in tables.items():
         if name in schemas and name not in metadata.tables and isinstance(said, dict):

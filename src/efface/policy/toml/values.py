@@ -1,8 +1,8 @@
-"""Frozen values as plain data and back: marks, actions and links, by their own field names.
+"""Convert rules, actions and relationships to plain data and back, field by field.
 
-An action lies flat beside the words of its marker, as one types it in Python: ``action =
-"Retain"``, ``period = "P10Y"``. A link with parts says which it is: ``link = "MatchBy"``. Fields
-with their default value are left out.
+The fields of an action are next to those of its rule, as in Python: ``action = "Retain"``,
+``period = "P10Y"``. A relationship with fields of its own names its class: ``link = "MatchBy"``.
+Fields with their default value are left out.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from uuid import UUID
 
 from sqlalchemy import Column
 
+from efface.errors import NOTHING_CHANGED, EffaceError, RuleArgumentError
 from efface.policy.column_types import python_type
 from efface.policy.did_you_mean import did_you_mean
 
 PLAIN = (bool, int, float, datetime, date, time)
-KINDS = {"action": "an action here", "via": "a kind of link"}
-NAMED_BY = {"action": "action", "via": "link", "then": "action"}
-"""Which key says the class of a value with parts; the rest of its keys are its fields."""
+VALUE_KINDS = {"action": "an action here", "via": "a kind of relationship"}
+CLASS_KEYS = {"action": "action", "via": "link", "then": "action"}
+"""The key that names the class of a nested value; its other keys are the fields."""
 
 
 class Rejected(Exception):  # noqa: N818  # never leaves the reading of a file
-    """A record that does not fit; becomes a `Problem`."""
+    """A value that does not fit its field; the reader turns it into a `Problem`."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -42,60 +43,61 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def choices(hint: Any) -> dict[str, Any]:
-    """Return the dataclasses that *hint* allows, by name."""
+    """Return the dataclasses that the type *hint* allows, by name."""
     options = get_args(hint) or (hint,)
     classes = [option for option in options if isinstance(option, type)]
     return {option.__name__: option for option in classes if is_dataclass(option)}
 
 
-class Record:
-    """One table of a file: its keys are used up while it is read, and none may be left."""
+class RecordReader:
+    """Read one table of a file: each key is removed when it is read, and none may remain."""
 
     def __init__(self, data: dict[str, Any], column: Column[Any] | None) -> None:
-        """Read *data*; *column* says of what type a replacement is."""
+        """Prepare to read *data*; *column* determines the type of a replacement value."""
         self._data = data
         self._column = column
 
-    def read(self, cls: Any, word: str, also: str = "") -> Any:
+    def read(self, cls: Any, word: str, inlined: str = "") -> Any:
         """Return the *cls* that the data describes.
 
         Args:
             cls: A frozen dataclass.
-            word: What the file calls it.
-            also: A field whose value has its own fields beside those of *cls*.
+            word: The key for it in the file.
+            inlined: A field whose value has its own fields next to those of *cls*.
 
         Raises:
-            Rejected: a word is unknown, missing, or of the wrong kind.
+            Rejected: a key is unknown or missing, or its value is of the wrong type.
         """
         allowed = [each.name for each in fields(cls)]
         values: dict[str, Any] = {}
-        if also in allowed:
-            hint = _hints(cls)[also]
-            made, inner = self._chosen(also, hint, self._data.pop(also, MISSING))
+        if inlined in allowed:
+            hint = _hints(cls)[inlined]
+            made, inner = self._choice(inlined, hint, self._data.pop(inlined, MISSING))
             allowed += inner
             if made is not MISSING:
-                values[also] = made
+                values[inlined] = made
         for name in [name for name in allowed if name in _hints(cls) and name in self._data]:
             values[name] = self._value(name, _hints(cls)[name], self._data.pop(name))
         self._nothing_left(allowed)
         return _make(cls, values, word)
 
-    def _chosen(self, key: str, hint: Any, name: Any) -> tuple[Any, list[str]]:
-        """Return the value called *name*, made of its fields here, and the names of those."""
+    def _choice(self, key: str, hint: Any, name: Any) -> tuple[Any, list[str]]:
+        """Return an instance of the class *name* with its fields from the data, and their names."""
         known = choices(hint)
         if name is MISSING:
             return MISSING, []
         if not isinstance(name, str):
-            raise Rejected(f'{key} is the name of a class: {key} = "{next(iter(known))}"')
+            raise Rejected(f'{key} must be a name: {key} = "{next(iter(known))}"')
         if name not in known:
             hinted = did_you_mean(name, known, listed=12)
-            raise Rejected(f"{name} is not {KINDS.get(key, f'a value of {key}')}.{hinted}")
+            raise Rejected(f"{name} is not {VALUE_KINDS.get(key, f'a value of {key}')}.{hinted}")
         cls = known[name]
         hints = _hints(cls)
         own = [each.name for each in fields(cls)]
         found = [each for each in own if each in self._data]
         values = {each: self._value(each, hints[each], self._data.pop(each)) for each in found}
         for each in own:
+            # `to_data` writes null, and lists or documents with it, as JSON text under this key.
             if (text := self._data.pop(f"{each}_json", None)) is not None:
                 values[each] = _from_json(f"{each}_json", text)
         return _make(cls, values, name), own
@@ -107,27 +109,32 @@ class Record:
             return _member(name, hint, value)
         if get_origin(hint) is tuple or (_is_list(hint) and isinstance(value, list)):
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise Rejected(f'{name} is a list of names: {name} = ["…"]')
+                raise Rejected(f'{name} must be a list of names: {name} = ["…"]')
             return tuple(value)
+        # Only a replacement value has no type of its own: it has that of the column.
         if hint is Any:
             return _typed(value, self._column)
         if not _fits(value, hint):
-            raise Rejected(f"{name} cannot be a {type(value).__name__}.")
+            raise Rejected(f"{name} can't be of type {type(value).__name__}.")
         return value
 
     def _nested(self, name: str, hint: Any, value: Any) -> Any:
-        key = NAMED_BY.get(name, name)
-        record = Record(dict(value) if isinstance(value, dict) else {key: value}, self._column)
-        made, allowed = record._chosen(key, hint, record._data.pop(key, MISSING))
+        key = CLASS_KEYS.get(name, name)
+        record = RecordReader(
+            dict(value) if isinstance(value, dict) else {key: value}, self._column
+        )
+        made, allowed = record._choice(key, hint, record._data.pop(key, MISSING))
         if made is MISSING:
             known = ", ".join(choices(hint))
-            raise Rejected(f'{name} does not say which it is: {key} = "…", one of {known}.')
+            raise Rejected(
+                f'{name} does not say which one it is. Add {key} = "…", with one of: {known}.'
+            )
         record._nothing_left([key, *allowed])
         return made
 
     def _nothing_left(self, allowed: list[str]) -> None:
         for name in self._data:
-            raise Rejected(f"{name} is not a word here.{did_you_mean(name, allowed, listed=12)}")
+            raise Rejected(f"{name} is not a key here.{did_you_mean(name, allowed, listed=12)}")
 
 
 def _make(cls: Any, values: dict[str, Any], name: str) -> Any:
@@ -141,7 +148,8 @@ def _make(cls: Any, values: dict[str, Any], name: str) -> Any:
     try:
         return cls(**values)
     except (TypeError, ValueError) as error:
-        raise Rejected(f"{name} does not take these values: {error}") from None
+        said = error.message() if isinstance(error, EffaceError) else str(error)
+        raise Rejected(f"{name} does not accept these values: {said}") from None
 
 
 def _is_list(hint: Any) -> bool:
@@ -151,6 +159,7 @@ def _is_list(hint: Any) -> bool:
 def _fits(value: Any, hint: Any) -> bool:
     options = get_args(hint) or (hint,)
     plain = [option for option in options if isinstance(option, type)]
+    # A bool is an int to Python, but no number in a policy.
     if not plain or isinstance(value, bool):
         return bool in plain or not plain
     return isinstance(value, tuple(plain))
@@ -160,7 +169,7 @@ def _member(name: str, cls: type[Enum], value: Any) -> Enum:
     known = {str(member.value): member for member in cls}
     if not isinstance(value, str) or value not in known:
         hint = did_you_mean(str(value), known, listed=12)
-        raise Rejected(f"{name} is not one of the {len(known)} there are.{hint}")
+        raise Rejected(f"{name} is not one of the {len(known)} known values.{hint}")
     return known[value]
 
 
@@ -168,11 +177,11 @@ def _from_json(name: str, text: Any) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError):
-        raise Rejected(f"{name} is not JSON.") from None
+        raise Rejected(f"{name} is not valid JSON.") from None
 
 
 def _typed(value: Any, column: Column[Any] | None) -> Any:
-    """Return *value* as the column takes it: TOML has no decimals, UUIDs, bytes and members."""
+    """Return *value* in the column's type, because TOML has no decimals or UUIDs."""
     kind = None if column is None else python_type(column)
     if not isinstance(value, str) or kind is None:
         return value
@@ -185,19 +194,19 @@ def _typed(value: Any, column: Column[Any] | None) -> Any:
             return kind(value)
     except (ArithmeticError, KeyError, ValueError):
         members = f" Known are: {', '.join(kind.__members__)}." if issubclass(kind, Enum) else ""
-        raise Rejected(f"The value is not a {kind.__name__}.{members}") from None
+        raise Rejected(f"The value is not of type {kind.__name__}.{members}") from None
     return value
 
 
-def to_data(value: Any, also: str = "") -> dict[str, Any]:
-    """Return the fields of a frozen *value* that differ from their defaults.
+def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
+    """Return the fields of *value* that differ from their defaults, as data for TOML.
 
     Args:
-        value: A mark, an action or a link.
-        also: The field whose own fields go beside those of *value*.
+        value: A rule, an action or a relationship.
+        inlined: The field whose own fields are written next to those of *value*.
 
     Raises:
-        ValueError: a file cannot hold a value of this type.
+        RuleArgumentError: TOML has no form for a value's type.
     """
     data: dict[str, Any] = {}
     cls: Any = type(value)
@@ -207,22 +216,22 @@ def to_data(value: Any, also: str = "") -> dict[str, Any]:
         default = each.default_factory() if each.default_factory is not MISSING else each.default
         if part == default:
             continue
-        if each.name == also:
+        if each.name == inlined:
             data = {each.name: type(part).__name__, **to_data(part), **data}
         elif is_dataclass(part) and not isinstance(part, type):
             inner = to_data(part)
-            key, name = NAMED_BY.get(each.name, each.name), type(part).__name__
+            key, name = CLASS_KEYS.get(each.name, each.name), type(part).__name__
             data[each.name] = {key: name, **inner} if inner or key == "link" else name
         else:
-            data.update(_written(each.name, part, anything=hints[each.name] is Any))
+            data.update(_to_toml(each.name, part, anything=hints[each.name] is Any))
     return data
 
 
-def _written(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
+def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
     if isinstance(value, tuple) and not anything:
         return {name: list(value)}
     if isinstance(value, Enum):
-        # A column of the application knows its members by name, our own words are values.
+        # SQLAlchemy stores an application's enum by name; our own enums read better by value.
         return {name: value.name if anything else value.value}
     if isinstance(value, (Decimal, UUID)):
         return {name: str(value)}
@@ -230,8 +239,11 @@ def _written(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
         return {name: value.hex()}
     if isinstance(value, (str, *PLAIN)):
         return {name: value}
-    # TOML has no null, and may hold no null inside a list or a document.
+    # TOML has no null, neither as a value nor inside a list or a document.
     try:
         return {f"{name}_json": json.dumps(value, ensure_ascii=False)}
     except TypeError:
-        raise ValueError(f"a {type(value).__name__} cannot be written to a policy file") from None
+        raise RuleArgumentError(
+            f"A value of type {type(value).__name__} can't be written to a policy file. "
+            f"{NOTHING_CHANGED} Keep this rule in the models."
+        ) from None

@@ -1,1 +1,1 @@
-"""The commands of `manage.py`."""
+"""Contain the command ``efface``."""

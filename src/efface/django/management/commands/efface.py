@@ -16,14 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from efface.console import command_texts as texts
 from efface.console.command_arguments import (
-    actor_of,
-    identifiers_in,
-    is_a_terminal,
-    moment_of,
-    plan_in,
+    is_terminal,
+    read_actor,
+    read_date,
+    read_identifiers,
+    read_plan,
     require_once,
 )
-from efface.console.exit_status import Status, sentence_of, status_of
+from efface.console.exit_status import Status, describe_database_error, find_status
 from efface.django import accounts
 from efface.django.database.django_connection import sqlalchemy_connection
 from efface.django.management.parser import COMMANDS, add_commands
@@ -40,26 +40,27 @@ from efface.errors import (
 from efface.errors.database_refusals import refused
 from efface.evidence.receipt import Receipt
 from efface.plan.plan import Plan
-from efface.policy.rules_table import overview
+from efface.policy.rules_table import format_rules
 
 
 class Command(BaseCommand):
-    """Efface's commands over the models and databases of this project."""
+    """Run Efface's commands for the models and databases of this project."""
 
-    help = "Close accounts: check the policy, show a plan, close, verify, list closings."
+    help = "Close accounts: check the policy, show a plan, close, verify, list closed accounts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add a command for each act."""
+        """Add the arguments of each command."""
         add_commands(parser)
 
     def handle(self, *_: Any, act: str | None, **options: Any) -> None:
-        """Do what was asked; refusals become a message and an exit status."""
+        """Run the command, and turn errors into a message and an exit status."""
         if act is None:
             named = ", ".join(COMMANDS)
             raise CommandError(
-                f"Name a command: {named}. What each does: manage.py efface --help",
+                f"Name a command: {named}. To read what each does: manage.py efface --help",
                 returncode=Status.USAGE,
             )
+        # Django's `execute` passes further options, which each command ignores.
         named = options.pop("database")
         alias = named or erasers.find_user_database()
         if act == "check":
@@ -67,104 +68,112 @@ class Command(BaseCommand):
         try:
             getattr(self, f"_{act}")(erasers.require_users(alias), **options)
         except EffaceError as error:
-            said = _not_migrated(alias) if _needs_migrate(error, alias) else str(error)
-            raise CommandError(said, returncode=status_of(error)) from None
+            text = _format_migrate_hint(alias) if _needs_migrate(error, alias) else str(error)
+            raise CommandError(text, returncode=find_status(error)) from None
         except (DjangoError, SQLAlchemyError) as error:
-            said = _not_migrated(alias) if _is_mismatch(error) else sentence_of(error)
-            raise CommandError(said, returncode=Status.DATABASE) from None
+            # Neither its text nor its traceback, because both can contain values of a row.
+            text = (
+                _format_migrate_hint(alias)
+                if _is_mismatch(error)
+                else describe_database_error(error)
+            )
+            raise CommandError(text, returncode=Status.DATABASE) from None
 
     def _check(self, alias: str, *, strict: bool, live: bool, **options: Any) -> None:
         policy = erasers.load_eraser(alias).eraser.policy
         if options["table"]:
-            self.stdout.write(overview(policy))
+            self.stdout.write(format_rules(policy))
             return
         problems = erasers.find_problems(alias)
         if live:
             problems += erasers.find_differences(alias)
         errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
-            self.stdout.write(texts.problems_json(problems, errors))
+            self.stdout.write(texts.problems_to_json(problems, errors))
         else:
             if problems:
                 self.stdout.write(describe(problems))
             warnings = len(problems) - errors
-            self.stdout.write(texts.problems_summary(policy, errors, warnings))
+            self.stdout.write(texts.format_summary(policy, errors, warnings))
         if errors:
-            raise CommandError("The policy cannot be carried out.", returncode=Status.REFUSED)
+            raise CommandError("The policy has errors.", returncode=Status.REFUSED)
 
     def _plan(self, alias: str, *, key: str, **options: Any) -> None:
         if options["sql"]:
-            with _at_work(alias) as (here, bind):
-                erasers.read_primary_key(here, key)
-                statements = here.eraser.statements(bind)
+            with _open_eraser(alias) as (database_eraser, bind):
+                # Only to check the type: the statements have parameters in place of the key.
+                erasers.read_primary_key(database_eraser, key)
+                statements = database_eraser.eraser.statements(bind)
             self.stdout.write(";\n\n".join(statements) + ";")
             return
-        first, made = _find_receipt(alias, key), accounts.plan(key, using=alias)
-        if first is None:
-            self.stdout.write(made.to_json() if options["json"] else made.explain())
+        receipt, new_plan = _find_receipt(alias, key), accounts.plan(key, using=alias)
+        if receipt is None:
+            self.stdout.write(new_plan.to_json() if options["json"] else new_plan.explain())
         elif options["json"]:
-            self._note(texts.closed_before(first))
-            self.stdout.write(made.to_json())
+            self._write_note(texts.format_already_closed(receipt))
+            self.stdout.write(new_plan.to_json())
         else:
-            self.stdout.write(texts.closed_before(first))
+            self.stdout.write(texts.format_already_closed(receipt))
 
     def _close(
         self, alias: str, *, key: str, actor: str, plan: Path | None, **options: Any
     ) -> None:
-        asking, read = actor_of(actor), plan_in(plan)
-        if not options["yes"] and is_a_terminal():
-            read = self._asked(alias, key, read)
-        receipt = accounts.close_account(key, actor=asking, using=alias, plan=read)
-        self.stdout.write(receipt.to_json() if options["json"] else texts.receipt_text(receipt))
+        actor_text, reviewed_plan = read_actor(actor), read_plan(plan)
+        if not options["yes"] and is_terminal():
+            reviewed_plan = self._confirm(alias, key, reviewed_plan)
+        receipt = accounts.close_account(key, actor=actor_text, using=alias, plan=reviewed_plan)
+        self.stdout.write(receipt.to_json() if options["json"] else texts.format_receipt(receipt))
+        # Inside another transaction the follow-up runs only after its commit.
         is_committed = not connections[alias].in_atomic_block
         if receipt.finalized_at is None and is_committed and not receipt.already_closed:
             raise CommandError(
                 f"The account is closed, receipt {receipt.reference}. The post-commit pass or "
-                "the search failed; the log says why. Later, run: manage.py efface work --once",
+                "the search failed. The log says why. Run later: manage.py efface work --once",
                 returncode=Status.DATABASE,
             )
         search = receipt.search
         if search is not None and not search.is_clean:
-            said = texts.still_found(receipt, search)
-            raise CommandError(said, returncode=Status.EVIDENCE)
+            text = texts.format_search_warning(receipt, search)
+            raise CommandError(text, returncode=Status.EVIDENCE)
 
     def _verify(self, alias: str, *, key: str, identifiers: Path, **options: Any) -> None:
-        lines = identifiers_in(identifiers)
+        lines = read_identifiers(identifiers)
         try:
             _find_receipt(alias, key)
         except UnknownSubjectError:
-            self._note(texts.no_such_row(erasers.load_eraser(alias).eraser.policy))
+            self._write_note(texts.format_missing_row(erasers.load_eraser(alias).eraser.policy))
         search = accounts.verify(key, lines, using=alias)
-        said = texts.search_json(search) if options["json"] else texts.search_text(search)
-        self.stdout.write(said)
+        text = texts.search_to_json(search) if options["json"] else texts.format_search(search)
+        self.stdout.write(text)
         if not search.is_clean:
             raise CommandError(texts.found_in(search), returncode=Status.EVIDENCE)
 
     def _closed(self, alias: str, *, since: str | None, **options: Any) -> None:
-        found = accounts.receipts(moment_of(since) if since else None, using=alias)
-        said = texts.closings_json(found) if options["json"] else texts.closings_text(found)
-        self.stdout.write(said)
+        found = accounts.receipts(read_date(since) if since else None, using=alias)
+        text = texts.closings_to_json(found) if options["json"] else texts.format_closings(found)
+        self.stdout.write(text)
 
     def _work(self, alias: str, *, once: bool, limit: int, **options: Any) -> None:
         require_once(once=once)
         if limit < 1:
             raise SettingsError("--limit is at least 1.")
         done = accounts.run_pending(limit=limit, using=alias)
-        self.stdout.write(done.to_json() if options["json"] else texts.pending_run_text(done))
+        self.stdout.write(done.to_json() if options["json"] else texts.format_pending_run(done))
         for failure in done.failures:
-            self._note(f"{failure.reference}: {failure.error}")
+            self._write_note(f"{failure.reference}: {failure.error}")
         if done.failures:
-            status = status_of(done.failures[0].error)
-            raise CommandError("Not all could be settled.", returncode=status)
+            status = find_status(done.failures[0].error)
+            raise CommandError("Some account closures were not finalized.", returncode=status)
 
-    def _asked(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
-        """Show the plan and ask; what was read is what must still fit when it is carried out."""
+    def _confirm(self, alias: str, key: str, plan: Plan | None) -> Plan | None:
+        """Show the plan and ask for confirmation. Return the plan that the closure must match."""
         if _find_receipt(alias, key) is not None:
-            # Nothing will change.
+            # The closure will return the first receipt and change nothing.
             return plan
         shown = plan or accounts.plan(key, using=alias)
+        # Not `input()`, which writes the prompt to standard output, among the results.
         try:
-            self._note(shown.explain())
+            self._write_note(shown.explain())
             self.stderr.write(f"{texts.QUESTION} [y/N]: ", str, ending="")
             self.stderr.flush()
             answer = sys.stdin.readline()
@@ -174,40 +183,44 @@ class Command(BaseCommand):
             raise CommandError("Nothing was changed.", returncode=Status.REFUSED)
         return shown
 
-    def _note(self, text: str) -> None:
-        """Write *text* beside the results, as it is: Django would color it as an error."""
+    def _write_note(self, text: str) -> None:
+        """Write *text* to standard error, without the color that Django gives to errors."""
         self.stderr.write(text, str)
 
 
 @contextmanager
-def _at_work(alias: str) -> Iterator[tuple[erasers.DatabaseEraser, sa.Connection]]:
-    here = erasers.require_eraser(alias)
+def _open_eraser(alias: str) -> Iterator[tuple[erasers.DatabaseEraser, sa.Connection]]:
+    """Yield the eraser and a connection inside a transaction."""
+    database_eraser = erasers.require_eraser(alias)
     with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
-        yield here, bind
+        yield database_eraser, bind
 
 
 def _find_receipt(alias: str, key: str) -> Receipt | None:
-    """Return the receipt of the account with this *key*, or None where it is open."""
-    with _at_work(alias) as (here, bind):
-        return here.eraser.find_receipt(bind, erasers.read_primary_key(here, key))
+    """Return the receipt of the account with this primary *key*, or None if it is open."""
+    with _open_eraser(alias) as (database_eraser, bind):
+        return database_eraser.eraser.find_receipt(
+            bind, erasers.read_primary_key(database_eraser, key)
+        )
 
 
 def _needs_migrate(error: EffaceError, alias: str) -> bool:
-    """Return whether it is the database that lacks something, and not the models."""
+    """Return whether the database lacks something that the models have."""
     if isinstance(error, MissingDeletedAtError):
         return not any(each.level == "error" for each in erasers.find_problems(alias))
     return isinstance(error, (MissingTablesError, SchemaMismatchError))
 
 
 def _is_mismatch(error: Exception) -> bool:
+    """Return whether the database lacks a table or column that a statement names."""
     cause = error.__cause__
     driver = cause if isinstance(cause, Exception) else error
     found = refused("", "", driver, is_lost=False, is_conflict=False)
     return isinstance(found, SchemaMismatchError)
 
 
-def _not_migrated(alias: str) -> str:
+def _format_migrate_hint(alias: str) -> str:
     return (
         f"The database {alias} does not have all tables and columns of the models yet. Nothing was "
-        f"changed. Run first: manage.py migrate --database {alias}"
+        f"changed. First, run: manage.py migrate --database {alias}"
     )
