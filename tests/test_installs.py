@@ -43,13 +43,16 @@ FOREIGN = {
     "efface.django.simplejwt": "djangorestframework-simplejwt",
 }
 # From a clone it is a dot in the place of the name.
-NAMED = re.compile(r"(?:\befface|\")\.?\[([\w,]+)\]")
+NAMED = re.compile(r'(?:\befface|"\.)\[([\w,]+)\]')
+OTHERS = re.compile(r'pip install "efface\[\w+\]" +# or (.+)')
 BLOCK = re.compile(r"^```(?:python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def named_in(text):
-    """The combinations of extras that a text names."""
-    return {frozenset(names.split(",")) for names in NAMED.findall(text)}
+    """The combinations of extras that a text names; after "or", each by itself."""
+    words = {word for line in OTHERS.findall(text) for word in re.findall(r"\w+", line)}
+    named = {frozenset(names.split(",")) for names in NAMED.findall(text)}
+    return named | {frozenset([extra]) for extra in words & PROJECT["optional-dependencies"].keys()}
 
 
 def named_in_messages():

@@ -132,6 +132,17 @@ def test_a_database_that_cannot_be_named_is_wrong_usage_and_shows_no_password(ef
     assert not Path("secret.db").exists()
 
 
+def test_a_missing_driver_that_an_extra_brings_is_named_with_the_line_to_paste(efface, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    result = efface("closed", "--database", "postgresql+psycopg://u:secret@host/x")
+
+    assert result.exit_code == 2
+    assert 'not installed. Install it: pip install "efface[postgresql]"' in " ".join(
+        result.stderr.split()
+    )
+
+
 def test_a_database_that_is_gone_shows_no_password(efface):
     url = "postgresql+psycopg://ada:secret@127.0.0.1:1/forum"
 

@@ -250,3 +250,26 @@ def test_logging_out_after_closing_is_no_error_and_says_farewell(garden, ada, br
 @pytest.mark.cases("CLO-15")
 def test_the_start_page_knows_no_delete(garden):
     assert garden.browser().script("DELETE", "/").status_code == 405
+
+
+def test_a_visitor_who_sends_the_form_still_gets_where_the_login_was_to_lead(garden, ada):
+    browser = garden.browser()
+    browser.open("/users/settings")
+
+    answer = browser.submit(CLOSE, **CONSENT)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/users/log_in")
+    assert browser.log_in(EMAIL).headers["location"] == "/users/settings"
+    assert garden.row(ada)["deleted_at"] is None
+
+
+def test_a_visitor_who_sends_the_form_comes_back_to_it_after_the_login(garden, ada):
+    browser = garden.browser()
+
+    answer = browser.submit(CLOSE, **CONSENT)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/users/log_in?")
+    assert browser.submit("/users/log_in", email=EMAIL, password=PASSWORD).headers["location"] == (
+        CLOSE
+    )

@@ -197,7 +197,7 @@ def test_nothing_shows_a_value_of_the_person(law, caplog):
         finally:
             engine.echo = False
 
-        said = [plan, plan.to_json(), plan.explain(), receipt, receipt.to_json(), receipt.people]
+        said = [plan, plan.to_json(), plan.explain(), receipt, receipt.to_json(), receipt.captured]
         said += [finalized, finalized.to_json(), finalized.search.summary(), caplog.text]
         assert caplog.records
         assert marker_of(1) not in "".join(map(repr, said)).lower()

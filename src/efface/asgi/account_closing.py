@@ -58,7 +58,7 @@ class AccountClosing:
         confirmation_email: Takes a session and the primary key, and returns a function that sends
             the email, or None. Called under the lock, before anything is erased, so the function
             can remember the address. After the commit, Efface calls the function with a
-            `ConfirmationEmail` and drops it. An email that fails doesn't stop the closing.
+            `ConfirmationEmail` and drops it. An email that fails doesn't stop the closure.
         recipients: Who else had the user's data and is notified, by names that users know.
         login_path: Your login page. The query parameter ``return_to`` has the path to return to.
         logout_path: Your route that answers DELETE and clears cookies.
@@ -247,7 +247,7 @@ class AccountClosing:
             connection.state.efface_facts = await self._ready.facts_of(connection, subject)
 
     async def wait_finalized(self) -> None:
-        """Wait until this process has finalized its closings and sent their emails.
+        """Wait until this process has finalized its closures and sent their emails.
 
         It also returns if finalizing or an email has failed, which the log says.
         """

@@ -95,12 +95,12 @@ class Attempts:
         return await asyncio.shield(self._begin(self._carry_out(subject, actor, email, own)))
 
     async def wait_finalized(self) -> None:
-        """Wait until all work that closings in this process have started is done or has failed."""
+        """Wait until all work that closures in this process have started is done or has failed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def finalize_at_shutdown(self, seconds: float) -> None:
-        """Wait for the work that closings have started, and log what did not end in time."""
+        """Wait for the work that closures have started, and log what did not end in time."""
         try:
             await asyncio.wait_for(self.wait_finalized(), seconds)
         except TimeoutError:

@@ -64,7 +64,7 @@ class AccountDescription:
 class ClosingRoutes:
     """Answer the requests to one installation.
 
-    *landing* is the application's own page after a closing, or None for the goodbye page.
+    *landing* is the application's own page after a closure, or None for the goodbye page.
     """
 
     finder: FactFinder
@@ -105,7 +105,7 @@ class ClosingRoutes:
         return {"proof": proof, "blockers": (), "consequences": None}
 
     def email(self, connection: HTTPConnection) -> AttemptEmail:
-        """Return the email of one attempt, in the language that the user has before the closing."""
+        """Return the email of one attempt, in the language that the user has before the closure."""
         language, paths = self.language_of(connection), self.pages.paths
 
         def compose(receipt: Receipt) -> ConfirmationEmail:

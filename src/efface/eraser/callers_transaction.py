@@ -1,4 +1,4 @@
-"""Join the caller's transaction, and reload the session's objects that a closing changed."""
+"""Join the caller's transaction, and reload the session's objects that a closure changed."""
 
 from __future__ import annotations
 

@@ -60,10 +60,9 @@ def close_one(
     on_progress: closing_order.OnProgress | None = None,
     adopting: bool = False,
 ) -> Receipt:
-    """Close one account and return its receipt; a closed account has its first receipt.
+    """Close one account and return its receipt, for `Eraser.close_account` and `Eraser.adopt`.
 
-    `Eraser.close_account` documents arguments and errors. *adopting* accepts an account with a
-    ``deleted_at`` and no receipt, and keeps its date.
+    *adopting* accepts an account with a ``deleted_at`` and no receipt, and keeps its date.
     """
     statements = compiled.single
     subjects = closing_order.lock(cursor, statements, key)
@@ -81,16 +80,11 @@ def close_one(
     # Only the lock makes the answer reliable: it may have changed since the page was rendered.
     if reasons := tuple(blockers()):
         raise BlockedError(reasons)
-    now = closed_at or context.now
+    now, is_closed = closed_at or context.now, closed_at is not None
     # Counted again under the lock, so that nothing changes between this check and the closing.
     known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
     outcome = closing_order.close(
-        cursor,
-        statements,
-        subjects,
-        now,
-        keep_deleted_at=closed_at is not None,
-        on_progress=on_progress,
+        cursor, statements, subjects, now, keep_deleted_at=is_closed, on_progress=on_progress
     )
     receipt = Receipt(
         reference=context.reference(),

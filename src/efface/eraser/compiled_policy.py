@@ -51,7 +51,7 @@ class CompiledPolicy:
         return DatabaseSearch(self.batch, tuple(metadata.tables.values()))
 
     def closing_statements(self) -> Iterator[CompiledStatement]:
-        """Yield the statements of a closing in their order."""
+        """Yield the statements of a closure in their order."""
         statements = self.single
         yield statements.lock
         for table in statements.credentials:

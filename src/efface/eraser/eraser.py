@@ -140,7 +140,7 @@ class Eraser:
             return make_plan(cursor, compiled.single, key, self._fingerprint, self._now().date())
 
     def preview(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
-        """Return the steps of a closing without reading any text; only reads.
+        """Return the steps of a closure without reading any text; only reads.
 
         It takes a fraction of the time of `plan`, so a page can show it. Each step's ``rows`` are
         the most that may change, because only reading a text shows whether it mentions the user.
@@ -180,7 +180,7 @@ class Eraser:
         return [Receipt.from_json(text) for text in found]
 
     def statements(self, bind: Bind) -> list[str]:
-        """Return the SQL of a closing on this database, in its order and without values."""
+        """Return the SQL of a closure on this database, in its order and without values."""
         with self._joined(bind) as (_, compiled):
             return [statement.sql for statement in compiled.closing_statements()]
 
@@ -197,29 +197,26 @@ class Eraser:
         """Close the account and return the receipt. You commit, then call `finalize`.
 
         It locks the user's row, deletes credentials, sets ``deleted_at`` and carries out the other
-        rules. The session's objects of changed tables are expired. Closing a closed account
-        changes nothing and returns the first receipt, with ``already_closed`` set.
+        rules. Closing a closed account changes nothing and returns the first receipt, with
+        ``already_closed`` set. If it raises, nothing was changed.
 
         Args:
             bind: The Session or Connection whose transaction is used.
             pk: The primary key of the user's row.
-            actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, in 1 to 200
-                characters; never a name.
+            actor: Who asked, such as ``"ticket 8114"``: 1 to 200 characters, never a name.
             plan: A plan that you reviewed. It is refused if the database has changed since.
             blockers: Takes *bind* and *pk*, and returns reasons not to close the account now, or
                 nothing. Efface calls it when the row is locked. What it reads must stay true until
                 the commit, so lock it (``FOR UPDATE``), always in the same order.
-            on_progress: Takes the numbers of finished and of all tables, after each table. It runs
-                inside the transaction, so it must be quick and must not use *bind*.
+            on_progress: Takes the numbers of finished and of all tables; must not use *bind*.
 
         Raises:
             UnknownSubjectError: no row has this key.
             UnrecordedClosingError: ``deleted_at`` is set, but not by Efface; see `adopt`.
-            ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
-                changed.
-            BlockedError: *blockers* returned reasons, which the error has. Nothing was changed.
-            ForeignPlanError: *plan* is for another account or another policy. Nothing was changed.
-            StalePlanError: the database has changed since *plan*. Nothing was changed.
+            ActorIdentifiesUserError: *actor* contains the user's email address.
+            BlockedError: *blockers* returned reasons, which the error has.
+            ForeignPlanError: *plan* is for another account or another policy.
+            StalePlanError: the database has changed since *plan*.
 
         Example:
             >>> receipt = eraser.close_account(session, 1, actor="self-service")
@@ -290,7 +287,7 @@ class Eraser:
 
         Only the process that closed the account knows the identifiers. With a receipt from
         another process, ``search`` stays None, and the pass does not find late rows by value. The
-        pass never finds late rows through rows that the closing unlinked. `verify` finds both.
+        pass never finds late rows through rows that the closure unlinked. `verify` finds both.
 
         Returns:
             The receipt with ``finalized_at``, ``late`` and ``search``.

@@ -1,4 +1,4 @@
-"""Finalize one closing or a batch after its commit: the post-commit pass and the search."""
+"""Finalize one closure or a batch after its commit: the post-commit pass and the search."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Finalized:
 def finalize_one(
     cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt, context: CallContext
 ) -> Finalized:
-    """Run the post-commit pass and the search for one closing.
+    """Run the post-commit pass and the search for one closure.
 
     Raises:
         ForeignClosingError: the receipt is for another users' table than the policy's.
-        UnrecognizedClosingError: the eraser's secret is not the one of the closing.
+        UnrecognizedClosingError: the eraser's secret is not the one of the closure.
         StatementError: the database refused a statement.
     """
     if receipt.table != compiled.single.table.fullname:

@@ -1,4 +1,4 @@
-"""Finalize pending closings: those that a crash or an error has interrupted."""
+"""Finalize pending closures: those that a crash or an error has interrupted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_AGE = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Failure:
-    """A closing that could not be finalized, and why. The next run tries it again."""
+    """A closure that could not be finalized, and why. The next run tries it again."""
 
     reference: str
     error: EffaceError
@@ -59,12 +59,12 @@ class PendingRun:
 def finalize_one_by_one(
     finalize: Callable[[Collection[str]], PendingRun], limit: int
 ) -> Iterator[PendingRun]:
-    """Yield the sums so far until *limit* closings are finalized or none is pending.
+    """Yield the sums so far until *limit* closures are finalized or none is pending.
 
     Args:
-        finalize: Finalizes one closing in a transaction of its own. It takes the references to
+        finalize: Finalizes one closure in a transaction of its own. It takes the references to
             leave out, those that have failed.
-        limit: The most closings to finalize.
+        limit: The most closures to finalize.
     """
     whole = PendingRun((), (), 0)
     while len(whole.receipts) < limit:
@@ -89,7 +89,7 @@ def run_pending_closings(
     limit: int,
     exclude: Collection[str],
 ) -> tuple[PendingRun, tuple[Step, ...]]:
-    """Finalize up to *limit* closings from *before* a moment, and return the steps, too."""
+    """Finalize up to *limit* closures from *before* a moment, and return the steps, too."""
     finalized: list[Finalized] = []
     failures: list[Failure] = []
     number = 0
@@ -122,7 +122,7 @@ def run_pending_closings(
 def _finalized(
     cursor: Cursor, compiled: CompiledPolicy, context: CallContext, stored: str
 ) -> Finalized:
-    """Finalize one closing in a savepoint of its own."""
+    """Finalize one closure in a savepoint of its own."""
     with cursor.savepoint(closings.name, Exception):
         try:
             return finalize_one(cursor, compiled, Receipt.from_json(stored), context)

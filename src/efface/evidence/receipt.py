@@ -1,4 +1,4 @@
-"""Record what a closing did and what is kept until when, without naming the subject."""
+"""Record what a closure did and what is kept until when, without naming the subject."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""STAGE 4 · the order in which a closing runs, inside the caller's transaction."""
+"""STAGE 4 · the order in which a closure runs, inside the caller's transaction."""

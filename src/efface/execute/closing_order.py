@@ -1,6 +1,6 @@
-"""STAGE 4 · the order in which a closing runs, inside the caller's transaction.
+"""STAGE 4 · the order in which a closure runs, inside the caller's transaction.
 
-1. Lock the subject's row, so that two closings of the same account cannot both begin.
+1. Lock the subject's row, so that two closures of the same account cannot both begin.
 2. Delete credentials, then set ``deleted_at``: from here on, the user cannot log in.
 3. Write the other tables, deepest first.
 4. Write the subject's own row. Matches by value need it, so it is after them.
@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Outcome:
-    """The steps of a closing, with the numbers of rows that the database reports."""
+    """The steps of a closure, with the numbers of rows that the database reports."""
 
     steps: tuple[Step, ...]
 

@@ -12,7 +12,7 @@ def conclude(event: LiveEvent, answer: AttemptResult, message: str, *, to: str |
     """Answer *event* with how the attempt ended.
 
     *message* is the sentence for the user, in the user's language. *to* is where the page goes
-    after a closing, or None for where every logged-out page goes.
+    after a closure, or None for where every logged-out page goes.
     """
     if answer.outcome is Outcome.FAILED:
         event.fail(message)

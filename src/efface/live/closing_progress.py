@@ -15,9 +15,9 @@ Push = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
 class Progress:
-    """Remember the latest progress of a closing, and report it from time to time.
+    """Remember the latest progress of a closure, and report it from time to time.
 
-    The closing may run in a thread, so it only stores two numbers here. They count steps, not
+    The closure may run in a thread, so it only stores two numbers here. They count steps, not
     rows. While they change, nothing is committed yet.
     """
 

@@ -1,4 +1,4 @@
-"""Keep the values of the subjects' rows that a closing needs to find and edit other rows.
+"""Keep the values of the subjects' rows that a closure needs to find and edit other rows.
 
 They are in memory only: no ``repr`` shows them and no pickle contains them.
 """
@@ -39,7 +39,7 @@ class ClosingSubject:
 
 
 class ClosingSubjects:
-    """The subjects of one closing: one, or a batch."""
+    """The subjects of one closure: one, or a batch."""
 
     __slots__ = ("_by_column", "_rows", "all", "batch", "values")
 
@@ -65,7 +65,7 @@ class ClosingSubjects:
 
     @property
     def only(self) -> ClosingSubject:
-        """Return the subject of a closing that is no batch."""
+        """Return the subject of a closure that is no batch."""
         (subject,) = self.all
         return subject
 
@@ -89,7 +89,7 @@ class ClosingSubjects:
     ) -> ClosingSubjects:
         """Return the same subjects with the foreign-key values of their current *rows*.
 
-        If a closing overwrites a referenced column, foreign keys follow the new value
+        If a closure overwrites a referenced column, foreign keys follow the new value
         (``ON UPDATE CASCADE``). Matches by value and search terms keep the old values. A row with
         another *closed_at* belongs to another user, because databases reuse keys.
         """
@@ -112,7 +112,7 @@ def capture(
     *,
     with_search_terms: bool = True,
 ) -> ClosingSubjects:
-    """Return what the rest of a closing needs from the subjects' *rows*.
+    """Return what the rest of a closure needs from the subjects' *rows*.
 
     With *with_search_terms*, it also reads former and secondary identifiers in other tables.
     """

@@ -1,4 +1,4 @@
-"""Describe what a closing would do, as a value to print, compare and save as JSON."""
+"""Describe what a closure would do, as a value to print, compare and save as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a plan: count the rows that a closing would change, and change nothing."""
+"""Make a plan: count the rows that a closure would change, and change nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RowCounts:
 
 
 def count_rows(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
-    """Return how many rows of *table* a closing would change now."""
+    """Return how many rows of *table* a closure would change now."""
     result = RowCounts(kept=count_retained(cursor, table, subjects))
     if any(not isinstance(target.action, Retain) for target in table.targets):
         removed, redacted, unfinished = cursor.rows(table.row_counts, subjects.values)[0]
@@ -85,7 +85,7 @@ def make_plan(
 def preview(
     cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...], today: date
 ) -> tuple[Step, ...]:
-    """Return the steps of a closing without reading any text.
+    """Return the steps of a closure without reading any text.
 
     Each step's ``rows`` are therefore the most that may change. A closed account has no steps.
 

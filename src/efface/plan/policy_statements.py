@@ -1,4 +1,4 @@
-"""Compile the statements of a policy for one driver: everything that a closing runs.
+"""Compile the statements of a policy for one driver: everything that a closure runs.
 
 The statements have parameters for the subjects: one value each, or arrays for a batch.
 """
@@ -277,7 +277,7 @@ class PolicyStatements:
         return self._compile(text("SET CONSTRAINTS ALL IMMEDIATE"), "check")
 
     def _may_break(self, key: ForeignKeyConstraint) -> bool:
-        """Return whether a closing deletes or changes a row that *key* references."""
+        """Return whether a closure deletes or changes a row that *key* references."""
         here = self.policy.tables[key.table.fullname]
         there = self.policy.tables.get(key.referred_table.fullname)
         if there is None or any(_deletes_rows(rule.action) for rule in _row_rules(there)):

@@ -68,7 +68,7 @@ class ReachedRows:
         """Return whether this rule keeps a row that the rule of *other* would delete.
 
         If redacting overwrites this relationship and not *other*, it does not: the post-commit
-        pass would find the row by *other* alone and delete it, so the closing deletes it.
+        pass would find the row by *other* alone and delete it, so the closure deletes it.
         """
         return isinstance(self.action, Retain) or not self.is_overwritten or other.is_overwritten
 

@@ -17,6 +17,12 @@ from sqlalchemy.schema import SchemaItem
 from efface.errors import RulePlacementError
 from efface.policy.actions import ColumnAction, Delete, Redact, RowAction
 from efface.policy.relationships import Via
+from efface.policy.rule_arguments import (
+    require_column_action,
+    require_names,
+    require_row_action,
+    require_via,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def data_subject(
         not_personal: Columns without personal data.
 
     Raises:
+        RuleArgumentError: an argument can't be carried out, such as ``Delete`` without parentheses.
         TypeError: when SQLAlchemy attaches the rule, if you passed it to a column.
 
     Example:
@@ -121,8 +128,10 @@ def data_subject(
         >>> Policy.from_metadata(Base.metadata).tables["members"].subjects[0].identifiers
         ('email',)
     """
-    rule = SubjectRule(action, tuple(identifiers), deleted_at, tuple(not_personal))
-    return RuleItem(rule, Table)
+    require_row_action("data_subject", action, (Redact, Delete))
+    named = require_names("data_subject", "identifiers", identifiers)
+    plain = require_names("data_subject", "not_personal", not_personal)
+    return RuleItem(SubjectRule(action, named, deleted_at, plain), Table)
 
 
 def on_close(
@@ -147,6 +156,7 @@ def on_close(
         not_personal: Columns without personal data.
 
     Raises:
+        RuleArgumentError: an argument can't be carried out, such as ``Delete`` without parentheses.
         TypeError: when SQLAlchemy attaches the rule, if you passed it to a column.
 
     Example:
@@ -159,7 +169,11 @@ def on_close(
         >>> Policy.from_metadata(Base.metadata).tables["bookmarks"].close_rules[0].action
         Delete()
     """
-    return RuleItem(CloseRule(action, via, tuple(identifiers), tuple(not_personal)), Table)
+    require_row_action("on_close", action)
+    require_via(via)
+    named = require_names("on_close", "identifiers", identifiers)
+    plain = require_names("on_close", "not_personal", not_personal)
+    return RuleItem(CloseRule(action, via, named, plain), Table)
 
 
 def no_personal_data(*, reason: str) -> RuleItem:
@@ -195,6 +209,7 @@ def personal(action: ColumnAction, via: Via | None = None) -> RuleItem:
             sender and one for the recipient: the same *via* as in that rule.
 
     Raises:
+        RuleArgumentError: an argument can't be carried out, such as ``Delete`` without parentheses.
         TypeError: when SQLAlchemy attaches the rule, if you passed it to a table.
 
     Example:
@@ -208,6 +223,9 @@ def personal(action: ColumnAction, via: Via | None = None) -> RuleItem:
         >>> [(column.name, column.action) for column in profiles.personal_columns()]
         [('phone', Clear())]
     """
+    require_column_action(action)
+    if via is not None:
+        require_via(via)
     return RuleItem(ColumnRule(action, via), Column)
 
 

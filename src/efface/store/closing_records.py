@@ -110,21 +110,21 @@ class Closings:
         )
 
     def add(self, cursor: Cursor, record: dict[str, Any]) -> None:
-        """Record one closing."""
+        """Record one closure."""
         cursor.run(self._add, record)
 
     def add_batch(
         self, cursor: Cursor, record: dict[str, Any], pairs: Sequence[tuple[str, str]]
     ) -> None:
-        """Record closings that differ from *record* only in reference and subject.
+        """Record closures that differ from *record* only in reference and subject.
 
         The database composes the receipts, because sending a thousand of them takes longer than
         everything else.
 
         Args:
             cursor: The cursor in the caller's transaction.
-            record: The first closing.
-            pairs: Reference and subject of each closing, those of *record* first.
+            record: The first closure.
+            pairs: Reference and subject of each closure, those of *record* first.
         """
         reference, subject = pairs[0]
         # The receipts of a batch differ in these two values only, so the text is split there.
@@ -135,7 +135,7 @@ class Closings:
         cursor.run(self._add_batch, {**record, **moment_bounds, "records": rows})
 
     def receipt_for(self, cursor: Cursor, subject: str, closed_at: datetime) -> str | None:
-        """Return the receipt of the closing of *subject* at that moment, or None."""
+        """Return the receipt of the closure of *subject* at that moment, or None."""
         found = cursor.rows(
             self._select_by_subject, {"subject": subject, **moment_bounds("at", closed_at)}
         )
@@ -155,7 +155,7 @@ class Closings:
     def lock(
         self, cursor: Cursor, references: Sequence[str]
     ) -> Sequence[tuple[str, datetime | None]]:
-        """Lock the closings with these *references*; return receipts and ``finalized_at``."""
+        """Lock the closures with these *references*; return receipts and ``finalized_at``."""
         found: Sequence[Any] = cursor.rows(self._lock, {"references": references})
         return found
 
@@ -164,8 +164,8 @@ class Closings:
 
         Args:
             cursor: The cursor in the caller's transaction.
-            before: Leaves out closings after this moment.
-            after: Leaves out closings with an id up to this one.
+            before: Leaves out closures after this moment.
+            after: Leaves out closures with an id up to this one.
 
         Returns:
             Its id, its reference and its receipt.
@@ -174,12 +174,12 @@ class Closings:
         return found[0] if found else None
 
     def count_pending(self, cursor: Cursor, before: datetime) -> int:
-        """Return how many closings from *before* that moment are pending."""
+        """Return how many closures from *before* that moment are pending."""
         number: int = cursor.rows(self._count_pending, {"closed_at": before})[0][0]
         return number
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
-        """Replace the receipts of closings with their finalized ones."""
+        """Replace the receipts of closures with their finalized ones."""
         cursor.run_by_key(self._finalize, records)
 
 
@@ -192,7 +192,7 @@ def recorded_receipts(connection: Connection, since: datetime | None = None) -> 
 
 
 def _batch_rows(rows: Subquery) -> Select[Any]:
-    """Return a query of closings: the shared receipt with each one's reference and subject."""
+    """Return a query of closures: the shared receipt with each one's reference and subject."""
     text = [bindparam(name, type_=Text()) for name in ("before", "between", "after")]
     reference, subject = (rows.c[name] for name in ("reference", "subject"))
     receipt = text[0] + reference + text[1] + subject + text[2]

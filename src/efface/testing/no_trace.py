@@ -72,16 +72,14 @@ def assert_no_trace(
         bind.flush()
         bind = bind.connection()
     graph = _graph(policy)
-    exemptions = _Exemptions(
-        graph, frozenset(kept), *_subject_parameters(bind, policy, graph, subject)
-    )
+    exempt = _Exemptions(graph, frozenset(kept), *_parameters(bind, policy, graph, subject))
     existing = inspect(bind)
     tables = [table_rules.table for table_rules in policy.tables.values()]
     # Efface's own table must not have identifiers either.
     tables += [t for t in ours.tables.values() if existing.has_table(t.name, t.schema)]
     found: Counter[str] = Counter()
     for table in tables:
-        found.update(_mentions(bind, table, exemptions, search_terms))
+        found.update(_mentions(bind, table, exempt, search_terms))
     if found:
         lines = "".join(
             f"\n  {place}  {rows} {'row' if rows == 1 else 'rows'}"
@@ -143,7 +141,7 @@ def _graph(policy: Policy) -> Graph | None:
     return build(policy)[0] if has_one else None
 
 
-def _subject_parameters(
+def _parameters(
     connection: Connection, policy: Policy, graph: Graph | None, subject: Any
 ) -> tuple[SubjectParameters, Mapping[str, Any]]:
     """Return the parameters that identify the user, and their values."""

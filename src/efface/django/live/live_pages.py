@@ -3,7 +3,7 @@
 # town/asgi.py
 application = live.beside(get_asgi_application())
 
-The setting ``LIVE`` names the object, so that pages know where it is, and closings end sockets.
+The setting ``LIVE`` names the object, so that pages know where it is, and closures end sockets.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _attempt(
 
 
 def _email_of(request: HttpRequest) -> AttemptEmail:
-    """Return the email of one attempt, in the language that the user has before the closing."""
+    """Return the email of one attempt, in the language that the user has before the closure."""
     prepare, alias, speaks = (
         settings.page_settings().confirmation_email,
         find_user_database(),

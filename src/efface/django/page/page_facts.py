@@ -1,4 +1,4 @@
-"""Find out what a closing would do to one user, what blocks it, and what proof it needs."""
+"""Find out what a closure would do to one user, what blocks it, and what proof it needs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Paths:
         login: The login page, which leads back to the page.
         plain_login: The login page alone.
         start: The home page.
-        redirect: The project's own page after a closing, or None.
+        redirect: The project's own page after a closure, or None.
         live: The WebSocket, or None.
         logout: The route by which the script ends the session.
     """
@@ -109,7 +109,7 @@ def login_path() -> str:
 
 
 def own_page(name: str | None) -> str | None:
-    """Return the path of the project's own page after a closing, *name* in REDIRECT_PATH.
+    """Return the path of the project's own page after a closure, *name* in REDIRECT_PATH.
 
     Raises:
         SettingsError: REDIRECT_PATH names a route that doesn't exist.

@@ -7,7 +7,11 @@ from efface.policy.check.check_constraints import ConstraintEvaluator
 from efface.policy.check.conflicting_rules import conflicting_rules
 from efface.policy.check.dangling_references import dangling_references
 from efface.policy.check.deleted_at_column import deleted_at_problems
-from efface.policy.check.impossible_actions import impossible_actions, retain_problems
+from efface.policy.check.impossible_actions import (
+    impossible_actions,
+    reason_problems,
+    retain_problems,
+)
 from efface.policy.check.missing_rules import missing_rules
 from efface.policy.check.unknown_columns import unknown_columns
 from efface.policy.check.unlinked_references import unindexed_relationships, unlinked_references
@@ -37,6 +41,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
             problems += impossible_actions(table_rules)
             problems += constraints.problems(table_rules)
             problems += retain_problems(table_rules)
+            problems += reason_problems(table_rules)
             problems += unindexed_relationships(policy, table_rules)
     # A model that was imported after the policy was built has no rule, whatever it declares.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):

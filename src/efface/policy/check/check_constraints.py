@@ -2,7 +2,7 @@
 
 An SQLite database in memory evaluates the constraint with the new values, and only certain
 refusals are reported. It skips a constraint that SQLite does not understand, or that reads a
-column whose new value is unknown before the closing.
+column whose new value is unknown before the closure.
 """
 
 from __future__ import annotations

@@ -18,6 +18,11 @@ def conflicting_rules(table_rules: TableRules) -> Iterator[Problem]:
     if table_rules.no_personal_data and (table_rules.subjects or table_rules.close_rules):
         text = "This table has no_personal_data() and a rule for personal data. Keep one of them."
         yield Problem("E104", table_rules.name, None, text)
+    if table_rules.no_personal_data:
+        for name, rules in table_rules.columns.items():
+            if any(rule.action is not None for rule in rules):
+                text = f"{name} has a rule, and its table has no_personal_data(). Keep one of them."
+                yield Problem("E104", table_rules.name, name, text)
     if len(table_rules.no_personal_data) > 1:
         text = "This table has no_personal_data() more than once. Keep one of them."
         yield Problem("E104", table_rules.name, None, text)

@@ -18,7 +18,7 @@ from efface.policy.relationships import OwnedBy, Via, referring_columns
 def dangling_references(policy: Policy) -> Iterator[Problem]:
     """Yield a problem for each foreign key of rows that stay to rows that are deleted.
 
-    The database would refuse such a closing. It is a warning if it needs a row with the same user
+    The database would refuse such a closure. It is a warning if it needs a row with the same user
     at both ends, because only the application knows whether such rows exist.
     """
     for table_rules in policy.tables.values():

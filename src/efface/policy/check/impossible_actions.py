@@ -14,8 +14,10 @@ from efface.errors import Problem
 from efface.policy.actions import (
     Basis,
     ColumnAction,
+    Delete,
     Generalize,
     Placeholder,
+    Redact,
     Replace,
     Retain,
 )
@@ -73,16 +75,39 @@ def _paste(table_rules: TableRules, column: Column[Any], rule: ColumnRule, *, is
     return "" if column.nullable else suggest_column_rule(table_rules, column, rule.via) or ""
 
 
+NO_REASONS = frozenset(
+    {"", "-", "because", "fixme", "n/a", "reason", "tbd", "to do", "todo", "xxx"}
+)
+"""Texts that people write in place of a reason."""
+
+
+def reason_problems(table_rules: TableRules) -> Iterator[Problem]:
+    """Yield a problem if ``no_personal_data`` has no reason that a reviewer could check."""
+    for rule in table_rules.no_personal_data:
+        if _is_no_reason(rule.reason):
+            text = "no_personal_data needs a reason, so that others can review it:"
+            paste = 'no_personal_data(reason="a fixed list of countries")'
+            yield Problem("E103", table_rules.name, None, text, paste)
+
+
+def _is_no_reason(reason: object) -> bool:
+    return not isinstance(reason, str) or reason.strip(" .…").casefold() in NO_REASONS
+
+
 def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
     """Yield each `Retain` whose period, basis, reason or start is missing or not valid."""
     for rule in table_rules.close_rules:
         action = rule.action
         if not isinstance(action, Retain):
             continue
-        if not action.reason.strip() or not isinstance(action.basis, Basis):
+        if _is_no_reason(action.reason) or not isinstance(action.basis, Basis):
             text = "Retain needs a basis and a reason, because users are told why a record is kept:"
             paste = 'Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law")'
             yield Problem("E103", table_rules.name, None, text, paste)
+        then: object = action.then
+        if not isinstance(then, (Delete, Redact)):
+            text = "Retain ends with Delete() or Redact(). Write, for example:"
+            yield Problem("E103", table_rules.name, None, text, "Retain(..., then=Delete())")
         try:
             Period.parse(action.period)
         except ValueError:

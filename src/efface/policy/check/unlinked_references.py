@@ -59,7 +59,7 @@ def _between(table_rules: TableRules, names: tuple[str, ...]) -> tuple[str, str]
 def unindexed_relationships(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
     """Yield a warning for each relationship whose columns are not the first of an index.
 
-    Without one, each closing reads the whole table: 300 times slower with a million rows.
+    Without one, each closure reads the whole table: 300 times slower with a million rows.
     """
     for rule in table_rules.close_rules:
         table, names = table_rules.table, compared_columns(rule.via)
