@@ -49,6 +49,10 @@ from garden.site_settings import Settings
 from garden.web import HERE, RedirectError, csrf_field, redirect
 
 LAST_RESORT = {**SECURITY_HEADERS, **PAGE_HEADERS}
+PAGES = (home, registration, email_confirmation, login, password_reset, account_settings, groups)
+
+
+EmailSender = Callable[[ConfirmationEmail], None]
 
 
 def create_app(
@@ -82,15 +86,7 @@ def create_app(
     templates.env.globals["is_magic"] = site.profile == "magic"
     templates.env.globals["account_closing"] = closing.render
 
-    for part in (
-        home,
-        registration,
-        email_confirmation,
-        login,
-        password_reset,
-        account_settings,
-        groups,
-    ):
+    for part in PAGES:
         app.include_router(part.router)
     if site.dev:
         app.include_router(developer_pages.router)
@@ -134,9 +130,7 @@ def account_closing(app: FastAPI) -> AccountClosing:
             now = session.info["clock"]()
             return login is not None and login.authenticated_within(SUDO_TO_SEND, now)
 
-    def confirmation_email(
-        session: Session, user_id: int
-    ) -> Callable[[ConfirmationEmail], None] | None:
+    def confirmation_email(session: Session, user_id: int) -> EmailSender | None:
         user = users.get_user(session, user_id)
         if user is None:
             return None

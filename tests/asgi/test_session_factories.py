@@ -137,7 +137,7 @@ async def test_what_shutdown_cannot_wait_for_is_said(site, ada, open_browser, ca
         await browser.close_account(**RIGHT)
         await site.closing._attempts.finalize_at_shutdown(0)
 
-    assert "1 closings were not finalized" in caplog.text
+    assert "1 closures were not finalized" in caplog.text
     await site.closing.wait_finalized()
 
 

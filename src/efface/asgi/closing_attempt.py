@@ -104,7 +104,7 @@ class Attempts:
         try:
             await asyncio.wait_for(self.wait_finalized(), seconds)
         except TimeoutError:
-            logger.warning("At shutdown %d closings were not finalized.", len(self._tasks))
+            logger.warning("At shutdown %d closures were not finalized.", len(self._tasks))
 
     async def _prove(
         self, connection: HTTPConnection, subject: Hashable, fields: Mapping[str, Any]

@@ -148,7 +148,7 @@ def run_pending(*, limit: int = 100, using: str | None = None) -> PendingRun:
     """Finalize unfinished account closures, oldest first, such as after a crash.
 
     Each closure has a transaction of its own, unless one is already open. Then Efface sends
-    `account_finalized`. At the end it closes the live sockets and ends the sessions of these users.
+    `account_finalized`. At the end it closes the WebSockets and ends the sessions of these users.
     It doesn't send `account_closed` again. Several workers can run at the same time. If one closure
     fails, the others continue, and it stays pending.
 

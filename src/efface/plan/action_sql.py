@@ -80,7 +80,7 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
             # With a prefix of one character, many values of this length look like it.
             func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
         )
-    raise TypeError(f"{action.word} is decided on each value, not in a condition")
+    raise TypeError(f"{action.word} depends on each value, so it has no condition")
 
 
 def may_mention(dialect: Dialect, target: ColumnElement[Any], patterns: int) -> Condition:

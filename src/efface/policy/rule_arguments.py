@@ -10,35 +10,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from efface.errors import RuleArgumentError
-from efface.policy.actions import (
-    Clear,
-    Delete,
-    Generalize,
-    Placeholder,
-    Redact,
-    Replace,
-    ReplaceMentions,
-    Retain,
-    Revoke,
-    Unlink,
-)
+from efface.policy import actions
 from efface.policy.relationships import Generic, MatchBy, OwnedBy
 
 WRITTEN = {
-    Delete: "Delete()",
-    Redact: "Redact()",
-    Revoke: "Revoke()",
-    Retain: 'Retain("P10Y", Basis.LEGAL_OBLIGATION, reason="tax law")',
-    Clear: "Clear()",
-    Replace: 'Replace("...")',
-    Placeholder: "Placeholder()",
-    ReplaceMentions: 'ReplaceMentions("a former user")',
-    Unlink: "Unlink()",
-    Generalize: 'Generalize("year")',
+    actions.Delete: "Delete()",
+    actions.Redact: "Redact()",
+    actions.Revoke: "Revoke()",
+    actions.Retain: 'Retain("P10Y", Basis.LEGAL_OBLIGATION, reason="tax law")',
+    actions.Clear: "Clear()",
+    actions.Replace: 'Replace("...")',
+    actions.Placeholder: "Placeholder()",
+    actions.ReplaceMentions: 'ReplaceMentions("a former user")',
+    actions.Unlink: "Unlink()",
+    actions.Generalize: 'Generalize("year")',
 }
 """How each action is written."""
-ROW_ACTIONS = (Delete, Redact, Retain, Revoke)
-COLUMN_ACTIONS = (Clear, Replace, Placeholder, ReplaceMentions, Unlink, Generalize)
+ROW_ACTIONS = (actions.Delete, actions.Redact, actions.Retain, actions.Revoke)
+COLUMN_ACTIONS = tuple(kind for kind in WRITTEN if kind not in ROW_ACTIONS)
 
 
 def require_row_action(call: str, action: Any, allowed: tuple[type, ...] = ROW_ACTIONS) -> None:
@@ -64,7 +53,7 @@ def require_names(call: str, argument: str, names: Any) -> tuple[str, ...]:
     """Return *names* as a tuple.
 
     Raises:
-        RuleArgumentError: it is one text, whose letters would be the names, or holds other values.
+        RuleArgumentError: it is one text, whose characters would be the names, or has other values.
     """
     if isinstance(names, str):
         fault, shown = "is one text", names

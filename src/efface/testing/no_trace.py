@@ -52,13 +52,11 @@ def assert_no_trace(
         bind: The Session or Connection to read with.
         policy: A policy, or metadata with rules.
         identifiers: Former values of the user, such as ``populated.user.traces``.
-        subject: The user's primary key. With it, only this user's rows under `Retain` are left
-            out; without it, all of them.
+        subject: The user's primary key. Without it, rows of all users under `Retain` are left out.
         kept: Places that may mention the user, as ``"table"`` or ``"table.column"``.
 
     Raises:
-        AssertionError: something is left. The message has tables, columns and numbers of rows,
-            but no value.
+        AssertionError: something is left. The message has columns and numbers of rows, no value.
         FixtureError: no identifier has at least four characters.
     """
     search_terms = SearchTerms(identifiers)

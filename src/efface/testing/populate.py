@@ -49,7 +49,7 @@ def populate(
         token: Returns the characters that make the identifiers unique.
 
     Returns:
-        The keys, identifiers and markers of both users.
+        Both users, with their keys, their identifiers and the words of single columns.
 
     Raises:
         SubjectTableError: no table has `data_subject`, or several have.

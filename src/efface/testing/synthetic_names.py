@@ -1,4 +1,4 @@
-"""Make the identifiers of a synthetic user, and markers that are in one column each."""
+"""Make the identifiers of a synthetic user, and words that are in one column each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class SyntheticNames:
-    """The identifiers and markers of one synthetic user.
+    """The identifiers of one synthetic user, and the words of single columns.
 
-    *token* makes them unique, and *letter* differs between two users with the same token.
+    *token* makes them unique, and ``letter`` differs between two users with the same token.
     """
 
     def __init__(self, letter: str, token: str) -> None:
@@ -45,7 +45,7 @@ class SyntheticNames:
         return self.identifiers[place]
 
     def personal_text(self, column: Column[Any], rule: PersonalColumn | None) -> str:
-        """Return personal text for *column*: a marker, and as many identifiers as fit."""
+        """Return personal text for *column*: a word for it, and as many identifiers as fit."""
         room = room_in(column.type)
         edited = rule is not None and isinstance(rule.action, ReplaceMentions)
         if room == 0:

@@ -14,7 +14,7 @@ class SyntheticUser:
     Attributes:
         key: The primary key; a tuple if it has several columns.
         identifiers: The user's identifiers, also in text that mentions them.
-        markers: Words that are in one column each, by ``"table.column"``. A marker that you find
+        markers: Words that are in one column each, by ``"table.column"``. A word that you find
             tells you which column it comes from.
     """
 
@@ -24,7 +24,7 @@ class SyntheticUser:
 
     @property
     def traces(self) -> tuple[str, ...]:
-        """Return everything to search for: identifiers and markers."""
+        """Return everything to search for: identifiers and the words of single columns."""
         return (*self.identifiers, *self.markers.values())
 
 

@@ -1,4 +1,4 @@
-"""The handshake of a live socket, as Django's machinery reads requests."""
+"""Make requests from the handshake of a WebSocket, for Django's sessions and CSRF check."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _TOKEN = "_csrf_token"  # noqa: S105  (the name of a field)
 
 
 class _Check(CsrfViewMiddleware):
-    """Django's check, which returns the reason against a request instead of a page."""
+    """Django's CSRF check. It returns the reason for a refusal instead of a page."""
 
     def _reject(self, request: HttpRequest, reason: str) -> str:  # noqa: ARG002  (Django's name)
         return reason
 
 
 class Handshake:
-    """How a page has opened its socket: address, headers and cookies, of that moment.
+    """The address, headers and cookies with which a page opened its WebSocket.
 
-    The token stands in the address as ``_csrf_token``, since a page can send nothing else with a
-    handshake. Servers log the address when they answer, so it is taken out of *scope*.
+    The CSRF token is in the address as ``_csrf_token``, because a page can't add a header to a
+    handshake. Servers log the address, so this class removes the token from *scope*.
     """
 
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ class Handshake:
         }
 
     def request(self) -> HttpRequest:
-        """Return a request with what the handshake had, and its session as it is now."""
+        """Return a request with the data of the handshake, and its session as it is now."""
         request = ASGIRequest(self._scope, BytesIO())
         sessions = _installed(SessionMiddleware)
         if sessions is not None:
@@ -55,9 +55,9 @@ class Handshake:
         return request
 
     def is_genuine(self) -> bool:
-        """Tell whether a page of ours, of this very session, has sent it."""
+        """Return whether a page of this site, in this session, sent the handshake."""
         request = self.request()
-        # A browser always names its origin here, so silence is no excuse.
+        # A browser always sends the origin with a handshake.
         if "HTTP_ORIGIN" not in request.META:
             return False
         request.method = "POST"
@@ -67,7 +67,7 @@ class Handshake:
         return check.process_view(request, None, (), {}) is None
 
     def language(self) -> str:
-        """Return the code of the language in which a page is answered that sends this."""
+        """Return the code of the language that this user gets."""
         if _installed(LocaleMiddleware) is None:
             return str(django_settings.LANGUAGE_CODE)
         return str(translation.get_language_from_request(self.request()))

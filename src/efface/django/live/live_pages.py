@@ -1,9 +1,11 @@
-"""The live socket on Django: ``live = Live("/live")``, beside the ASGI application.
+"""Serve the WebSocket on Django, next to the ASGI application.
 
-# town/asgi.py
-application = live.beside(get_asgi_application())
+Example:
+    In ``myapp/asgi.py``, with ``live = Live("/live")`` from ``myapp/live.py``::
 
-The setting ``LIVE`` names the object, so that pages know where it is, and closures end sockets.
+        application = live.beside(get_asgi_application())
+
+    The setting ``LIVE`` names the object, so that pages find the WebSocket and closures end it.
 """
 
 from __future__ import annotations
@@ -48,40 +50,44 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 report = reporter("efface.django")
 
-# The page that asked for the closing that runs here: it is signed out last, after its ack.
+# The page that asked for the closure that runs here. It is logged out last, after its answer.
 _asking: ContextVar[Handshake | None] = ContextVar("_asking", default=None)
 
 
 class LiveEvent(live_event.LiveEvent):
-    """One event of a page, given to its handler.
+    """An event that a page sends, as its handler receives it.
 
     Attributes:
-        subject: Primary key of the person, confirmed anew for this event.
+        subject: The user's primary key, confirmed again for this event.
         name: Name of the event.
-        payload: What the page sent with it. Treat it as hostile.
+        payload: The data that the page sent. It may be hostile.
     """
 
     def request(self) -> HttpRequest:
-        """Return a request with what the handshake had, and its session as it is now."""
+        """Return a request with the data of the handshake, and its session as it is now."""
         return cast("Handshake", self.connection).request()
 
 
 class Live(OpenSockets):
-    """The live sockets of one process, by person.
+    """The WebSockets of one process, by user.
 
-    What is told here is told to the sockets of the other workers too, by way of the broker. A
-    socket that does not hear of the end of its session notices at its next event, because each
-    event asks anew who is logged in.
+    The broker passes each message on to the WebSockets of the other workers. A WebSocket that
+    misses the end of its session notices it at its next event, because Efface checks for each
+    event who is logged in.
 
     Args:
-        path: Where the socket is, such as ``"/live"``.
-        largest_message: Characters of a message from a page. A longer one ends its socket.
-        sockets_per_person: How many a person may hold open in this process.
-        broker: Reaches the other workers: `efface.live.redis.RedisBroker`. Without one this
-            process is alone.
+        path: The WebSocket's path, such as ``"/live"``.
+        largest_message: The most characters of a message from a page. A longer one closes the
+            WebSocket.
+        sockets_per_person: The most open WebSockets of one user in this process.
+        broker: Connects several workers: `efface.live.redis.RedisBroker`. A single worker needs
+            none.
 
     Raises:
-        SettingsError: *path* is no path of this site, or the root of it.
+        SettingsError: *path* is the root, or not a path of this site.
+
+    Example:
+        >>> live = Live("/live", broker=RedisBroker("redis://localhost/0", secret=SECRET))
     """
 
     event = LiveEvent
@@ -98,27 +104,24 @@ class Live(OpenSockets):
             largest_message=largest_message, sockets_per_person=sockets_per_person, broker=broker
         )
         if not is_local_path(path) or not path.rstrip("/"):
-            raise SettingsError('A live socket needs a path of its own on this site: Live("/live")')
+            raise SettingsError('The WebSocket needs its own path on this site: Live("/live")')
         self.path = path.rstrip("/")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connected: asyncio.Event | None = None
-        """Set once this process is connected with the others; None while nothing connects it."""
+        """Set when this process is connected with the others. None while it is not connecting."""
         self.on(EVENT)(self._on_anonymize)
 
     def beside(self, application: App) -> App:
-        """Return *application* with the socket at `path`, connected with the other workers.
+        """Return *application* with the WebSocket at `path`, connected with the other workers.
 
-        The lifespan is answered here, everything else by *application*. Where the server has
-        none, or another part answers it, the first socket connects this process with the others.
+        Efface answers the lifespan, and *application* everything else. If the server has no
+        lifespan, the first WebSocket connects this process with the others.
 
         Raises:
             SettingsError: ``LIVE`` in the settings names another object, or none.
         """
         if settings.page_settings().live is not self:
-            raise SettingsError(
-                'EFFACE names in LIVE the live socket that stands beside the application: "LIVE": '
-                '"town.live.live"'
-            )
+            raise SettingsError('EFFACE must name this object in LIVE: "LIVE": "myapp.live.live"')
 
         async def both(scope: Any, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
@@ -131,9 +134,9 @@ class Live(OpenSockets):
         return both
 
     def recheck_soon(self, subject: Hashable) -> None:
-        """Sign out and close the sockets of a person whose session is gone, after the commit.
+        """Log out and close the user's WebSockets without a session, after the commit.
 
-        For synchronous code, such as a view that logs somebody out. It returns at once.
+        For synchronous code, such as a view that logs the user out. It returns immediately.
         """
         signal = Signal("recheck", self._topic(subject))
         transaction.on_commit(
@@ -143,12 +146,12 @@ class Live(OpenSockets):
         )
 
     def end_soon(self, subject: Hashable) -> None:
-        """Sign out and close every open socket of a person, from synchronous code, at once."""
+        """Log out and close all WebSockets of the user, from synchronous code, immediately."""
         asking, signal = _asking.get(), Signal("end", self._topic(subject))
         self._soon(lambda: self.end(subject, besides=asking), signal)
 
     async def who(self, connection: Handshake) -> Hashable | None:
-        """Return the primary key of the person behind a handshake, asked anew."""
+        """Return the primary key of the user who is logged in at a handshake now."""
         key: Hashable | None = await _in_thread(
             lambda: find_logged_in_user(connection.request()).pk
         )
@@ -171,7 +174,7 @@ class Live(OpenSockets):
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _connect(self) -> None:
-        """Connect with the other workers for as long as this loop runs, if nothing does yet."""
+        """Connect with the other workers while this loop runs, unless this process is connected."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop or self._connected is None:
             self._loop, self._connected = loop, asyncio.Event()
@@ -184,7 +187,7 @@ class Live(OpenSockets):
                 connected.set()
                 await asyncio.Event().wait()
         finally:
-            # The next socket tries again; without a broker one still asks anew at each event.
+            # The next WebSocket tries again. Each event still checks who is logged in.
             self._connected = None
             connected.set()
 
@@ -197,10 +200,10 @@ class Live(OpenSockets):
             is_genuine = await _in_thread(handshake.is_genuine)
             code, to = handshake.language(), paths_of(handshake.request()).public
         except Exception as error:  # noqa: BLE001  (an answer for the page, never a trace)
-            report("The handshake of a live socket failed", error)
+            report("The handshake of a WebSocket failed", error)
             is_genuine = False
         if not is_genuine:
-            # Before it is accepted: the server answers the handshake with 403.
+            # Before accepting it, so that the server answers the handshake with 403.
             await send({"type": "websocket.close", "code": 1000})
             return
 
@@ -215,12 +218,12 @@ class Live(OpenSockets):
         return self._broker.topic(subject)
 
     def _soon(self, begin: Callable[[], Coroutine[Any, Any, None]], signal: Signal) -> None:
-        """Begin in the event loop of the site; without one, only tell the other processes."""
+        """Begin in the event loop of the site. Without one, only send to the other processes."""
         loop = self._loop
         if loop is not None and loop.is_running():
             loop.call_soon_threadsafe(lambda: self._keep(_quietly(begin())))
         else:
-            # As in a command, which waits for it: it is no daemon.
+            # In a command. It waits for this thread, which is not a daemon.
             threading.Thread(target=self._broker.announce, args=(signal,)).start()
 
     # ------------------------------------------------------------ closing
@@ -242,7 +245,7 @@ class Live(OpenSockets):
 def _closed(
     handshake: Handshake, fields: Mapping[str, Any], progress: Progress
 ) -> tuple[AttemptResult, str, str | None]:
-    """Try to close; return how it ended, what is said about it, and where one goes then."""
+    """Try to close the account. Return the result, its message, and where the page goes."""
     request = handshake.request()
     with translation.override(handshake.language()):
         answer = attempt(request, fields, channel="socket", on_progress=progress.note)
@@ -251,7 +254,7 @@ def _closed(
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Return what *work* returns, with a connection to the database of its own."""
+    """Run *work* with its own database connection, and return its result."""
 
     def run() -> T:
         close_old_connections()
@@ -267,5 +270,5 @@ async def _in_thread(work: Callable[[], T]) -> T:
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
-    except Exception as error:  # noqa: BLE001  (nobody waits for it)
-        report("Telling live sockets failed", error)
+    except Exception as error:  # noqa: BLE001  (nothing waits for the result)
+        report("Sending to WebSockets failed", error)

@@ -167,7 +167,7 @@ def _answer_closed(request: HttpRequest, answer: AttemptResult) -> HttpResponse:
     try:
         return _closed(request, answer)
     except Exception as error:  # noqa: BLE001  (the account is closed, so no answer may deny it)
-        report("The answer to a closing failed", error)
+        report("The answer to a closure failed", error)
         return _forget(_bare(request, {"status": "closed"}, answer.message))
 
 

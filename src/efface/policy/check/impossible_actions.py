@@ -101,7 +101,7 @@ def retain_problems(table_rules: TableRules) -> Iterator[Problem]:
         if not isinstance(action, Retain):
             continue
         if _is_no_reason(action.reason) or not isinstance(action.basis, Basis):
-            text = "Retain needs a basis and a reason, because users are told why a record is kept:"
+            text = "Retain needs a basis and a reason, because the page says why a record is kept:"
             paste = 'Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law")'
             yield Problem("E103", table_rules.name, None, text, paste)
         then: object = action.then
