@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import closing, core, hiding, lobsters, log_in, site, sockets, start
+from benchmarks import catalog, closing, core, hiding, lobsters, log_in, site, sockets, start
 from benchmarks.measure import keep, show
 from benchmarks.peers import beside
 
@@ -13,6 +13,7 @@ MEASURES = {
     "core": core.one_person,
     "batch": core.many_people,
     "check": core.big_policy,
+    "catalog": catalog.big_schema,
     "hiding": hiding.beside_hand_written,
     "peers": beside.others,
     "nobody": hiding.beside_no_listener,

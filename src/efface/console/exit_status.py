@@ -16,6 +16,7 @@ from efface.errors import (
     SubjectKeyError,
     UnknownSubjectError,
     UnreadableFileError,
+    UnsupportedDatabaseError,
     WeakSecretError,
 )
 
@@ -44,6 +45,7 @@ DATABASE: tuple[type[EffaceError], ...] = (
     MissingTablesError,
     SchemaTranslateMapError,
     StatementError,
+    UnsupportedDatabaseError,
 )
 
 

@@ -75,6 +75,7 @@ def close_one(
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
+    compiled.databases.require_rules(cursor.connection)
     _reject_identifying_actor(context.actor, subjects)
     # Only the lock makes the answer reliable: it may have changed since the page was rendered.
     if reasons := tuple(blockers()):
@@ -136,6 +137,7 @@ def close_many(
     new: dict[Key, Receipt] = {}
     subjects = capture(cursor, statements, opened) if opened else None
     if subjects is not None:
+        compiled.databases.require_rules(cursor.connection)
         _reject_identifying_actor(context.actor, subjects)
         steps = closing_order.close(cursor, statements, subjects, context.now).steps
         new = {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
 
-from efface.errors import MissingDeletedAtError, MissingTablesError, Problem, raise_problems
-from efface.errors.database_refusals import refused
+from efface.eraser.known_databases import KnownDatabases
+from efface.errors import raise_problems
 from efface.evidence.database_search import DatabaseSearch
 from efface.graph.graph import build
 from efface.plan.compiled_statement import CompiledStatement
@@ -37,6 +35,7 @@ class CompiledPolicy:
         self._graph, problems = build(policy)
         raise_problems([problem for problem in problems if problem.level == "error"])
         self._dialect, self._random_source = dialect, random_source
+        self.databases = KnownDatabases(policy)
         self.single = PolicyStatements(self._graph, dialect, random_source)
         self.closings = Closings(dialect)
         self.search = DatabaseSearch(self.single, tuple(metadata.tables.values()))
@@ -70,7 +69,6 @@ class CompiledPolicies:
         """Compile nothing yet."""
         self._policy, self._random_source = policy, random_source
         self._by_driver: dict[tuple[type, str, int], CompiledPolicy] = {}
-        self._checked: WeakSet[Engine] = WeakSet()
 
     def for_connection(self, connection: Connection) -> CompiledPolicy:
         """Return the compiled policy for the driver of *connection*, and check its database once.
@@ -88,9 +86,7 @@ class CompiledPolicies:
         if compiled is None:
             compiled = CompiledPolicy(self._policy, dialect, self._random_source)
             self._by_driver[key] = compiled
-        if connection.engine not in self._checked:
-            check_database(connection, compiled.single)
-            self._checked.add(connection.engine)
+        compiled.databases.require_tables(connection)
         return compiled
 
 
@@ -103,40 +99,3 @@ def _statements(table: TableStatements) -> Iterator[CompiledStatement]:
         yield table.candidates(1, locked=True)
         yield table.rewrite
     yield from (statement for statement in (table.delete, table.update) if statement is not None)
-
-
-def check_database(connection: Connection, statements: PolicyStatements) -> None:
-    """Check that the database has Efface's table and the ``deleted_at`` column.
-
-    Raises:
-        MissingTablesError: Efface's table is missing.
-        MissingDeletedAtError: the model has the ``deleted_at`` column and the database does not.
-        StatementError: the database refused to describe its tables.
-    """
-    try:
-        _check_tables(connection, statements)
-    except DBAPIError as error:
-        # No cause and no text of the driver, as in `Cursor`.
-        is_lost, cause = error.connection_invalidated, error.orig
-        raise refused(
-            statements.table.fullname,
-            "describe",
-            cause if isinstance(cause, Exception) else error,
-            is_lost=is_lost,
-            is_conflict=False,
-        ) from None
-
-
-def _check_tables(connection: Connection, statements: PolicyStatements) -> None:
-    inspector = inspect(connection)
-    missing = [name for name in metadata.tables if not inspector.has_table(name)]
-    if missing:
-        raise MissingTablesError(missing)
-    table, deleted_at = statements.table, statements.deleted_at
-    if deleted_at is None or not inspector.has_table(table.name, schema=table.schema):
-        return
-    columns = {c["name"] for c in inspector.get_columns(table.name, schema=table.schema)}
-    if deleted_at not in columns:
-        text = f"The model has the column {deleted_at}, but the database does not. In a migration:"
-        paste = f'op.add_deleted_at("{table.name}")    # after: import efface.alembic'
-        raise MissingDeletedAtError([Problem("E105", table.fullname, deleted_at, text, paste)])

@@ -98,6 +98,8 @@ def run_pending_closings(
         claimed = compiled.closings.claim(cursor, before, number)
         if claimed is None:
             break
+        if not number:
+            compiled.databases.require_rules(cursor.connection)
         number, reference, stored = claimed
         if reference in exclude:
             continue

@@ -5,6 +5,7 @@ what was changed, and one next step. It never contains a value from the database
 column names, counts and references. Driver errors quote rows, so they are never chained.
 """
 
+from efface.errors.catalog_refusals import UnsupportedDatabaseError
 from efface.errors.closing_refusals import (
     ActorIdentifiesUserError,
     ActorLengthError,
@@ -64,6 +65,7 @@ from efface.errors.policy_problems import (
     RuleArgumentError,
     RulePlacementError,
     SubjectTableError,
+    UnknownSchemaError,
     UnreadableFileError,
     describe,
     raise_problems,
@@ -121,10 +123,12 @@ __all__ = [
     "SubjectTableError",
     "TooManyAttemptsError",
     "UnfilteredStatementError",
+    "UnknownSchemaError",
     "UnknownSubjectError",
     "UnreadableFileError",
     "UnrecognizedClosingError",
     "UnrecordedClosingError",
+    "UnsupportedDatabaseError",
     "WeakSecretError",
     "WrongDatabaseError",
     "describe",

@@ -109,6 +109,20 @@ class LostRelationshipError(PolicyError):
     code = "E203"
 
 
+class UnknownSchemaError(PolicyError):
+    """The database has tables or columns that the policy has no rule for."""
+
+    code = "E108"
+
+    def headline(self) -> str:
+        """Return the first sentence, which names the tables and columns."""
+        places = _listed([problem.place for problem in self.problems])
+        return (
+            f"The database has tables or columns without a rule: {places}. "
+            "No account can be closed until each of them has a rule."
+        )
+
+
 class PolicyFileError(PolicyError):
     """A policy file names something that does not exist."""
 
@@ -187,6 +201,7 @@ def raise_problems(problems: Sequence[Problem]) -> None:
         ImpossibleActionError,
         ConflictingRulesError,
         MissingDeletedAtError,
+        UnknownSchemaError,
         NoRelationshipError,
         AmbiguousRelationshipError,
         LostRelationshipError,

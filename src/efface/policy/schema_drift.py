@@ -7,29 +7,23 @@ on the model and impossible in the database is reported as a problem of its own.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Connection,
-    Engine,
-    ForeignKeyConstraint,
-    Index,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    inspect,
-)
+from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import SAWarning
-from sqlalchemy.types import TypeEngine
 
+from efface.catalog import Catalog
+from efface.catalog.difference import Difference, Side, What, difference
+from efface.catalog.narrowed import narrowed
+from efface.catalog.relation import Column, ForeignKey, Relation
+from efface.catalog.unknown import Unknown
 from efface.errors import Problem
 from efface.policy.check import check
-from efface.policy.check.missing_rules import needs_no_rule
+from efface.policy.check.deleted_targets import deleted_targets
+from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy
 
 TOOL_TABLES = frozenset({"alembic_version"})
@@ -54,16 +48,23 @@ def reflect(
         # SQLAlchemy warns about types and indexes it does not know; no rule depends on them.
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
-            # Without resolve_fks=False, it would follow foreign keys into schemas that are not the
-            # application's.
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
     for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
         metadata.remove(metadata.tables[name])
     return metadata
 
 
+def schemas_of(policy: Policy) -> set[str | None]:
+    """Return the schemas that the tables of *policy* are in."""
+    return {table.schema for table in policy.metadata.tables.values()}
+
+
 def compare(
-    policy: Policy, bind: Engine | Connection, *, own: Collection[str] = ()
+    policy: Policy,
+    bind: Engine | Connection,
+    *,
+    own: Collection[str] = (),
+    others: bool = True,
 ) -> tuple[Problem, ...]:
     """Return the differences between the live schema and the models that matter to *policy*.
 
@@ -71,160 +72,139 @@ def compare(
         policy: The rules and the models.
         bind: The database.
         own: Tables that Efface owns: they need no rule.
+        others: Whether each table needs a model, also if it does not refer to rows of users.
     """
-    schemas = {table.schema for table in policy.metadata.tables.values()}
-    live = reflect(bind, schemas, exclude=own)
-    inspector = inspect(bind)
-    names = {
-        name if schema is None else f"{schema}.{name}"
-        for schema in schemas
-        for name in inspector.get_table_names(schema=schema)
-    }
-    problems = [*_tables(policy, live, names - TOOL_TABLES - set(own)), *_columns(policy, live)]
-    problems += _references(policy, live)
-    # If the users' table is missing, every further check would only repeat that.
-    if policy.subject_table.fullname in live.tables:
-        seen = {problem.place for problem in problems}
-        problems += [p for p in _impossible(policy, live) if p.place not in seen]
+    with bind.connect() if isinstance(bind, Engine) else nullcontext(bind) as connection:
+        live = Catalog.of_database(connection, schemas_of(policy))
+    if isinstance(live, Unknown):
+        text = (
+            "This role may not read the catalog of the database, so Efface can't compare it with "
+            "the models. Run this command with a role that may."
+        )
+        return (Problem("W104", "(database)", None, text, level="warning"),)
+    tables, known = LiveTables(policy, live), check(policy)
+    lost = {problem.table for problem in known if problem.code == "E203"}
+    references = [r for r in deleted_targets(tables) if not r.is_harmless]
+    problems = [r.problem() for r in references if str(r.relation) not in lost]
+    named = {problem.table for problem in problems}
+    without_model = {problem.table: problem for problem in _unknown(tables)}
+    if others:
+        without_model |= {problem.table: problem for problem in _extra_tables(tables, own)}
+    problems += _differing(tables)
+    problems += [problem for name, problem in without_model.items() if name not in named]
+    if live.find_table(policy.subject_table) is not None:
+        seen = {problem.place for problem in problems} | named
+        problems += [p for p in _impossible(tables, known) if p.place not in seen]
     return tuple(problems)
 
 
-def _tables(policy: Policy, live: MetaData, names: set[str]) -> Iterator[Problem]:
-    for name in sorted(policy.tables.keys() - live.tables.keys()):
-        text = "This table is not in the database, but a model has it. Run the migrations."
-        yield Problem("E108", name, None, text)
-    for name in sorted(names - policy.tables.keys()):
-        text = "This table is in the database, but no model has it. Add it, and give it a rule:"
-        paste = f'Table("{live.tables[name].name}", metadata, autoload_with=engine)'
-        yield Problem("E108", name, None, text, paste)
+def uncovered(policy: Policy, live: Catalog) -> tuple[Problem, ...]:
+    """Return what *live* has, no rule covers, and a closing would leave behind or destroy.
 
-
-def _columns(policy: Policy, live: MetaData) -> Iterator[Problem]:
-    for name, table_rules in policy.tables.items():
-        if name not in live.tables:
-            continue
-        here = {column.name for column in table_rules.table.columns}
-        there = live.tables[name].c
-        for missing in sorted(here - set(there.keys())):
-            paste = ""
-            if table_rules.subjects and missing == table_rules.subjects[0].deleted_at:
-                line = f'op.add_deleted_at("{table_rules.table.name}")'
-                paste = f"{line}    # after: import efface.alembic"
-            text = f"{missing} is not in the database, but the model has it. Run the migrations."
-            yield Problem("E108", name, missing, text, paste)
-        for extra in sorted(set(there.keys()) - here):
-            text = (
-                f"{extra} is in the database, but not in the model, so it has no rule. Add it "
-                "there."
-            )
-            # Deleting a row deletes a column that the model does not have, too.
-            harmless = not table_rules.keeps_rows or needs_no_rule(table_rules, there[extra])
-            level: Any = "warning" if harmless else "error"
-            yield Problem("E108", name, extra, text, level=level)
-
-
-def _references(policy: Policy, live: MetaData) -> Iterator[Problem]:
-    """Yield each foreign key that differs between database and model, or is missing in one."""
-    for name, table_rules in policy.tables.items():
-        if name not in live.tables:
-            continue
-        in_model, in_database = _targets(table_rules.table), _targets(live.tables[name])
-        for columns in sorted({**in_model, **in_database}):
-            here, there = in_model.get(columns, set()), in_database.get(columns, set())
-            if here & there or any(column not in table_rules.table.c for column in columns):
-                # They agree, or `_columns` has reported the column.
-                continue
-            text = f"In the database, {', '.join(columns)} refers to {_any(there)}"
-            text += f". In the model, it refers to {_any(here)}."
-            # If both have a target, Efface would change rows of the wrong table.
-            level: Any = "error" if here and there else "warning"
-            yield Problem("E108", name, columns[0], text, level=level)
-
-
-def _targets(table: Table) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-    """Return the targets of the foreign keys of *table*, by their columns.
-
-    Targets have no schema, because a database leaves out the connection's default schema.
+    Tables that no model has are left out, if they do not refer to rows of users.
     """
-    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for constraint in table.foreign_key_constraints:
-        pairs = sorted(
-            (element.parent.name, ".".join(element.target_fullname.split(".")[-2:]))
-            for element in constraint.elements
-        )
-        columns, targets = zip(*pairs, strict=True)
-        found.setdefault(columns, set()).add(targets)
-    return found
+    tables = LiveTables(policy, live)
+    if tables.is_incomplete:
+        # It is not migrated yet, as the first statement will say.
+        return ()
+    unknown = {problem.table: problem for problem in _unknown(tables)}
+    problems = [*unknown.values()]
+    for reference in deleted_targets(tables):
+        is_new = not (reference.is_declared and reference.refuses)
+        if reference.is_enforced and is_new and not reference.is_accepted:
+            problem = reference.problem()
+            problems += [problem] if problem.table not in unknown else []
+    problems += [
+        _extra_column(tables, each)
+        for each in difference(Catalog.of_metadata(policy.metadata), live)
+        if each.what is What.COLUMN_EXTRA
+    ]
+    return tuple(problem for problem in problems if problem.level == "error")
 
 
-def _any(targets: set[tuple[str, ...]]) -> str:
-    return " and ".join(sorted(", ".join(each) for each in targets)) or "nothing"
+def _unknown(tables: LiveTables) -> Iterator[Problem]:
+    """Yield each table that refers to rows of users, and that no model has."""
+    for target, rules in tables.with_rules():
+        for relation, key in tables.live.references_to(target):
+            is_other = relation.extension is None and not tables.is_inherited(relation, key)
+            if is_other and tables.rules(relation) is None:
+                text = (
+                    f"No model has this table, and {', '.join(key.columns)} refers to "
+                    f"{rules.name}. Add it to the models with a rule, or drop it."
+                )
+                yield Problem("E108", str(relation), None, text)
 
 
-def _impossible(policy: Policy, live: MetaData) -> Iterator[Problem]:
-    # `check` reports these about the models already.
-    known = {(p.code, p.place) for p in check(policy)}
-    for problem in check(policy.with_metadata(_merged(policy, live))):
-        if (problem.code, problem.place) not in known:
-            yield replace(problem, text=f"The database differs from the model: {problem.text}")
+# ---------------------------------------------------------------- what only one side has
 
 
-def _merged(policy: Policy, live: MetaData) -> MetaData:
-    """Return the models with the database's NULL, lengths, constraints and indexes."""
-    merged = MetaData()
-    for name, table_rules in policy.tables.items():
-        there = live.tables.get(name)
-        if there is None:
+def _extra_tables(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]:
+    schemas, known = schemas_of(tables.policy), TOOL_TABLES.union(own)
+    for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
+        name, there = str(each.relation), each.database
+        if each.what is not What.RELATION_EXTRA or not isinstance(there, Relation) or name in known:
             continue
-        columns = [
-            Column(
-                each.name,
-                _narrowed(each.type, there.c[each.name].type),
-                primary_key=each.primary_key,
-                nullable=bool(there.c[each.name].nullable) and not each.primary_key,
-            )
-            for each in table_rules.table.columns
-            if each.name in there.c
-        ]
-        kept = {column.name for column in columns}
-        items = [*_constraints(there, kept), *_indexes(there, kept)]
-        Table(there.name, merged, *columns, *items, schema=there.schema)
-    return merged
+        if there.is_table and there.name.schema in schemas:
+            text = "This table is in the database, but no model has it. Add it, and give it a rule:"
+            paste = f'Table("{there.name.name}", metadata, autoload_with=engine)'
+            yield Problem("E108", name, None, text, paste)
 
 
-def _narrowed(model: TypeEngine[Any], live: TypeEngine[Any]) -> TypeEngine[Any]:
-    # The model knows better what a value is, the database how long it may be.
-    if type(model).__name__ in ("String", "Text", "VARCHAR") and isinstance(live, String):
-        return String(live.length)
-    return model
+def _differing(tables: LiveTables) -> Iterator[Problem]:
+    """Yield a problem for each column and foreign key that only one side has."""
+    for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
+        name, there = str(each.relation), each.database
+        if each.what is What.RELATION_MISSING:
+            text = "This table is not in the database, but a model has it. Run the migrations."
+            yield Problem("E108", name, None, text)
+        elif each.what is What.COLUMN_MISSING:
+            yield _missing_column(tables.policy, each)
+        elif each.what is What.COLUMN_EXTRA:
+            yield _extra_column(tables, each)
+        elif each.what in (What.TARGET, What.FOREIGN_KEY):
+            text = f"In the database, {', '.join(each.columns)} refers to {_target(there)}"
+            text += f". In the model, it refers to {_target(each.models)}."
+            # If both have a target, Efface would change rows of the wrong table.
+            level: Any = "error" if each.what is What.TARGET else "warning"
+            yield Problem("E108", name, each.columns[0], text, level=level)
 
 
-def _constraints(there: Table, kept: set[str]) -> Iterator[Any]:
-    for constraint in there.constraints:
-        if isinstance(constraint, CheckConstraint):
-            yield CheckConstraint(constraint.sqltext)
-        elif isinstance(constraint, UniqueConstraint):
-            names = [column.name for column in constraint.columns]
-            if kept.issuperset(names):
-                yield UniqueConstraint(*names)
-        elif isinstance(constraint, ForeignKeyConstraint) and kept.issuperset(
-            constraint.column_keys
-        ):
-            targets = [element.target_fullname for element in constraint.elements]
-            yield ForeignKeyConstraint(
-                constraint.column_keys, targets, ondelete=constraint.ondelete
-            )
+def _target(key: Side) -> str:
+    if not isinstance(key, ForeignKey):
+        return "nothing"
+    return ", ".join(f"{key.target.name}.{name}" for name in key.target_columns)
 
 
-def _indexes(there: Table, kept: set[str]) -> Iterator[Index]:
-    for index in there.indexes:
-        names = [column.name for column in index.columns]
-        # An index on an expression such as lower(email) does not help to find rows by the column.
-        plain = len(names) == len(list(index.expressions))
-        if names and plain and kept.issuperset(names):
-            options = {
-                f"{dialect}_where": given["where"]
-                for dialect, given in index.dialect_options.items()
-                if given.get("where") is not None
-            }
-            yield Index(index.name, *names, unique=index.unique, **options)
+def _missing_column(policy: Policy, found: Difference) -> Problem:
+    (missing,), rules, paste = found.columns, policy.tables[str(found.relation)], ""
+    if rules.subjects and missing == rules.subjects[0].deleted_at:
+        line = f'op.add_deleted_at("{rules.table.name}")'
+        paste = f"{line}    # after: import efface.alembic"
+    text = f"{missing} is not in the database, but the model has it. Run the migrations."
+    return Problem("E108", rules.name, missing, text, paste)
+
+
+def _extra_column(tables: LiveTables, found: Difference) -> Problem:
+    (name,) = found.columns
+    there = tables.live.find(found.relation.name, found.relation.schema)
+    rules = tables.rules(there) if there is not None else None
+    # Deleting a row deletes a column that the model does not have, too.
+    is_harmless = there is None or rules is None or not rules.keeps_rows or not there.is_table
+    if there is not None and isinstance(found.database, Column):
+        # References need no rule, and a computed column follows the others.
+        is_harmless |= any(name in key.columns for key in there.foreign_keys)
+        is_harmless |= found.database.generated is not None
+    text = f"{name} is in the database, but not in the model, so it has no rule. Add it there."
+    level: Any = "warning" if is_harmless else "error"
+    return Problem("E108", str(found.relation), name, text, level=level)
+
+
+# ---------------------------------------------------------------- what only a model can take
+
+
+def _impossible(tables: LiveTables, known: Iterable[Problem]) -> Iterator[Problem]:
+    reported = {(problem.code, problem.place) for problem in known}
+    policy = tables.policy.with_metadata(narrowed(tables.policy.metadata, tables.live))
+    for problem in check(policy):
+        if (problem.code, problem.place) not in reported:
+            yield replace(problem, text=f"The database differs from the model: {problem.text}")

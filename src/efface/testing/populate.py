@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, inspect, text, update
+from sqlalchemy import Connection, ForeignKeyConstraint, MetaData, Table, text, update
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.schema import sort_tables_and_constraints
 
+from efface.catalog import Catalog
+from efface.catalog.relation import Kind
+from efface.catalog.unknown import Unknown
 from efface.errors import FixtureError
 from efface.policy.policy import Policy
 from efface.testing.completeness import policy_of
@@ -111,14 +113,13 @@ def _insert(connection: Connection, policy: Policy, rows: SyntheticRows) -> None
 
 def _views(connection: Connection, policy: Policy) -> set[str]:
     """Return the names of views, which cannot be filled."""
-    existing = inspect(connection)
-    found = set()
-    for schema in {table_rules.table.schema for table_rules in policy.tables.values()}:
-        names = existing.get_view_names(schema)
-        with suppress(NotImplementedError):
-            names += existing.get_materialized_view_names(schema)
-        found |= {f"{schema}.{name}" if schema else name for name in names}
-    return found
+    tables = [table_rules.table for table_rules in policy.tables.values()]
+    live = Catalog.of_database(connection, {table.schema for table in tables})
+    if isinstance(live, Unknown):
+        return set()
+    found = {table.fullname: live.find_table(table) for table in tables}
+    kinds = (Kind.VIEW, Kind.MATERIALIZED_VIEW)
+    return {name for name, relation in found.items() if relation and relation.kind in kinds}
 
 
 def _insertion_order(connection: Connection, tables: list[Table]) -> Any:

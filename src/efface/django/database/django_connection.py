@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from efface.django.database.error_hints import add_advice
+from efface.eraser.known_databases import HIDE_QUERIES
 from efface.errors import AtomicBlockError, AutocommitOffError, EffaceError, SettingsError
 
 
@@ -70,6 +71,7 @@ def get_engine(alias: str) -> sa.Engine:
         creator=factory,
         poolclass=NullPool,
         pool_reset_on_return=None,
+        execution_options={HIDE_QUERIES: hide_queries},
         **_make_options(connection),
     )
     engine.dialect.colspecs = {**engine.dialect.colspecs, **_find_types(engine.dialect, alias)}
@@ -78,6 +80,17 @@ def get_engine(alias: str) -> sa.Engine:
     engine.connect().close()
     factory.is_known = True
     return engine
+
+
+@contextmanager
+def hide_queries(connection: sa.Connection) -> Iterator[None]:
+    """Run the queries of the block on the driver's cursor, because they are Efface's own."""
+    wrapped: Any = connection.connection.dbapi_connection
+    was_visible, wrapped.is_visible = wrapped.is_visible, False
+    try:
+        yield
+    finally:
+        wrapped.is_visible = was_visible
 
 
 def _make_url(connection: BaseDatabaseWrapper) -> str:
@@ -116,11 +129,11 @@ class _Connection:
     """Django's connection in place of the driver's. Only Django ends its transactions."""
 
     def __init__(self, django: BaseDatabaseWrapper, *, is_visible: bool) -> None:
-        self._django, self._is_visible = django, is_visible
+        self._django, self.is_visible = django, is_visible
 
     def cursor(self, *_: Any, **__: Any) -> Any:
         """Return Django's cursor, or the driver's if Django must not record the query."""
-        if not self._is_visible:
+        if not self.is_visible:
             return self._django.connection.cursor()
         return _Cursor(self._django.cursor())
 

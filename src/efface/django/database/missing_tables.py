@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import inspect
-
-from efface.django.database.django_connection import get_engine
+from efface.catalog import Catalog
+from efface.catalog.unknown import Unknown
+from efface.django.database.django_connection import get_engine, hide_queries
 from efface.django.schema.models_to_metadata import Schema
 from efface.policy.policy import Policy
 
@@ -21,10 +21,8 @@ def find_missing_tables(policy: Policy, schema: Schema, alias: str) -> frozenset
     ]
     if not unmanaged:
         return frozenset()
-    with get_engine(alias).connect() as bind:
-        existing = inspect(bind)
-        return frozenset(
-            table_rules.name
-            for table_rules in unmanaged
-            if not existing.has_table(table_rules.table.name, table_rules.table.schema)
-        )
+    with get_engine(alias).connect() as bind, hide_queries(bind):
+        found = Catalog.of_database(bind, {rules.table.schema for rules in unmanaged})
+    if isinstance(found, Unknown):
+        return frozenset()
+    return frozenset(rules.name for rules in unmanaged if found.find_table(rules.table) is None)

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 COMMANDS = {
     "check": "Report every column without a rule and every impossible action; exit 1 if there is "
-    "one. Efface reads the models, not the database: use manage.py makemigrations --check, too.",
+    "one. With --database, Efface compares the models with the database, too.",
     "plan": "Print what closing the account would do, without changing anything. To close the "
     "account only as planned, keep the JSON, and use: manage.py efface close PK --plan FILE",
     "close": "Close the account, then run the post-commit pass and search the database. On a "

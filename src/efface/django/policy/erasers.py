@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from efface.django import settings
+from efface.django.database.django_connection import get_engine
 from efface.django.database.error_hints import add_advice
 from efface.django.database.missing_tables import find_missing_tables
 from efface.django.policy.merged_policy import merge_policy
@@ -28,6 +29,7 @@ from efface.errors import (
     raise_problems,
 )
 from efface.policy.policy import Policy
+from efface.policy.schema_drift import compare
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,18 @@ def find_problems(alias: str) -> list[Problem]:
         database_eraser.schema,
         settings.efface_settings().rules,
     )
+
+
+def find_differences(alias: str) -> list[Problem]:
+    """Return the differences between the database *alias* and the models.
+
+    A table that has no model and doesn't refer to rows of users is left out.
+    """
+    here = fit_eraser(alias)
+    found = compare(here.eraser.policy, get_engine(alias), others=False)
+    fixable = [each for each in found if each.code != "W102"]
+    rules = settings.efface_settings().rules
+    return translate_problems(fixable, here.eraser.policy, here.schema, rules)
 
 
 @cache

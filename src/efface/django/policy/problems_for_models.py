@@ -65,6 +65,8 @@ class _Translator:
             paste = self._format_rules(model, self._suggest_rules(model))
         elif problem.code == "E101":
             text, paste = self._translate_missing_rule(model, problem, without_rule)
+        elif problem.code == "E108":
+            paste = ""
         elif problem.code == "E105":
             paste = _deleted_at_line(model, _field_name(model, problem.column))
         elif problem.code == "W102":

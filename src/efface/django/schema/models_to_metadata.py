@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Field, Model
 from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table, func
 
+from efface.catalog.metadata import ENFORCED
 from efface.django.rules import ATTRIBUTE, NameResolver, Rules, find_invalid_rules, resolve_rules
 from efface.django.schema.deleted_at_field import DeletedAtField
 from efface.django.schema.field_types import column_type
@@ -224,6 +225,7 @@ class _SchemaReader:
             there,
             deferrable=True if checked else None,
             initially="DEFERRED" if checked else None,
+            info={ENFORCED: checked and bool(field.model._meta.managed)},
         )
 
 

@@ -61,7 +61,10 @@ class Command(BaseCommand):
                 returncode=Status.USAGE,
             )
         # Django's `execute` passes further options, which each command ignores.
-        alias = options.pop("database") or erasers.find_user_database()
+        named = options.pop("database")
+        alias = named or erasers.find_user_database()
+        if act == "check":
+            options["live"] = named is not None
         try:
             getattr(self, f"_{act}")(erasers.require_users(alias), **options)
         except EffaceError as error:
@@ -76,12 +79,14 @@ class Command(BaseCommand):
             )
             raise CommandError(text, returncode=Status.DATABASE) from None
 
-    def _check(self, alias: str, *, strict: bool, **options: Any) -> None:
+    def _check(self, alias: str, *, strict: bool, live: bool, **options: Any) -> None:
         policy = erasers.load_eraser(alias).eraser.policy
         if options["table"]:
             self.stdout.write(format_rules(policy))
             return
         problems = erasers.find_problems(alias)
+        if live:
+            problems += erasers.find_differences(alias)
         errors = sum(strict or each.level == "error" for each in problems)
         if options["json"]:
             self.stdout.write(texts.problems_to_json(problems, errors))

@@ -1,0 +1,187 @@
+"""Foreign keys of the database into rows that a policy deletes.
+
+What happens to a row of another user depends on the ON DELETE that the database has: it is
+deleted or changed as well, or the database refuses to close the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from efface.catalog.relation import ForeignKey, Relation
+from efface.errors import Problem
+from efface.policy.actions import Clear, Delete, Redact, Revoke, Unlink
+from efface.policy.declarations import CloseRule
+from efface.policy.live_tables import LiveTables
+from efface.policy.policy import TableRules
+from efface.policy.relationships import OwnedBy, Via, referring_columns
+
+EFFECTS = {
+    "CASCADE": "the database deletes these rows as well, also those of other users",
+    "SET NULL": "the database writes NULL into these rows, also into those of other users",
+    "SET DEFAULT": "the database changes these rows, also those of other users",
+    "NO ACTION": "the database refuses to close the account if such a row remains",
+    "RESTRICT": "the database refuses to close the account if such a row remains",
+}
+
+
+def deleted_targets(tables: LiveTables) -> Iterator[Reference]:
+    """Yield each foreign key whose rows can outlast the rows that it refers to.
+
+    It leaves out the foreign keys that the database does not enforce, except on SQLite: there
+    each connection decides that for all of them.
+    """
+    for target, parent in tables.with_rules():
+        for relation, key in tables.live.references_to(target):
+            is_enforced = key.is_checked or key.is_acting or tables.live.dialect == "sqlite"
+            if not is_enforced or tables.is_inherited(relation, key):
+                continue
+            rules = tables.rules(relation)
+            columns = tables.spelled(rules, key.columns)
+            declared = rules is not None and tables.is_declared(rules, key, parent)
+            found = Reference(relation, key, columns, rules, parent, is_declared=declared)
+            if found.outlasted_by or found.outlasts_user:
+                yield found
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key into rows that can be deleted.
+
+    Attributes:
+        relation: The relation that has it.
+        key: The foreign key.
+        columns: Its columns, as the models spell them.
+        rules: The rules for that relation; None if no model has it.
+        parent: The rules for the table that it refers to.
+        is_declared: Whether the models have the same foreign key.
+    """
+
+    relation: Relation
+    key: ForeignKey
+    columns: tuple[str, ...]
+    rules: TableRules | None
+    parent: TableRules
+    is_declared: bool
+
+    @property
+    def outlasted_by(self) -> list[CloseRule]:
+        """Return the rules of the parent that delete rows, and leave rows that refer to these."""
+        return [
+            rule
+            for rule in self.parent.close_rules
+            if isinstance(rule.action, (Delete, Revoke)) and not self._is_covered(rule)
+        ]
+
+    @property
+    def outlasts_user(self) -> bool:
+        """Return whether the user's row is deleted, and rows that refer to it can remain."""
+        is_removed = any(isinstance(rule.action, Delete) for rule in self.parent.subjects)
+        # The graph reports the foreign keys that the models have.
+        return is_removed and not self.is_declared and not any(map(self._ends, self._own_rules()))
+
+    @property
+    def is_enforced(self) -> bool:
+        """Return whether the connection that was asked enforces it."""
+        return self.key.is_checked if self.refuses else self.key.is_acting
+
+    @property
+    def refuses(self) -> bool:
+        """Return whether the database refuses, instead of changing rows of others."""
+        return self.key.on_delete in ("NO ACTION", "RESTRICT")
+
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether each of its columns has a rule of its own.
+
+        That is not enough if the database deletes the rows: these need a rule.
+        """
+        return (
+            self.rules is not None
+            and self.key.on_delete != "CASCADE"
+            and all(self.rules.columns.get(name) for name in self.columns)
+        )
+
+    @property
+    def is_harmless(self) -> bool:
+        """Return whether the database only changes what the models let it change."""
+        return self.is_accepted and not self.refuses
+
+    def _own_rules(self) -> Iterator[CloseRule]:
+        """Yield the rules that follow this foreign key."""
+        for rule in self.rules.close_rules if self.rules is not None else ():
+            if sorted(referring_columns(rule.via)) == sorted(self.columns):
+                yield rule
+
+    def _is_covered(self, going: CloseRule) -> bool:
+        """Return whether no row refers any more to the rows that *going* deletes."""
+        if isinstance(going.via, OwnedBy):
+            # Rows that others refer to stay; only the models' references are counted.
+            return self.is_declared
+        for rule in self._own_rules():
+            onward = _onward(rule.via)
+            if onward in ("", going.via) and self._ends(rule):
+                return True
+        every = self.rules.close_rules if self.rules is not None else ()
+        return any(_deletes(rule) and self._is_same_user(rule.via, going.via) for rule in every)
+
+    def _ends(self, rule: CloseRule) -> bool:
+        """Return whether *rule* deletes the rows, or writes over the foreign key."""
+        if _deletes(rule):
+            return True
+        return isinstance(rule.action, Redact) and any(
+            isinstance(each.action, (Unlink, Clear)) and each.via in (None, rule.via)
+            for name in self.columns
+            for each in (self.rules.columns.get(name, ()) if self.rules is not None else ())
+        )
+
+    def _is_same_user(self, via: Via, going: Via) -> bool:
+        """Return whether the foreign key itself has the columns by which both rows are found."""
+        pairs = dict(zip(self.columns, self.key.target_columns, strict=True))
+        mine = [pairs.get(name) for name in referring_columns(via)]
+        return bool(mine) and mine == [*referring_columns(going)] and _onward(via) == _onward(going)
+
+    def problem(self) -> Problem:
+        """Return the problem, and what can be done about it."""
+        names, parent = ", ".join(self.columns), self.parent.name
+        known = "" if self.rules is not None else "No model has this table. "
+        text = (
+            f"{known}{names} refers to {parent}, whose rows the policy deletes: "
+            f"{EFFECTS[self.key.on_delete]} (ON DELETE {self.key.on_delete}). {self._choices()}"
+            f"Or keep the rows of {parent} without their values, on {parent}:"
+        )
+        kept = [f"on_close(Redact(), via={_shown(rule.via)})" for rule in self.outlasted_by]
+        paste = "\n".join(kept) or "data_subject()"
+        # The database refuses before anything is lost.
+        if self.is_accepted:
+            return Problem("W103", str(self.relation), self.columns[0], text, paste, "warning")
+        return Problem("E203", str(self.relation), self.columns[0], text, paste)
+
+    def _choices(self) -> str:
+        if self.rules is None:
+            return "Add the table to the models with a rule, or change the foreign key. "
+        via = _shown(self.columns[0] if len(self.columns) == 1 else self.columns)
+        named, found = " and ".join(self.columns), []
+        if self.rules is not self.parent:
+            found.append(f"Delete these rows with on_close(Delete(), via={via}). ")
+            if all(c.nullable for c in self.relation.columns if c.name in self.key.columns):
+                unlink = f"personal(Unlink(), via={via})"
+                found.append(f"Or use on_close(Redact(), via={via}), and {unlink} on {named}. ")
+        if self.key.on_delete != "CASCADE" and not self.is_accepted:
+            reason = "no row of another user refers to them" if self.refuses else "that is meant"
+            found.append(f"If {reason}, mark {named} with not_personal(). ")
+        return "".join(found)
+
+
+def _deletes(rule: CloseRule) -> bool:
+    return isinstance(rule.action, (Delete, Revoke))
+
+
+def _onward(via: Via) -> str:
+    """Return how a path goes on at the table that it refers to; nothing if it has one way."""
+    return via.partition(".")[2] if isinstance(via, str) else ""
+
+
+def _shown(via: Via) -> str:
+    return f'"{via}"' if isinstance(via, str) else repr(via).replace("'", '"')
