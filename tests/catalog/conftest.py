@@ -47,3 +47,16 @@ def schema(postgresql):
     yield "Other one"
     with postgresql.begin() as connection:
         connection.execute(text('DROP SCHEMA "Other one" CASCADE'))
+
+
+@pytest.fixture
+def role(postgresql):
+    """A role that is nobody in particular, and a connection as this role."""
+    with postgresql.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS efface_catalog_reader"))
+        connection.execute(text("CREATE ROLE efface_catalog_reader"))
+        connection.execute(text("GRANT ALL ON SCHEMA public TO efface_catalog_reader"))
+    yield "efface_catalog_reader"
+    with postgresql.begin() as connection:
+        connection.execute(text("DROP OWNED BY efface_catalog_reader"))
+        connection.execute(text("DROP ROLE efface_catalog_reader"))

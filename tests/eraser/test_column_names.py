@@ -23,9 +23,16 @@ from sqlalchemy import (
 )
 from sqlalchemy import Delete as DeleteStatement
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, registry, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedAsDataclass,
+    Session,
+    mapped_column,
+    registry,
+    sessionmaker,
+)
 from sqlalchemy.pool import StaticPool
-from sqlmodel import Field, SQLModel
 
 from efface import (
     Clear,
@@ -107,15 +114,17 @@ def test_a_session_that_reads_from_a_follower_is_closed_on_the_leader():
 # ---------------------------------------------------------------- classes and names
 
 
-class Member(SQLModel, table=True):
-    """A class without a hash: SQLModel's have an ``__eq__`` of their own."""
+class Base(MappedAsDataclass, DeclarativeBase):
+    """Its classes have an ``__eq__`` of their own, and so no hash; SQLModel's are alike."""
 
-    metadata = MetaData()
+
+class Member(Base):
+    __tablename__ = "members"
     __table_args__ = (data_subject(identifiers=["email"]),)
 
-    id: int = Field(primary_key=True)
-    email: str = Field(unique=True, sa_column_args=(personal(Placeholder.email()),))
-    deleted_at: str | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text, personal(Placeholder.email()), unique=True)
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
 
 
 def test_an_object_without_a_hash_may_be_loaded_in_an_async_session(tmp_path):

@@ -92,7 +92,7 @@ def _on_sqlite(connection: Connection, schemas: Schemas) -> str:
 
 
 def _row(connection: Connection, sql: str) -> tuple[object, ...]:
-    """Return the only row, from the driver's cursor: this runs before each closing."""
+    """Return the only row, from the driver's cursor: this runs before each closure."""
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(sql)
         found: Any = cursor.fetchone()

@@ -1,6 +1,6 @@
 """What Efface knows of each database: whether it is ready, and what has no rule there.
 
-A fingerprint of the schema is taken before each closing. If it is new, the catalog is read again.
+A fingerprint of the schema is taken before each closure. If it is new, the catalog is read again.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class KnownDatabases:
                 self._read(connection)
 
     def require_rules(self, connection: Connection) -> None:
-        """Make sure that everything that a closing would miss, or destroy, has a rule.
+        """Make sure that everything that a closure would miss, or destroy, has a rule.
 
         Raises:
             PolicyError: a table, a column or a foreign key has none.

@@ -99,7 +99,7 @@ def compare(
 
 
 def uncovered(policy: Policy, live: Catalog) -> tuple[Problem, ...]:
-    """Return what *live* has, no rule covers, and a closing would leave behind or destroy.
+    """Return what *live* has, no rule covers, and a closure would leave behind or destroy.
 
     Tables that no model has are left out, if they do not refer to rows of users.
     """
