@@ -29,7 +29,7 @@ from garden.site_settings import Settings  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW = {"width": 720, "height": 430}
 TALLER = {"width": 660, "height": 760}
-PHONE = {"width": 360, "height": 740}
+PHONE = {"width": 390, "height": 844}
 MARGIN = 46
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -90,7 +90,7 @@ def window(browser: Browser, address: str, **look: Any) -> Iterator[Page]:
 
 
 def open_settings(page: Page, email: str) -> None:
-    """Sign in, open the settings, and show their end: the closing section."""
+    """Log in, open the settings, and show their end: the section that deletes the account."""
     page.goto("/users/log_in")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -112,28 +112,28 @@ def leave(browser: Browser, address: str, shutter: Shutter) -> None:
         shutter(page, "settings")
 
         page.set_viewport_size(TALLER)
-        page.get_by_role("button", name="Delete Account").click()
+        page.get_by_role("button", name="Delete account").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Current password").fill(PASSWORD)
-        dialog.get_by_label("Yes, I want to close my account").check()
+        dialog.get_by_label("Yes, I want to delete my account").check()
         shutter(page, "dialog")
 
         page.set_viewport_size(WINDOW)
-        dialog.get_by_role("button", name="Close my account").click()
+        dialog.get_by_role("button", name="Delete my account").click()
         page.wait_for_url("**/")
-        page.get_by_role("status").get_by_text("Your account is closed").wait_for()
+        page.get_by_role("status").get_by_text("Your account has been deleted").wait_for()
         shutter(page, "goodbye")
 
 
 def meet_others(browser: Browser, address: str, shutter: Shutter) -> None:
-    """Show the section to Grace, who cannot leave yet, and to others in the dark and in German."""
+    """Show the section to Grace, who is blocked, and to others in dark mode and in German."""
     with window(browser, address) as page:
         open_settings(page, GRACE_EMAIL)
         shutter(page, "blocked")
 
     with window(browser, address, viewport=PHONE, color_scheme="dark") as page:
         open_settings(page, ADA_EMAIL)
-        page.get_by_role("button", name="Delete Account").click()
+        page.get_by_role("button", name="Delete account").click()
         shutter(page, "phone")
 
     with window(browser, address, viewport=TALLER, locale="de-DE") as page:
