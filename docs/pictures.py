@@ -29,7 +29,7 @@ from garden.site_settings import Settings  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW = {"width": 720, "height": 430}
 TALLER = {"width": 660, "height": 760}
-PHONE = {"width": 390, "height": 844}
+PHONE = {"width": 412, "height": 915}
 MARGIN = 46
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
