@@ -16,6 +16,7 @@ from efface.errors import (
     ActorLengthError,
     BatchError,
     BindError,
+    BlockerError,
     ConstraintError,
     EffaceError,
     FixtureError,
@@ -30,6 +31,7 @@ from efface.errors import (
     UnfilteredStatementError,
 )
 from efface.errors.database_refusals import refused
+from efface.page.blockers import Blocker
 from efface.policy.actions import Clear
 from efface.sqlalchemy import hide_closed
 from efface.testing import assert_no_trace
@@ -244,6 +246,8 @@ WRONG = {
         lambda: forum.eraser().close_accounts(Session(), range(1001), actor="test"),
     ),
     "bind": (BindError, TypeError, lambda: closed(create_engine("sqlite://"))),
+    "blocker": (BlockerError, ValueError, lambda: Blocker("Pay.", "javascript:alert(1)")),
+    "blocker text": (BlockerError, ValueError, lambda: Blocker({}, "/invoices")),
     "generic": (RuleArgumentError, ValueError, lambda: Generic("kind", "key", "")),
     "identifiers": (FixtureError, ValueError, lambda: assert_no_trace(None, MetaData(), [])),
     "placement": (

@@ -276,7 +276,9 @@ for name in sys.argv[1:]:
         for each in getattr(module, "__all__", ()):
             getattr(module, each)
     except Exception as error:
-        said[name] = str(error).splitlines()[-1].strip()
+        # An error of Efface has its code before the sentence, and an address after it.
+        lines = [line.strip() for line in str(error).splitlines()]
+        said[name] = lines[1] if lines[0].startswith("E603 ") else lines[-1]
 print(json.dumps(said))
 """
 """Imports the modules that it is passed, with their public names, and prints the errors."""

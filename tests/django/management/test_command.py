@@ -122,7 +122,7 @@ def test_a_database_that_nobody_has_migrated_says_what_to_run(site, statement, s
         done = site.ended("efface", *arguments)
 
         assert done.returncode == status
-        assert "Run first: manage.py migrate --database default" in done.stderr
+        assert "First, run: manage.py migrate --database default" in done.stderr
         assert "Traceback" not in done.stderr
         assert "op." not in done.stderr
 
