@@ -198,7 +198,7 @@ def test_the_back_button_shows_no_page_of_somebody_signed_in(ada, window, page):
         page.go_back()
 
         # The bar for developers does tell what the database holds of the last who left.
-        shown = page.locator("body > header, main > :not(.devbar)")
+        shown = page.locator("body > header, main > :not(.developer-bar)")
         expect(page.get_by_role("button", name="Log out")).to_have_count(0)
         expect(shown.filter(has_text="Ada Lovelace")).to_have_count(0)
         expect(shown.filter(has_text="users.invalid")).to_have_count(0)
@@ -272,7 +272,7 @@ def test_without_a_password_one_leaves_after_a_fresh_log_in(garden, window):
 
     def follow_the_link():
         page.get_by_role("button", name="Email me a login link").click()
-        page.get_by_text("you will receive a link").wait_for()
+        page.get_by_text("you'll soon get an email").wait_for()
         page.goto("/dev/mailbox")
         page.locator("article").first.get_by_role("link").click()
         page.get_by_role("button", name="Log in once").click()
