@@ -125,7 +125,7 @@ def test_a_key_of_the_wrong_type_is_refused_before_anything_runs(engine, key):
     with engine.connect() as connection, pytest.raises(SubjectKeyError) as caught:
         forum.eraser().plan(connection, key)
 
-    assert "is int" in str(caught.value)
+    assert "is of type int" in str(caught.value)
 
 
 def test_a_uuid_is_a_key_too():

@@ -34,5 +34,7 @@ class SubjectKeys:
         )
         if not fits or any(isinstance(part, bool) for part in key):
             expected, got = ", ".join(self._types), ", ".join(type(part).__name__ for part in key)
-            raise SubjectKeyError(self._table, f"of type {expected}", f"of type {got}")
+            raise SubjectKeyError(
+                self._table, f"of type {expected}", f"of type {got}" if got else "an empty tuple"
+            )
         return key
