@@ -165,6 +165,7 @@ sys.meta_path.insert(0, Absent())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", ["", *sorted(EXTRAS.values())])
 def test_a_module_imports_nothing_that_its_extra_does_not_bring_along(extra, wheel):
     """What others import for it counts too, such as greenlet for SQLAlchemy's asyncio part."""

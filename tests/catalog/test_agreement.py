@@ -32,6 +32,7 @@ def test_the_tables_of_models_are_as_the_models_say(database, metadata, read):
     assert difference(Catalog.of_metadata(metadata), read(database)) == ()
 
 
+@pytest.mark.slow
 def test_the_inspector_says_the_same(database, metadata, read):
     catalog, inspector = read(database), inspect(database)
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from efface.catalog.relation import Check, Index, Kind, Name, Part, Trigger
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 
 def test_each_kind_of_relation_has_its_name(postgresql, read):

@@ -7,7 +7,7 @@ from sqlalchemy.pool import NullPool
 from efface.catalog import Catalog
 from efface.catalog.unknown import Unknown
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 
 # ---------------------------------------------------------------- schemas

@@ -1,5 +1,6 @@
 """For drawn schemas: what is not refused leaves the rows of others as they were."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, Table, select
@@ -54,6 +55,7 @@ def models(rule, action, declared):
     return metadata, notes
 
 
+@pytest.mark.slow
 @settings(
     deadline=None,
     max_examples=60,
