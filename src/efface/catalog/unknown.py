@@ -36,7 +36,7 @@ def ask(
 ) -> Answer | Unknown:
     """Return the answer to *question*, or that the database does not give one.
 
-    With *guarded*, the caller's transaction stays usable after a refusal.
+    With *guarded*, the caller's transaction stays usable if the role may not read the catalog.
 
     Raises:
         StatementError: the database refused for another reason than missing permission.
@@ -44,19 +44,21 @@ def ask(
     # On SQLite, and if each statement is committed by itself, a failure ends no transaction.
     if connection.dialect.name == "sqlite" or _commits_each_statement(connection):
         guarded = False
-    if guarded:
-        connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
+    is_open = False
     try:
-        answer = question(connection)
-    except Exception as error:  # noqa: BLE001  # `_unknown` raises what is not the driver's
         if guarded:
-            # A connection that is lost has no savepoint either.
+            connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
+            is_open = True
+        answer = question(connection)
+        if guarded:
+            connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+    except Exception as error:  # noqa: BLE001  # `_unknown` raises what is not a missing permission
+        unknown = _unknown(connection, error)
+        if is_open:
             with suppress(DBAPIError):
                 connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
                 connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        return _unknown(connection, error)
-    if guarded:
-        connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        return unknown
     return answer
 
 
@@ -67,7 +69,9 @@ def _unknown(connection: Connection, error: Exception) -> Unknown:
         cause = error.orig if isinstance(error.orig, Exception) else error
         is_lost = error.connection_invalidated
     elif isinstance(error, connection.dialect.loaded_dbapi.Error):
-        is_lost = connection.dialect.is_disconnect(error, None, None)
+        # Without the connection, a driver cannot tell whether it is lost.
+        dbapi: Any = connection.connection.dbapi_connection
+        is_lost = connection.dialect.is_disconnect(error, dbapi, None)
         if is_lost:
             # The pool must not hand this connection to anybody again.
             connection.invalidate()

@@ -16,6 +16,7 @@ from efface.catalog import Catalog
 from efface.catalog.fingerprints import fingerprint
 from efface.catalog.unknown import Unknown
 from efface.errors import MissingDeletedAtError, MissingTablesError, Problem, raise_problems
+from efface.policy.column_types import by_name
 from efface.policy.policy import Policy
 from efface.policy.schema_drift import schemas_of, uncovered
 from efface.store.efface_tables import metadata
@@ -115,7 +116,11 @@ class KnownDatabases:
         table: Table = self._policy.subject_table
         deleted_at = self._policy.subject.deleted_at
         relation = found.find_table(table)
-        if relation is None or deleted_at not in table.c or found.has_column(relation, deleted_at):
+        if (
+            relation is None
+            or deleted_at not in by_name(table)
+            or found.has_column(relation, deleted_at)
+        ):
             return
         text = f"The model has the column {deleted_at}, but the database does not. In a migration:"
         paste = f'op.add_deleted_at("{table.name}")    # after: import efface.alembic'
