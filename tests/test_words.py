@@ -3,8 +3,6 @@
 import ast
 import re
 
-import pytest
-
 from tests.support.paths import ROOT
 
 SOURCE = ROOT / "src" / "efface"
@@ -79,21 +77,29 @@ def messages(tree):
                 yield node.value
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_pages_use_the_terms(page):
-    assert used(FENCED.sub("", page.read_text())) == []
+def offending(texts_by_path):
+    """Each file with words of the list, and what to write instead."""
+    found = {
+        str(path.relative_to(ROOT)): [word for text in texts for word in used(text)]
+        for path, texts in texts_by_path
+    }
+    return {path: words for path, words in found.items() if words}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_messages_and_docstrings_use_the_terms(module):
-    tree = ast.parse(module.read_text())
-
-    assert [found for text in docstrings(tree) for found in used(text)] == []
-    assert [found for text in messages(tree) for found in used(text)] == []
+def test_pages_use_the_terms():
+    assert offending((page, [FENCED.sub("", page.read_text())]) for page in PAGES) == {}
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_texts_of_the_page_use_the_terms(template):
-    text = MARKUP.sub(" ", template.read_text())
+def test_messages_and_docstrings_use_the_terms():
+    trees = ((module, ast.parse(module.read_text())) for module in MODULES)
 
-    assert used(re.sub(r"^#.*$", "", text, flags=re.MULTILINE)) == []
+    assert offending((path, [*docstrings(tree), *messages(tree)]) for path, tree in trees) == {}
+
+
+def test_texts_of_the_page_use_the_terms():
+    shown = (
+        (path, [re.sub(r"^#.*$", "", MARKUP.sub(" ", path.read_text()), flags=re.MULTILINE)])
+        for path in TEMPLATES
+    )
+
+    assert offending(shown) == {}
