@@ -15,6 +15,7 @@ from tests.support.gardens import Browser
 from tests.support.gardens.child_process import environment
 
 DEMOS = ["garden", pytest.param("garden_django", marks=pytest.mark.slow)]
+SLOW_SIGNALS = [pytest.param(name, marks=pytest.mark.slow) for name in ("SIGINT", "SIGHUP")]
 ENDED = "Ctrl+C ends the demo."
 LOGIN = re.compile(r"log in +(\S+) · (.+)")
 BLOCKED = re.compile(r"blocked +(\S+) · (.+)")
@@ -98,6 +99,7 @@ def test_the_login_that_the_demo_prints_can_delete_its_account(module, folder):
     assert again.status_code == 422
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", DEMOS)
 def test_the_demo_names_an_account_that_has_a_blocker(module, folder):
     with running(module, folder) as demo:
@@ -115,7 +117,7 @@ def test_the_demo_names_an_account_that_has_a_blocker(module, folder):
 
 
 @pytest.mark.parametrize("module", DEMOS)
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", *SLOW_SIGNALS])
 def test_every_signal_that_ends_the_demo_leaves_no_files(module, folder, name):
     """Also while a page is open: its WebSocket is still connected."""
     with running(module, folder) as demo:
@@ -132,6 +134,7 @@ def test_every_signal_that_ends_the_demo_leaves_no_files(module, folder, name):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", DEMOS)
 def test_a_signal_in_the_middle_of_the_story_leaves_no_files(module, folder):
     with running(module, folder) as demo:
@@ -143,6 +146,7 @@ def test_a_signal_in_the_middle_of_the_story_leaves_no_files(module, folder):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_kept_database_has_no_file_of_its_log_and_offers_a_login_again(folder):
     with running("garden", folder, KEEP="1") as demo:
         first = LOGIN.search(demo.wait_for(ENDED)).groups()
