@@ -40,7 +40,6 @@ class Cursor:
         self.connection = connection
         self.statement_count = 0
         self._dbapi: Any = connection.dialect.loaded_dbapi
-        self._is_async = connection.dialect.is_async
         self._cursor: Any = connection.connection.cursor()
 
     def run(self, statement: CompiledStatement, values: Mapping[str, Any]) -> int:
@@ -90,7 +89,8 @@ class Cursor:
     def _counts(self, statement: CompiledStatement, bound: Sequence[Any]) -> list[int]:
         # Only psycopg reports a count for each set of values; other drivers report a sum, or
         # nothing. On SQLite, one by one is as fast. For one set, executemany() takes longer.
-        together = self.connection.dialect.driver == "psycopg" and not self._is_async
+        # Django's cursor and async adapters wrap psycopg's, and pass on no count for each set.
+        together = type(self._cursor).__module__.partition(".")[0] == "psycopg"
         counts = []
         self.statement_count += 1
         try:
