@@ -33,6 +33,8 @@ def environment(database_url, redis_url):
         "GARDEN_REDIS_URL": redis_url,
         "GARDEN_SECRET": SECRET,
         "GARDEN_DEV": "1",
+        # A test of a project of its own may have named another one for this process.
+        "DJANGO_SETTINGS_MODULE": "garden_django.settings",
     }
 
 
