@@ -13,6 +13,7 @@ import psycopg
 from sqlalchemy import (
     Column,
     Connection,
+    DateTime,
     ForeignKey,
     Integer,
     MetaData,
@@ -126,7 +127,7 @@ def big_policy() -> Iterator[Measure]:
         metadata,
         Column("id", Integer, primary_key=True),
         Column("name", String(80), personal(Clear())),
-        Column("deleted_at", Text),
+        Column("deleted_at", DateTime(timezone=True)),
         data_subject(identifiers=["name"]),
     )
     for number in range(179):
