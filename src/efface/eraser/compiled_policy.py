@@ -97,5 +97,8 @@ def _statements(table: TableStatements) -> Iterator[CompiledStatement]:
     yield from (statement for _, statement in table.retained_counts)
     if table.edited:
         yield table.candidates(1, locked=True)
-        yield table.rewrite
-    yield from (statement for statement in (table.delete, table.update) if statement is not None)
+        yield table.rewrite.statement
+    if table.write_owned is not None and table.is_owned:
+        yield table.write_owned.statement
+    every = (table.lock_rows, *table.releases, table.delete, table.update)
+    yield from (statement for statement in every if statement is not None)

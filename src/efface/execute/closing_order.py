@@ -23,6 +23,7 @@ from efface.plan.planner import RowCounts, count_retained, count_rows, ordered_s
 from efface.plan.policy_statements import PolicyStatements
 from efface.plan.row_edits import Edit, find_edits
 from efface.plan.table_statements import TableStatements
+from efface.policy.actions import Delete, Revoke
 
 OnProgress = Callable[[int, int], None]
 
@@ -160,14 +161,18 @@ def _carry_out(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects
 
 
 def _write(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:
+    if table.lock_rows is not None:
+        cursor.rows(table.lock_rows, subjects.values)
     done = RowCounts(kept=count_retained(cursor, table, subjects))
     # Read before the static columns change, so that a row with both is counted once.
     found = find_edits(cursor, table, subjects, locked=True)
     if table.delete is not None:
+        for release in table.releases:
+            cursor.run(release, subjects.values)
         done.removed = cursor.run(table.delete, subjects.values)
     if found:
         # Write before the static columns: PostgreSQL's row address changes with each UPDATE.
-        cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found])
+        table.rewrite.run(cursor, [edit.parameters() for edit in found])
         # The UPDATE below counts rows in which static columns change, too.
         done.changed = sum(1 for edit in found if not edit.unfinished)
     if table.update is not None:
@@ -198,12 +203,11 @@ def _carry_out_owned(
     for table in statements.owned_tables:
         found, done = owned[table.name], RowCounts()
         if found.edits:
-            cursor.run_by_key(table.rewrite, [edit.parameters() for edit in found.edits])
+            table.rewrite.run(cursor, [edit.parameters() for edit in found.edits])
             done.changed = sum(1 for edit in found.edits if not edit.unfinished)
-        statement = table.delete or table.update
-        if found.keys and statement is not None:
-            cursor.run_by_key(statement, found.keys)
-            if table.delete is not None:
+        if found.keys and table.write_owned is not None:
+            table.write_owned.run(cursor, found.keys)
+            if table.has(Delete, Revoke):
                 done.removed = len(found.keys)
             else:
                 done.changed += len(found.keys)

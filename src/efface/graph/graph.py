@@ -14,56 +14,12 @@ from sqlalchemy import Table
 
 from efface.errors import Problem
 from efface.graph.hops import BrokenRelationship, Hop, first_hop, names_of, reference_hop
+from efface.graph.paths import Path, Relationship
+from efface.graph.write_order import Release, write_order
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
 from efface.policy.column_types import column_names
-from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import OwnedBy, Via
-
-
-@dataclass(frozen=True)
-class Path:
-    """The hops from a table's rows to the subject's row.
-
-    For an owned table (`OwnedBy`), ``incoming`` has all foreign keys that reference it, each with
-    the paths that tell whether the referencing row is the subject's.
-    """
-
-    hops: tuple[Hop, ...]
-    incoming: tuple[tuple[Hop, tuple[Path, ...]], ...] = ()
-
-    @property
-    def depth(self) -> int:
-        """Return the number of hops to the subject."""
-        return len(self.hops)
-
-    def __str__(self) -> str:
-        """Return the path as ``invoices.order_id → orders.user_id → users.id``."""
-        places = [f"{hop.table.fullname}.{names_of(hop.columns)}" for hop in self.hops]
-        last = self.hops[-1]
-        return " → ".join([*places, f"{last.target.fullname}.{names_of(last.target_columns)}"])
-
-
-@dataclass(frozen=True)
-class Relationship:
-    """One `on_close` rule and the path to the subject that it describes."""
-
-    rule: CloseRule
-    path: Path
-
-    @property
-    def through(self) -> str:
-        """Return the relationship as a plan shows it."""
-        via = self.rule.via
-        return ", ".join(via) if isinstance(via, tuple) else str(via)
-
-    def is_overwritten(self, policy: Policy) -> bool:
-        """Return whether redacting rows overwrites a column of the path."""
-        return any(
-            policy.tables[hop.table.fullname].overwrites(tuple(column.name for column in columns))
-            for hop in self.path.hops
-            for columns in (hop.columns, (hop.generic_type.column,) if hop.generic_type else ())
-        )
 
 
 @dataclass(frozen=True)
@@ -71,12 +27,14 @@ class Graph:
     """Every table with `on_close` rules, each before the tables that its paths go through.
 
     ``first`` has the names of the tables with credentials, and of those that must precede them.
+    ``releases`` has the foreign keys that would keep the database from deleting rows in this order.
     """
 
     policy: Policy
     relationships: dict[str, tuple[Relationship, ...]]
     order: tuple[Table, ...]
     first: frozenset[str]
+    releases: tuple[Release, ...]
 
 
 def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
@@ -100,14 +58,9 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
             relationships[name] = _with_incoming(policy, owned, relationships)
             problems += _owned_problems(policy, owned)
     problems += _subject_must_stay(policy, relationships)
-    predecessors = _predecessors(policy, relationships)
-    graph = Graph(
-        policy,
-        relationships,
-        _deepest_first(policy, relationships, predecessors),
-        _first(relationships, predecessors),
-    )
-    return graph, tuple(problems)
+    order = write_order(policy, relationships)
+    graph = Graph(policy, relationships, order.tables, order.first, order.releases)
+    return graph, (*problems, *order.problems)
 
 
 def _hops(
@@ -276,72 +229,3 @@ def _refers(hop: Hop) -> bool:
         return False
     there = set(hop.target_columns)
     return any(key.column in there for column in hop.columns for key in column.foreign_keys)
-
-
-def _predecessors(
-    policy: Policy, relationships: dict[str, tuple[Relationship, ...]]
-) -> dict[str, set[str]]:
-    """Return for each table those that must be written before it.
-
-    Efface finds rows through their parent, so overwriting the parent's foreign key first would
-    lose them. Deleting the parent first would break their foreign keys. If the two contradict
-    each other, finding the rows takes precedence.
-    """
-    predecessors: dict[str, set[str]] = {name: set() for name in relationships}
-    through = {
-        name: {hop.target.fullname for relationship in found for hop in relationship.path.hops}
-        for name, found in relationships.items()
-    }
-    for name in relationships:
-        keys = policy.tables[name].table.foreign_keys
-        referred = {key.column.table.fullname for key in keys} & relationships.keys()
-        parents = through[name] | {parent for parent in referred if name not in through[parent]}
-        for parent in parents & relationships.keys() - {name}:
-            predecessors[parent].add(name)
-    return predecessors
-
-
-def _first(
-    relationships: dict[str, tuple[Relationship, ...]], predecessors: dict[str, set[str]]
-) -> frozenset[str]:
-    """Return the tables with credentials, and all that must precede them."""
-    found: set[str] = set()
-    waiting = [
-        name
-        for name, links in relationships.items()
-        if any(isinstance(relationship.rule.action, Revoke) for relationship in links)
-    ]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += predecessors[name]
-    return frozenset(found)
-
-
-def _deepest_first(
-    policy: Policy,
-    relationships: dict[str, tuple[Relationship, ...]],
-    predecessors: dict[str, set[str]],
-) -> tuple[Table, ...]:
-    """Return the tables in an order in which each follows its predecessors."""
-    tables = {name: policy.tables[name].table for name in relationships}
-    depth = {
-        name: max(relationship.path.depth for relationship in found)
-        for name, found in relationships.items()
-    }
-    ordered: list[str] = []
-    entered: set[str] = set()
-
-    def visit(name: str) -> None:
-        if name in entered:
-            return
-        entered.add(name)
-        # By depth and name, so that the order, and with it a plan's digest, is always the same.
-        for child in sorted(predecessors[name], key=lambda n: (-depth[n], n)):
-            visit(child)
-        ordered.append(name)
-
-    for name in sorted(tables, key=lambda n: (-depth[n], n)):
-        visit(name)
-    return tuple(tables[name] for name in ordered)

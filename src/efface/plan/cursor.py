@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,17 +66,6 @@ class Cursor:
         while rows := self._next(statement):
             yield from rows
 
-    def run_by_key(self, statement: CompiledStatement, keys: Sequence[Mapping[str, Any]]) -> None:
-        """Run *statement* for each of *keys*, and check that each key writes one row.
-
-        Raises:
-            RowCountError: a key wrote no row, or several. A sum would not show it: none and two
-                make the two that were meant.
-        """
-        bound = [statement.bind(each) for each in keys]
-        for count in self._counts(statement, bound):
-            self.expect(statement, count, 1)
-
     def expect(self, statement: CompiledStatement, written: int, meant: int) -> None:
         """Check that *statement* has written as many rows as were meant.
 
@@ -85,27 +74,6 @@ class Cursor:
         """
         if written != meant:
             raise RowCountError(statement.table, statement.act, written, meant)
-
-    def _counts(self, statement: CompiledStatement, bound: Sequence[Any]) -> list[int]:
-        # Only psycopg reports a count for each set of values; other drivers report a sum, or
-        # nothing. On SQLite, one by one is as fast. For one set, executemany() takes longer.
-        # Django's cursor and async adapters wrap psycopg's, and pass on no count for each set.
-        together = type(self._cursor).__module__.partition(".")[0] == "psycopg"
-        counts = []
-        self.statement_count += 1
-        try:
-            if len(bound) > 1 and together:
-                self._cursor.executemany(statement.sql, bound, returning=True)
-                counts.append(self._cursor.rowcount)
-                while self._cursor.nextset():
-                    counts.append(self._cursor.rowcount)
-            else:
-                for each in bound:
-                    self._cursor.execute(statement.sql, each)
-                    counts.append(self._cursor.rowcount)
-        except Exception as error:  # noqa: BLE001  # as in _execute
-            raise self._refused(statement.table, statement.act, error) from None
-        return counts
 
     def check(self, statement: CompiledStatement) -> None:
         """Run a check of foreign keys: the database raises, or returns the broken rows.

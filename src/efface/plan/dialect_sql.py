@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,25 +14,22 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
-    Integer,
     Select,
     String,
     Text,
     TypeDecorator,
-    and_,
     any_,
     bindparam,
     cast,
     column,
     func,
-    literal_column,
     select,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import TypeEngine
 
 from efface.policy.actions import DIGITS
 
@@ -144,26 +141,6 @@ class NaiveUTC(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
-class TID(UserDefinedType[str]):
-    """PostgreSQL's type for the address of a row."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type's name."""
-        return "tid"
-
-
-class OID(UserDefinedType[str]):
-    """PostgreSQL's number of a table."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type's name."""
-        return "oid"
-
-
 class JSONList(TypeDecorator[list[Any]]):
     """A list of values as one JSON text, each in the form that the database stores."""
 
@@ -181,38 +158,14 @@ class JSONList(TypeDecorator[list[Any]]):
         return json.dumps([process(v) if process else v for v in value or ()])
 
 
-ROWIDS = ("rowid", "_rowid_", "oid")
-"""SQLite's names of the number of a row; a column with the same name hides each of them."""
-
-
-def row_address(
-    dialect: Dialect, columns: Iterable[str]
-) -> tuple[list[ColumnElement[Any]], ColumnElement[bool]]:
-    """Return the address of a row without a primary key, and the condition for it.
-
-    *columns* are the table's. The condition has the parameters ``key_0`` and, on PostgreSQL,
-    ``key_1``: a ``ctid`` is unique in one partition, so the address contains the partition. It is
-    valid inside one transaction, and on PostgreSQL only until the row is updated.
-    """
-    if dialect.name == "postgresql":
-        ctid: ColumnElement[Any] = literal_column("ctid")
-        tableoid: ColumnElement[Any] = literal_column("tableoid")
-        here = ctid == cast(bindparam("key_0", type_=Text()), TID())
-        there = tableoid == cast(bindparam("key_1", type_=Text()), OID())
-        return [cast(ctid, Text), cast(tableoid, Text)], and_(here, there)
-    taken = {name.lower() for name in columns}
-    name = next(name for name in ROWIDS if name not in taken)
-    rowid: ColumnElement[Any] = literal_column(name, type_=Integer())
-    return [rowid], rowid == bindparam("key_0", type_=Integer())
-
-
-def from_text(dialect: Dialect, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    """Return the text parameter *name* as a value of *type_*.
+def from_text(
+    dialect: Dialect, text: ColumnElement[Any], type_: TypeEngine[Any]
+) -> ColumnElement[Any]:
+    """Return *text*, a parameter, as a value of *type_*.
 
     PostgreSQL accepts text as JSON only with a cast. SQLite stores JSON as text, and would turn it
     into a number when casting to a type it does not know.
     """
-    text: ColumnElement[Any] = bindparam(name, type_=Text())
     if dialect.name == "postgresql":
         return cast(text, type_)
     return type_coerce(text, Text())

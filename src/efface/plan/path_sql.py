@@ -37,8 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from efface.graph.graph import Path
 from efface.graph.hops import Hop
+from efface.graph.paths import Path
 from efface.plan.compiled_statement import AS_TEXT
 from efface.plan.dialect_sql import is_any_of
 from efface.policy.column_types import unwrapped

@@ -21,8 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from efface.graph.graph import Graph, Relationship
+from efface.graph.graph import Graph
 from efface.graph.hops import Hop
+from efface.graph.paths import Relationship
+from efface.graph.write_order import Release
 from efface.plan.compiled_statement import CompiledStatement
 from efface.plan.dialect_sql import at_moment, moment_parameter
 from efface.plan.path_sql import SubjectParameters, bare, no_one_else_refers, owner
@@ -69,6 +71,7 @@ class PolicyStatements:
         self.tables = tuple(
             self._table_statements(t, graph.relationships[t.fullname]) for t in graph.order
         )
+        self._release(graph.releases)
         self._first = graph.first
         self.read_columns = tuple(self._columns_to_read(graph))
 
@@ -163,6 +166,13 @@ class PolicyStatements:
             is_owned=any(isinstance(relationship.rule.via, OwnedBy) for relationship in found),
             batch=self.batch,
         )
+
+    def _release(self, releases: Sequence[Release]) -> None:
+        """Let the tables that are referred to set foreign keys to NULL before their DELETE."""
+        every = {each.name: each for each in (*self.tables, self.subject_row)}
+        for release in releases:
+            statement = every[release.table.fullname].release(release.columns)
+            every[release.referred.fullname].releases.append(statement)
 
     def _text_keys(self, hop: Hop) -> tuple[str, ...]:
         """Return the columns of *hop* that repeat a primary key of the subject which is text."""

@@ -6,7 +6,7 @@ that may mention the subject, get one more SELECT and one UPDATE by primary key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,10 @@ from sqlalchemy import (
     ColumnElement,
     Table,
     TableClause,
+    Text,
     and_,
-    bindparam,
     case,
+    cast,
     delete,
     false,
     func,
@@ -27,21 +28,25 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.types import TypeEngine
 
 from efface.plan.action_sql import as_text, may_mention, new_value, not_done
 from efface.plan.compiled_statement import CompiledStatement
-from efface.plan.dialect_sql import from_text, row_address
+from efface.plan.dialect_sql import from_text
 from efface.plan.path_sql import Condition, is_not_true
 from efface.plan.reached_rows import StepSummary
 from efface.plan.row_conditions import RowConditions
+from efface.plan.writes_by_key import Address, RowParameters, WriteByKey, row_address
 from efface.policy.actions import (
     DIGITS,
+    Clear,
     Delete,
     Generalize,
     Placeholder,
     ReplaceMentions,
     Retain,
     Revoke,
+    Unlink,
 )
 from efface.policy.column_types import by_name, is_json
 from efface.policy.policy import PersonalColumn
@@ -62,6 +67,7 @@ class TableStatements(RowConditions):
         is_subject_row: Whether these are the statements for the subject's own row.
         is_owned: Whether the rows are found by rows that reference them (`OwnedBy`). They are
             written by primary key after those.
+        releases: What must run before the DELETE, so that no foreign key refers to its rows.
     """
 
     table: Table
@@ -70,6 +76,7 @@ class TableStatements(RowConditions):
     random_source: RandomSource
     is_subject_row: bool = False
     is_owned: bool = False
+    releases: list[CompiledStatement] = field(default_factory=list)
     _candidates: dict[tuple[int, bool], CompiledStatement] = field(default_factory=dict)
 
     @cached_property
@@ -145,17 +152,37 @@ class TableStatements(RowConditions):
 
     @cached_property
     def delete(self) -> CompiledStatement | None:
-        """Return the DELETE, or None; in an owned table it deletes one row by key."""
-        if not self.has(Delete, Revoke):
+        """Return the DELETE, or None."""
+        if not self.has(Delete, Revoke) or self.is_owned:
             return None
-        where = self._is_key if self.is_owned else self.removed
-        return self._compile(delete(self.here).where(where), "delete from")
+        return self._compile(delete(self.here).where(self.removed), "delete from")
+
+    @cached_property
+    def write_owned(self) -> WriteByKey | None:
+        """Return the DELETE or UPDATE of owned rows by key, or None."""
+        if self.has(Delete, Revoke):
+            return self._by_key(lambda _: delete(self.here), "delete from")
+        if not self.static or not self.redacts:
+            return None
+        return self._by_key(lambda _: update(self.here).values(self._new_values), "redact")
 
     @cached_property
     def update(self) -> CompiledStatement | None:
         """Return the UPDATE of the static columns in rows that still have an old value, or None."""
-        if not self.static or not self.redacts:
+        if not self.static or not self.redacts or self.is_owned:
             return None
+        where = self.redacted
+        if not self.is_subject_row:
+            # The subject's own row is always written: its value may look like a placeholder
+            # because the user typed it.
+            # With a relationship for each rule, `_unfinished` has all conditions already.
+            by_link = all(rule.via is not None for rule in self.static)
+            where = self._unfinished if by_link else and_(where, self._unfinished)
+        clause = update(self.here).values(self._new_values).where(where)
+        return self._compile(clause, "redact")
+
+    @cached_property
+    def _new_values(self) -> dict[Any, Any]:
         values = {}
         for name in dict.fromkeys(rule.name for rule in self.static):
             target = self.here.c[name]
@@ -167,14 +194,17 @@ class TableStatements(RowConditions):
                 # If both relationships have the same subject, the first declared rule decides.
                 each = [(self._where(rule), new_value(rule.action, target)) for rule in decided]
                 values[target] = case(*each, else_=target)
-        where = self._is_key if self.is_owned else self.redacted
-        if not self.is_subject_row and not self.is_owned:
-            # The subject's own row is always written: its value may look like a placeholder
-            # because the user typed it.
-            # With a relationship for each rule, `_unfinished` has all conditions already.
-            by_link = all(rule.via is not None for rule in self.static)
-            where = self._unfinished if by_link else and_(where, self._unfinished)
-        return self._compile(update(self.here).values(values).where(where), "redact")
+        return values
+
+    def release(self, columns: Sequence[str]) -> CompiledStatement:
+        """Return the UPDATE that sets *columns* to NULL, in rows that no longer need them."""
+        unlinked = [
+            self._where(rule)
+            for rule in self.columns
+            if rule.name in columns and isinstance(rule.action, (Clear, Unlink))
+        ]
+        clause = update(self.here).values({self.here.c[name]: null() for name in columns})
+        return self._compile(clause.where(or_(self.removed, *unlinked)), "redact")
 
     @cached_property
     def row_counts(self) -> CompiledStatement:
@@ -224,22 +254,47 @@ class TableStatements(RowConditions):
     # ------------------------------------------------------------ by key
 
     @cached_property
-    def key(self) -> list[ColumnElement[Any]]:
-        """Return the expressions that identify a row: its primary key or its address."""
+    def _identity(self) -> list[ColumnElement[Any]]:
         columns = list(self.table.primary_key.columns)
         if not columns:
-            return self._address[0]
+            return row_address(self.dialect, self.here)
         return [self.here.c[column.name] for column in columns]
 
     @cached_property
-    def _address(self) -> tuple[list[ColumnElement[Any]], Condition]:
-        return row_address(self.dialect, self.here.c.keys())
+    def key(self) -> list[ColumnElement[Any]]:
+        """Return the expressions that identify a row: its primary key or its address."""
+        return [cast(c, Text()) if isinstance(c.type, Address) else c for c in self._identity]
+
+    def _by_key(
+        self,
+        build: Callable[[RowParameters], Any],
+        act: str,
+        values: Mapping[str, TypeEngine[Any]] = {},
+    ) -> WriteByKey:
+        keys = {column.name for column in self.table.primary_key.columns}
+        return WriteByKey(
+            self.dialect,
+            self.name,
+            act,
+            self._identity,
+            values,
+            build,
+            changes_key=bool(values) and not keys.isdisjoint(self.edited_names),
+        )
 
     @cached_property
-    def _is_key(self) -> Condition:
-        if not self.table.primary_key.columns:
-            return self._address[1]
-        return and_(*(c == bindparam(f"key_{i}", type_=c.type) for i, c in enumerate(self.key)))
+    def lock_rows(self) -> CompiledStatement | None:
+        """Return the statement that locks the rows if they can be another user's, too, or None.
+
+        The order by key keeps two closures with common rows from waiting for each other. SQLite
+        has one writer at a time.
+        """
+        if len(self.targets) == 1 or self.is_owned or self.dialect.name == "sqlite":
+            return None
+        found = select(*self.key).where(or_(self.removed, self.redacted))
+        rows = found.order_by(*self.key).with_for_update().subquery()
+        number: list[ColumnElement[Any]] = [func.count()]
+        return self._compile(select(*number).select_from(rows), "lock", number)
 
     @cached_property
     def keys(self) -> CompiledStatement:
@@ -317,14 +372,18 @@ class TableStatements(RowConditions):
         return or_(*(and_(mine, or_(false(), *worth)) for mine, worth in by_link.values()))
 
     @cached_property
-    def rewrite(self) -> CompiledStatement:
+    def rewrite(self) -> WriteByKey:
         """Return the UPDATE by key that writes edited values back."""
-        values = {
-            self.here.c[name]: (
-                from_text(self.dialect, f"new_{i}", self.here.c[name].type)
-                if self.as_text(name)
-                else bindparam(f"new_{i}", type_=self.here.c[name].type)
-            )
+        types = {
+            f"new_{i}": Text() if self.as_text(name) else self.here.c[name].type
             for i, name in enumerate(self.edited_names)
         }
-        return self._compile(update(self.here).values(values).where(self._is_key), "redact")
+        return self._by_key(self._rewritten, "redact", types)
+
+    def _rewritten(self, rows: RowParameters) -> Any:
+        values = {}
+        for i, name in enumerate(self.edited_names):
+            new, target = rows[f"new_{i}"], self.here.c[name]
+            is_text = self.as_text(name)
+            values[target] = from_text(self.dialect, new, target.type) if is_text else new
+        return update(self.here).values(values)

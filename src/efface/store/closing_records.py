@@ -24,9 +24,15 @@ from sqlalchemy.engine import Dialect
 
 from efface.plan.compiled_statement import CompiledStatement
 from efface.plan.cursor import Cursor
-from efface.plan.dialect_sql import at_moment, is_any_of, moment_bounds, rows_of_json
+from efface.plan.dialect_sql import (
+    at_moment,
+    is_any_of,
+    moment_bounds,
+    rows_of_json,
+)
 from efface.plan.path_sql import bare
 from efface.plan.row_locks import claim, lock
+from efface.plan.writes_by_key import WriteByKey
 from efface.store.efface_tables import closings
 
 _table = bare(closings)
@@ -61,11 +67,14 @@ class Closings:
             [number],
         )
         self._select_by_reference = compiled(select(*receipt).where(reference), "read", receipt)
-        self._finalize = compiled(
-            update(_table)
-            .values(receipt=_bind("receipt"), finalized_at=_bind("finalized_at"))
-            .where(reference),
+        names = ("receipt", "finalized_at")
+        self._finalize = WriteByKey(
+            dialect,
+            closings.name,
             "write to",
+            [_table.c.reference],
+            {name: _table.c[name].type for name in names},
+            lambda new: update(_table).values({name: new[name] for name in names}),
         )
         self._compile_queue()
 
@@ -180,7 +189,8 @@ class Closings:
 
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
         """Replace the receipts of closures with their finalized ones."""
-        cursor.run_by_key(self._finalize, records)
+        rows = [{"key_0": record["reference"], **record} for record in records]
+        self._finalize.run(cursor, rows)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

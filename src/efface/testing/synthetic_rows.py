@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 
 from efface.errors import FixtureError
-from efface.graph.graph import Relationship, build
+from efface.graph.graph import build
 from efface.graph.hops import GenericType
+from efface.graph.paths import Relationship
 from efface.plan.mentions import SHORTEST
 from efface.plan.path_sql import bare
 from efface.policy.column_types import by_name, is_text, unwrapped
