@@ -105,7 +105,7 @@ def close(
     own.redacted = len(subjects.all)
     _report(on_progress, len(counts), total)
     if statements.owned_tables:
-        _carry_out_owned(cursor, statements, owned, counts)
+        _carry_out_owned(cursor, statements, subjects, owned, counts)
         _report(on_progress, total, total)
     if statements.early_check is not None:
         cursor.check(statements.early_check)
@@ -143,7 +143,7 @@ def post_commit_pass(
             done.redacted = count_rows(cursor, table, subjects).redacted
     if statements.subject_row.redacts:
         counts[""] = _carry_out(cursor, statements.late_subject_row, subjects)
-    _carry_out_owned(cursor, statements, owned, counts)
+    _carry_out_owned(cursor, statements, subjects, owned, counts)
     return Outcome(tuple(ordered_steps(statements, counts, today)))
 
 
@@ -171,12 +171,15 @@ def _write(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) ->
             cursor.run(release, subjects.values)
         done.removed = cursor.run(table.delete, subjects.values)
     if found:
-        # Write before the static columns: PostgreSQL's row address changes with each UPDATE.
-        table.rewrite.run(cursor, [edit.parameters() for edit in found])
-        # The UPDATE below counts rows in which static columns change, too.
-        done.changed = sum(1 for edit in found if not edit.unfinished)
-    if table.update is not None:
+        # Write before the other rows: PostgreSQL's row address changes with each UPDATE.
+        table.rewrite.run(cursor, [edit.parameters() for edit in found], subjects.values)
+        done.changed = len(found)
+    # The static columns of those rows have been written with them.
+    if table.update is not None and not table.is_subject_row:
         done.changed += cursor.run(table.update, subjects.values)
+    elif table.update is not None and len(found) < len(subjects.all):
+        # The subjects' own rows are always written, whatever they look like.
+        done.changed = cursor.run(table.update, subjects.values)
     return done
 
 
@@ -197,18 +200,21 @@ def _find_owned(
 def _carry_out_owned(
     cursor: Cursor,
     statements: PolicyStatements,
+    subjects: ClosingSubjects,
     owned: dict[str, _OwnedRows],
     counts: dict[str, RowCounts],
 ) -> None:
     for table in statements.owned_tables:
         found, done = owned[table.name], RowCounts()
         if found.edits:
-            table.rewrite.run(cursor, [edit.parameters() for edit in found.edits])
-            done.changed = sum(1 for edit in found.edits if not edit.unfinished)
-        if found.keys and table.write_owned is not None:
-            table.write_owned.run(cursor, found.keys)
+            table.rewrite.run(cursor, [edit.parameters() for edit in found.edits], subjects.values)
+            done.changed = len(found.edits)
+        written = {edit.key for edit in found.edits}
+        keys = [key for key in found.keys if tuple(key.values()) not in written]
+        if keys and table.write_owned is not None:
+            table.write_owned.run(cursor, keys, subjects.values)
             if table.has(Delete, Revoke):
-                done.removed = len(found.keys)
+                done.removed = len(keys)
             else:
-                done.changed += len(found.keys)
+                done.changed += len(keys)
         counts[table.name] = done

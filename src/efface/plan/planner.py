@@ -122,7 +122,7 @@ def ordered_steps(
 def table_steps(table: TableStatements, counted: RowCounts, today: date) -> Iterator[Step]:
     """Yield one step for each action on a table, even if it changes no row."""
     summary = table.summary
-    if table.delete is not None:
+    if table.has(Delete, Revoke):
         word, gone = Revoke.word if table.revokes else Delete.word, counted.removed
         yield Step(
             table.name, word, summary.removed, (), (("*", "deleted"),), rows=gone, reached=gone

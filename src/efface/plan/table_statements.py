@@ -164,7 +164,7 @@ class TableStatements(RowConditions):
             return self._by_key(lambda _: delete(self.here), "delete from")
         if not self.static or not self.redacts:
             return None
-        return self._by_key(lambda _: update(self.here).values(self._new_values), "redact")
+        return self._by_key(lambda _: update(self.here).values(self._new_values({})), "redact")
 
     @cached_property
     def update(self) -> CompiledStatement | None:
@@ -178,22 +178,22 @@ class TableStatements(RowConditions):
             # With a relationship for each rule, `_unfinished` has all conditions already.
             by_link = all(rule.via is not None for rule in self.static)
             where = self._unfinished if by_link else and_(where, self._unfinished)
-        clause = update(self.here).values(self._new_values).where(where)
-        return self._compile(clause, "redact")
+        return self._compile(update(self.here).values(self._new_values({})).where(where), "redact")
 
-    @cached_property
-    def _new_values(self) -> dict[Any, Any]:
-        values = {}
+    def _new_values(self, edited: Mapping[str, ColumnElement[Any]]) -> dict[Any, Any]:
+        """Return the new values of the static columns, and the *edited* ones, by column."""
+        values = {self.here.c[name]: new for name, new in edited.items()}
+        written = self.columns if edited else self.static
         for name in dict.fromkeys(rule.name for rule in self.static):
             target = self.here.c[name]
             decided = [rule for rule in self.static if rule.name == name]
             # With one relationship, the WHERE already selects its rows.
-            if len({rule.via for rule in self.static}) == 1:
+            if len({rule.via for rule in written}) == 1:
                 values[target] = new_value(decided[0].action, target)
             else:
                 # If both relationships have the same subject, the first declared rule decides.
                 each = [(self._where(rule), new_value(rule.action, target)) for rule in decided]
-                values[target] = case(*each, else_=target)
+                values[target] = case(*each, else_=edited.get(name, target))
         return values
 
     def release(self, columns: Sequence[str]) -> CompiledStatement:
@@ -373,7 +373,11 @@ class TableStatements(RowConditions):
 
     @cached_property
     def rewrite(self) -> WriteByKey:
-        """Return the UPDATE by key that writes edited values back."""
+        """Return the UPDATE by key that writes edited values back, and the static ones with them.
+
+        Each row is written once: PostgreSQL checks the foreign keys of a row that the transaction
+        has written before, and waits for the other user of the row.
+        """
         types = {
             f"new_{i}": Text() if self.as_text(name) else self.here.c[name].type
             for i, name in enumerate(self.edited_names)
@@ -381,9 +385,8 @@ class TableStatements(RowConditions):
         return self._by_key(self._rewritten, "redact", types)
 
     def _rewritten(self, rows: RowParameters) -> Any:
-        values = {}
+        edited = {}
         for i, name in enumerate(self.edited_names):
-            new, target = rows[f"new_{i}"], self.here.c[name]
-            is_text = self.as_text(name)
-            values[target] = from_text(self.dialect, new, target.type) if is_text else new
-        return update(self.here).values(values)
+            new, type_ = rows[f"new_{i}"], self.here.c[name].type
+            edited[name] = from_text(self.dialect, new, type_) if self.as_text(name) else new
+        return update(self.here).values(self._new_values(edited))

@@ -167,8 +167,8 @@ class WriteByKey:
     build: Callable[[RowParameters], Update | Delete]
     changes_key: bool = False
 
-    def run(self, cursor: Cursor, rows: Sequence[Values]) -> None:
-        """Write *rows*: mappings with a key and new values.
+    def run(self, cursor: Cursor, rows: Sequence[Values], others: Values) -> None:
+        """Write *rows*: mappings with a key and new values; *others* are the other parameters.
 
         Raises:
             RowCountError: a key wrote no row, or several. A sum would not show it: none and two
@@ -176,10 +176,10 @@ class WriteByKey:
         """
         if self.is_listed and not _has_nul(rows):
             lists = {name: [row[name] for row in rows] for name in self._types}
-            written = Counter(cursor.rows(self.statement, {**lists, "rows": rows}))
+            written = Counter(cursor.rows(self.statement, {**others, **lists, "rows": rows}))
             counts = [written[self._returned(number, row)] for number, row in enumerate(rows, 1)]
         else:
-            counts = [cursor.run(self._single, row) for row in rows]
+            counts = [cursor.run(self._single, {**others, **row}) for row in rows]
         for count in counts:
             cursor.expect(self.statement, count, 1)
 

@@ -190,7 +190,7 @@ class Closings:
     def finalize(self, cursor: Cursor, records: Sequence[dict[str, Any]]) -> None:
         """Replace the receipts of closures with their finalized ones."""
         rows = [{"key_0": record["reference"], **record} for record in records]
-        self._finalize.run(cursor, rows)
+        self._finalize.run(cursor, rows, {})
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

@@ -108,9 +108,6 @@ class _Reference:
 
     def _lets_go(self, *vias: Via | None) -> bool:
         """Return whether the foreign key becomes NULL by a rule for one of *vias* (None: any)."""
-        if self.table_rules.subjects and (self.key.initially or "").upper() != "DEFERRED":
-            # The user's own row is updated after the rows of the other tables are deleted.
-            return False
         return any(
             isinstance(rule.action, (Unlink, Clear))
             and (vias == (None,) or rule.via is None or rule.via in vias)
