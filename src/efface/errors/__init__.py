@@ -53,6 +53,7 @@ from efface.errors.integration_refusals import (
 )
 from efface.errors.policy_problems import (
     AmbiguousRelationshipError,
+    CircularReferencesError,
     ConflictingRulesError,
     ImpossibleActionError,
     IncompletePolicyError,
@@ -86,6 +87,7 @@ __all__ = [
     "BlockedError",
     "BlockerError",
     "BlockerTypeError",
+    "CircularReferencesError",
     "ClosedAccountsError",
     "ClosedMergeError",
     "ClosedObjectError",

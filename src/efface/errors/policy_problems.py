@@ -109,6 +109,12 @@ class LostRelationshipError(PolicyError):
     code = "E203"
 
 
+class CircularReferencesError(PolicyError):
+    """Tables refer to each other in a circle, and the rows of none of them can be deleted first."""
+
+    code = "E204"
+
+
 class UnknownSchemaError(PolicyError):
     """The database has tables or columns that the policy has no rule for."""
 
@@ -205,6 +211,7 @@ def raise_problems(problems: Sequence[Problem]) -> None:
         NoRelationshipError,
         AmbiguousRelationshipError,
         LostRelationshipError,
+        CircularReferencesError,
     )
     by_code = {cls.code: cls for cls in classes}
     raise by_code.get(min(problem.code for problem in problems), PolicyError)(problems)
