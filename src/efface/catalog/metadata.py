@@ -15,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    UnaryExpression,
     UniqueConstraint,
 )
 from sqlalchemy import Column as TableColumn
@@ -178,6 +179,9 @@ def _indexes(table: Table) -> Iterator[Index]:
 
 
 def _part(expression: Any) -> Part:
+    while isinstance(expression, UnaryExpression) and expression.modifier is not None:
+        # DESC or NULLS LAST, which is not a part of what it compares.
+        expression = expression.element
     if isinstance(expression, TableColumn):
         return Part(str(expression.name))
     return Part(None, _text(expression))

@@ -72,7 +72,10 @@ class _Narrowing:
             self.made,
             *(_column(mine, column) for mine, column in pairs),
             *self._primary_key(spelled),
-            *(CheckConstraint(literal_column(check.text)) for check in self.relation.checks),
+            *(
+                CheckConstraint(literal_column(check.text), name=check.name)
+                for check in self.relation.checks
+            ),
             *(each for index in self.relation.indexes for each in self._index(index, spelled)),
             *self._foreign_keys(spelled),
             schema=self.table.schema,

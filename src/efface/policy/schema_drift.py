@@ -22,7 +22,9 @@ from efface.catalog.relation import Column, ForeignKey, Relation
 from efface.catalog.unknown import Unknown
 from efface.errors import Problem
 from efface.policy.check import check
+from efface.policy.check.constraint_sql import ConstraintEvaluator
 from efface.policy.check.deleted_targets import deleted_targets
+from efface.policy.check.unique_keys import colliding_keys
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy
 
@@ -205,6 +207,10 @@ def _extra_column(tables: LiveTables, found: Difference) -> Problem:
 def _impossible(tables: LiveTables, known: Iterable[Problem]) -> Iterator[Problem]:
     reported = {(problem.code, problem.place) for problem in known}
     policy = tables.policy.with_metadata(narrowed(tables.policy.metadata, tables.live))
-    for problem in check(policy):
+    with ConstraintEvaluator() as evaluator:
+        # Keys with expressions or NULLS NOT DISTINCT are not among the narrowed tables.
+        found = [*check(policy), *colliding_keys(tables, evaluator)]
+    for problem in found:
         if (problem.code, problem.place) not in reported:
+            reported.add((problem.code, problem.place))
             yield replace(problem, text=f"The database differs from the model: {problem.text}")

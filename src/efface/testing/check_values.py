@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Table
 
-from efface.policy.check.check_constraints import (
+from efface.policy.check.constraint_sql import (
     ConstraintEvaluator,
     columns_in,
     sqlite_text,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import CheckConstraint, Field, Model, UniqueConstraint
-from django.db.models.functions import Lower, Upper
+from django.db.models.expressions import OrderBy
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql import Query
 from django.db.utils import Error
 from sqlalchemy import CheckConstraint as Check
-from sqlalchemy import Column, Index, func, literal_column
+from sqlalchemy import Column, Index, literal_column
 from sqlalchemy import UniqueConstraint as Unique
 
 
@@ -61,33 +65,42 @@ def _read_unique_constraint(
     features = connection.features
     if constraint.deferrable and not features.supports_deferrable_unique_constraints:
         return  # Django does not make it there.
+    options: dict[str, Any] = {}
+    if getattr(constraint, "nulls_distinct", None) is False:
+        # The feature itself would ask the server for its version.
+        if connection.vendor != "postgresql":
+            return
+        options["postgresql_nulls_not_distinct"] = True
     if not columns.keys() >= set(constraint.fields):
         return
     parts: list[Any] = [columns[name] for name in constraint.fields]
-    parts += [_convert_expression(each, columns) for each in constraint.expressions]
-    if not parts or any(part is None for part in parts):
-        return
-    if constraint.condition is None and constraint.fields:
-        yield Unique(*(part.name for part in parts))
+    if constraint.condition is None and parts:
+        yield Unique(*(part.name for part in parts), **options)
         return
     # SQLAlchemy has no unique constraint with a condition or an expression, only an index.
-    options: dict[str, Any] = {}
+    for expression in constraint.expressions:
+        write = partial(_compile_expression, expression)
+        if (sql := _compile_condition(write, model, connection)) is None:
+            return
+        parts.append(literal_column(sql))
     if constraint.condition is not None:
         where = _compile_condition(constraint._get_condition_sql, model, connection)
         if where is None:
             return
-        options = {f"{name}_where": literal_column(where) for name in ("sqlite", "postgresql")}
+        options |= {f"{name}_where": literal_column(where) for name in ("sqlite", "postgresql")}
     yield Index(constraint.name, *parts, unique=True, **options)
 
 
-def _convert_expression(expression: Any, columns: Mapping[str, Column[Any]]) -> Any:
-    """Return ``Lower("email")`` or ``Upper("email")`` for SQLAlchemy, or None for anything else."""
-    if isinstance(expression, (Lower, Upper)):
-        (inner,) = expression.get_source_expressions()
-        column = columns.get(getattr(inner, "name", ""))
-        if column is not None:
-            return func.lower(column) if isinstance(expression, Lower) else func.upper(column)
-    return None
+def _compile_expression(
+    expression: Any, model: type[Model], editor: BaseDatabaseSchemaEditor
+) -> str:
+    """Return an expression of an index as SQL, with its values in place."""
+    query = Query(model, alias_cols=False)
+    compiler = query.get_compiler(connection=editor.connection)
+    # The order of an index is not a part of what it compares.
+    found = expression.expression if isinstance(expression, OrderBy) else expression
+    sql, values = compiler.compile(IndexExpression(found).resolve_expression(query))
+    return str(sql) % tuple(map(editor.quote_value, values))
 
 
 def _compile_condition(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from efface.catalog import Catalog
 from efface.errors import Problem
-from efface.policy.check.check_constraints import ConstraintEvaluator
+from efface.policy.check.check_constraints import check_constraints
 from efface.policy.check.conflicting_rules import conflicting_rules
+from efface.policy.check.constraint_sql import ConstraintEvaluator
 from efface.policy.check.dangling_references import dangling_references
 from efface.policy.check.deleted_at_column import deleted_at_problems
 from efface.policy.check.impossible_actions import (
@@ -13,9 +15,11 @@ from efface.policy.check.impossible_actions import (
     retain_problems,
 )
 from efface.policy.check.missing_rules import missing_rules
+from efface.policy.check.unique_keys import colliding_keys
 from efface.policy.check.unknown_columns import unknown_columns
 from efface.policy.check.unlinked_references import unindexed_relationships, unlinked_references
 from efface.policy.column_types import is_json, is_text
+from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy, subject_problems
 
 __all__ = ["check", "is_json", "is_text"]
@@ -33,16 +37,19 @@ def check(policy: Policy) -> tuple[Problem, ...]:
         problems += deleted_at_problems(policy)
         problems += dangling_references(policy)
         problems += unlinked_references(policy)
-    with ConstraintEvaluator() as constraints:
+    tables = LiveTables(policy, Catalog.of_metadata(policy.metadata))
+    with ConstraintEvaluator() as evaluator:
         for table_rules in policy.tables.values():
             problems += missing_rules(policy, table_rules)
             problems += unknown_columns(table_rules)
             problems += conflicting_rules(table_rules)
             problems += impossible_actions(table_rules)
-            problems += constraints.problems(table_rules)
+            problems += check_constraints(table_rules, evaluator)
             problems += retain_problems(table_rules)
             problems += reason_problems(table_rules)
             problems += unindexed_relationships(policy, table_rules)
+        seen = {problem.place for problem in problems}
+        problems += [p for p in colliding_keys(tables, evaluator) if p.place not in seen]
     # A model that was imported after the policy was built has no rule, whatever it declares.
     for name in sorted(set(policy.metadata.tables) - set(policy.tables)):
         text = "This table was added after the policy was made. Import every model before:"
