@@ -75,7 +75,7 @@ def close_one(
             return replace(Receipt.from_json(first), already_closed=True)
         if not adopting:
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
-    compiled.databases.require_rules(cursor.connection)
+    has_triggers = compiled.databases.require_rules(cursor.connection)
     _reject_identifying_actor(context.actor, subjects)
     # Only the lock makes the answer reliable: it may have changed since the page was rendered.
     if reasons := tuple(blockers()):
@@ -84,7 +84,13 @@ def close_one(
     # Counted again under the lock, so that nothing changes between this check and the closing.
     known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
     outcome = closing_order.close(
-        cursor, statements, subjects, now, keep_deleted_at=is_closed, on_progress=on_progress
+        cursor,
+        statements,
+        subjects,
+        now,
+        keep_deleted_at=is_closed,
+        has_triggers=has_triggers,
+        on_progress=on_progress,
     )
     receipt = Receipt(
         reference=context.reference(),
@@ -137,9 +143,11 @@ def close_many(
     new: dict[Key, Receipt] = {}
     subjects = capture(cursor, statements, opened) if opened else None
     if subjects is not None:
-        compiled.databases.require_rules(cursor.connection)
+        has_triggers = compiled.databases.require_rules(cursor.connection)
         _reject_identifying_actor(context.actor, subjects)
-        steps = closing_order.close(cursor, statements, subjects, context.now).steps
+        steps = closing_order.close(
+            cursor, statements, subjects, context.now, has_triggers=has_triggers
+        ).steps
         new = {
             subject.key: Receipt(
                 reference=context.reference(),

@@ -17,6 +17,7 @@ from efface.catalog.fingerprints import fingerprint
 from efface.catalog.unknown import Unknown
 from efface.errors import MissingDeletedAtError, MissingTablesError, Problem, raise_problems
 from efface.policy.column_types import by_name
+from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy
 from efface.policy.schema_drift import schemas_of, uncovered
 from efface.store.efface_tables import metadata
@@ -42,9 +43,10 @@ class KnownDatabases:
         self._policy = policy
         self._schemas = {None, *schemas_of(policy)}
         self._lock = Lock()
-        # Fingerprints of schemas in which nothing lacks a rule; None if the role may not read the
-        # catalog. A refusal is not kept: a column that is dropped leaves the fingerprint as it is.
-        self._known: WeakKeyDictionary[Pool, dict[str, None] | None] = WeakKeyDictionary()
+        # Fingerprints of schemas in which nothing lacks a rule, and whether they have triggers;
+        # None if the role may not read the catalog. A refusal is not kept: a column that is
+        # dropped leaves the fingerprint as it is.
+        self._known: WeakKeyDictionary[Pool, dict[str, bool] | None] = WeakKeyDictionary()
 
     def require_tables(self, connection: Connection) -> None:
         """Make sure that the database has Efface's tables and the column for closed accounts.
@@ -62,8 +64,11 @@ class KnownDatabases:
             with _hiding_queries(connection):
                 self._read(connection)
 
-    def require_rules(self, connection: Connection) -> None:
+    def require_rules(self, connection: Connection) -> bool:
         """Make sure that everything that a closure would miss, or destroy, has a rule.
+
+        Returns:
+            Whether triggers may write more than the closure does. If that is unknown, they may.
 
         Raises:
             PolicyError: a table, a column or a foreign key has none.
@@ -72,18 +77,19 @@ class KnownDatabases:
         with self._lock:
             known = self._known.get(connection.engine.pool)
         if known is None:
-            return
+            return True
         with _hiding_queries(connection):
             # The catalog has been read, so no savepoint is needed.
             now = fingerprint(connection, self._schemas, guarded=False)
             if isinstance(now, Unknown):
-                return
+                return True
             if now in known:
-                return
-            problems = self._read(connection)
+                return known[now]
+            problems, has_triggers = self._read(connection)
         raise_problems(problems)
+        return has_triggers
 
-    def _read(self, connection: Connection) -> Problems:
+    def _read(self, connection: Connection) -> tuple[Problems, bool]:
         found = Catalog.of_database(connection, self._schemas)
         pool = connection.engine.pool
         if isinstance(found, Unknown):
@@ -96,9 +102,10 @@ class KnownDatabases:
                     "tables, columns and foreign keys that have no rule.",
                     found.sqlstate or found.driver_error,
                 )
-            return ()
+            return (), True
         self._require_ready(found)
         problems = uncovered(self._policy, found)
+        has_triggers = LiveTables(self._policy, found).has_triggers
         with self._lock:
             known = self._known.get(pool)
             if known is None:
@@ -106,8 +113,8 @@ class KnownDatabases:
             while len(known) >= REMEMBERED:
                 del known[next(iter(known))]
             if not problems:
-                known[str(found.fingerprint)] = None
-        return problems
+                known[str(found.fingerprint)] = has_triggers
+        return problems, has_triggers
 
     def _require_ready(self, found: Catalog) -> None:
         missing = [name for name in metadata.tables if found.find(name) is None]

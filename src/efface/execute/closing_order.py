@@ -5,7 +5,8 @@
 3. Write the other tables, deepest first.
 4. Write the subject's own row. Matches by value need it, so it is after them.
 5. Write owned rows (`OwnedBy`), when nothing references them any more.
-6. Check deferred foreign keys, so that the caller's commit does not fail.
+6. Carry out the rules again for what the database's triggers have written meanwhile.
+7. Check deferred foreign keys, so that the caller's commit does not fail.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def close(
     now: datetime,
     *,
     keep_deleted_at: bool = False,
+    has_triggers: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
     """Carry out every step for the locked *subjects* and return the outcome.
@@ -80,6 +82,7 @@ def close(
         subjects: One subject or a batch, captured under the lock.
         now: The moment to write into ``deleted_at``.
         keep_deleted_at: Leaves ``deleted_at`` as it is, to adopt an account closed before.
+        has_triggers: Whether triggers may write old values elsewhere, as into a table of history.
         on_progress: Takes the numbers of finished and of all tables, after each table.
     """
     total = (
@@ -107,6 +110,8 @@ def close(
     if statements.owned_tables:
         _carry_out_owned(cursor, statements, subjects, owned, counts)
         _report(on_progress, total, total)
+    if has_triggers:
+        _carry_out_again(cursor, statements, subjects, counts)
     if statements.early_check is not None:
         cursor.check(statements.early_check)
     return Outcome(tuple(ordered_steps(statements, counts, now.date())))
@@ -145,6 +150,23 @@ def post_commit_pass(
         counts[""] = _carry_out(cursor, statements.late_subject_row, subjects)
     _carry_out_owned(cursor, statements, subjects, owned, counts)
     return Outcome(tuple(ordered_steps(statements, counts, today)))
+
+
+def _carry_out_again(
+    cursor: Cursor,
+    statements: PolicyStatements,
+    subjects: ClosingSubjects,
+    counts: dict[str, RowCounts],
+) -> None:
+    """Carry out the rules for rows that triggers have written since, and add their numbers."""
+    owned = _find_owned(cursor, statements, subjects)
+    late: dict[str, RowCounts] = {}
+    for table in (*statements.credentials, *statements.other_tables):
+        late[table.name] = _carry_out(cursor, table, subjects)
+    _carry_out_owned(cursor, statements, subjects, owned, late)
+    for name, done in late.items():
+        counts[name].removed += done.removed
+        counts[name].changed += done.changed
 
 
 def _carry_out(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:

@@ -35,6 +35,15 @@ class LiveTables:
             if rules.subjects or rules.close_rules
         )
 
+    @property
+    def has_triggers(self) -> bool:
+        """Return whether the database can write more than it is told when a closure writes."""
+        return any(
+            trigger.is_enabled and trigger.level != "RULE"
+            for relation, _ in self.with_rules()
+            for trigger in relation.triggers
+        )
+
     def rules(self, relation: Relation) -> TableRules | None:
         """Return the rules for *relation*, or for the table that it is a part of."""
         every = (relation, *self.live.ancestors(relation))
