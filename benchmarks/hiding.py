@@ -40,7 +40,7 @@ def beside_hand_written() -> Iterator[Measure]:
             lambda session: session.scalar(select(User).where(User.id == SOMEBODY, is_open)),
             lambda session: session.get(User, SOMEBODY),
         ),
-        "by e-mail": (
+        "by email": (
             lambda session: session.scalar(select(User).where(User.email == ADDRESS, is_open)),
             lambda session: session.scalar(select(User).where(User.email == ADDRESS)),
         ),
@@ -66,7 +66,7 @@ def beside_no_listener() -> Iterator[Measure]:
     for name, (statement, allowed) in statements.items():
         each = [(session, statement) for session in (plain, same, hiding)]
         theirs, again, ours = taken(each)
-        line = f"hiding: nobody's statement, {name}, to no listener"
+        line = f"hiding: a statement about no user, {name}, to no listener"
         yield shown(line, ours, theirs, allowed, f"(A/A {again / theirs:.2f})")
     end(engine, plain, same, hiding)
 

@@ -33,7 +33,7 @@ def thousand() -> Iterator[Measure]:
         with server.running(path) as site:
             slowest = asyncio.run(rounds(site, keys))
     yield within(
-        f"{PEOPLE * TABS} open sockets on one worker: the {TABS} of who leaves are closed, slowest",
+        f"{PEOPLE * TABS} open sockets on one worker: the {TABS} of one user are closed, slowest",
         slowest * 1000,
         1000,
         "ms",

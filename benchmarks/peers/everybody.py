@@ -51,7 +51,7 @@ def measures(package: str, size: parts.Size) -> Iterator[Measure]:
     ours *= size.people / people
     rows = size.people * by_hand.ROWS_OF_ONE
     yield Measure(
-        f"everybody, {rows:,} rows: {package}{said}, to one statement a table",
+        f"all users, {rows:,} rows: {package}{said}, to one statement a table",
         ours / theirs,
         ALLOWED if package == parts.EFFACE else None,
         f"{ours:.1f} to {theirs:.1f} s",

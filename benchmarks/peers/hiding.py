@@ -36,7 +36,7 @@ def measures(package: str, size: parts.Size) -> Iterator[Measure]:
             lambda: [hiding.get(pk=SOMEBODY)],
             lambda: [everybody.get(pk=SOMEBODY, deleted_at__isnull=True)],
         ),
-        "by e-mail": (
+        "by email": (
             lambda: [hiding.get(email=address)],
             lambda: [everybody.get(email=address, deleted_at__isnull=True)],
         ),
@@ -54,7 +54,7 @@ def measures(package: str, size: parts.Size) -> Iterator[Measure]:
     if package == parts.EFFACE:
         ours, theirs = (QuerySet(Post, kind(Post)).filter(pk=1) for kind in (Query, Unfiltered))
         sides = _taken(size.queries, lambda: list(ours.all()), lambda: list(theirs.all()))
-        line = "hiding, nobody's statement: Efface, to no filter"
+        line = "hiding, a statement about no user: Efface, to no filter"
         yield shown(line, *sides, NOBODY_ALLOWED)
 
 

@@ -96,6 +96,7 @@ def format_search(search: Search) -> str:
     lines = [search.summary()]
     lines += [f"  found   {f.table}.{f.column}: {f.rows}" for f in search.findings]
     lines += [f"  kept    {f.table}.{f.column}: {f.rows}" for f in search.kept]
+    lines += [f"  reused  {f.table}.{f.column}: {f.rows}" for f in search.reused]
     if search.skipped:
         lines.append(f"  {search.skipped} too short to search for")
     return "\n".join(lines)

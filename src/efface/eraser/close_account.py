@@ -66,36 +66,28 @@ def close_one(
     """
     statements = compiled.single
     subjects = closing_order.lock(cursor, statements, key)
-    # The key as the database has it: it may be spelled in several ways, and records have one.
+    # As the database spells the key, because records have one spelling.
     key, closed_at = subjects.only.key, subjects.only.closed_at
-    fingerprint = context.fingerprint(key)
     if closed_at is not None:
-        first = compiled.closings.receipt_for(cursor, fingerprint, closed_at)
-        if first is not None:
-            return replace(Receipt.from_json(first), already_closed=True)
-        if not adopting:
-            raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
+        found = _first_receipts(cursor, compiled, {key: closed_at}, context, adopting=adopting)
+        if found:
+            return found[key]
+    now = closed_at or context.now
     has_triggers = compiled.databases.require_rules(cursor.connection)
     _reject_identifying_actor(context.actor, subjects)
-    # Only the lock makes the answer reliable: it may have changed since the page was rendered.
+    # Under the lock: the answer may have changed since the page was rendered.
     if reasons := tuple(blockers()):
         raise BlockedError(reasons)
-    now, is_closed = closed_at or context.now, closed_at is not None
-    # Counted again under the lock, so that nothing changes between this check and the closing.
+    # Counted under the lock, so that nothing changes between this check and the closing.
     known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
+    options = {"keep_deleted_at": closed_at is not None, "has_triggers": has_triggers}
     outcome = closing_order.close(
-        cursor,
-        statements,
-        subjects,
-        now,
-        keep_deleted_at=is_closed,
-        has_triggers=has_triggers,
-        on_progress=on_progress,
+        cursor, statements, subjects, now, **options, on_progress=on_progress
     )
     receipt = Receipt(
         reference=context.reference(),
         table=statements.table.fullname,
-        subject=fingerprint,
+        subject=context.fingerprint(key),
         policy=statements.digest,
         actor=context.actor,
         closed_at=now,
@@ -194,15 +186,22 @@ def _reject_identifying_actor(actor: str, subjects: ClosingSubjects) -> None:
 
 
 def _first_receipts(
-    cursor: Cursor, compiled: CompiledPolicy, closed: Mapping[Key, datetime], context: CallContext
+    cursor: Cursor,
+    compiled: CompiledPolicy,
+    closed: Mapping[Key, datetime],
+    context: CallContext,
+    *,
+    adopting: bool = False,
 ) -> dict[Key, Receipt]:
+    """Return the receipts of *closed* accounts; with *adopting*, some may have none."""
     first_receipts = {}
     for key, closed_at in closed.items():
         first = compiled.closings.receipt_for(cursor, context.fingerprint(key), closed_at)
-        if first is None:
+        if first is not None:
+            first_receipts[key] = replace(Receipt.from_json(first), already_closed=True)
+        elif not adopting:
             statements = compiled.single
             raise UnrecordedClosingError(statements.table.fullname, statements.deleted_at or "")
-        first_receipts[key] = replace(Receipt.from_json(first), already_closed=True)
     return first_receipts
 
 

@@ -9,7 +9,12 @@ from typing import Any
 
 from efface.eraser.close_account import CallContext, Key, RowsClosedAt, fill_in_reached
 from efface.eraser.compiled_policy import CompiledPolicy
-from efface.errors import BatchError, ForeignClosingError, UnrecognizedClosingError
+from efface.errors import (
+    BatchError,
+    ForeignClosingError,
+    RetryError,
+    UnrecognizedClosingError,
+)
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt, steps_json
 from efface.execute import closing_order
@@ -24,6 +29,7 @@ from efface.plan.cursor import Cursor
 from efface.plan.dialect_sql import moment_bounds
 from efface.plan.plan import Step
 from efface.plan.policy_statements import PolicyStatements
+from efface.plan.reused_values import reused_values
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,13 @@ def _post_commit_pass(
             cursor, statements, capture(cursor, statements, renamed), closed_at.date()
         ).steps
     known = subjects.with_current_rows(statements, rows, closed_at)
-    return steps + closing_order.post_commit_pass(cursor, statements, known, closed_at.date()).steps
+    held = reused_values(cursor, statements, known).held
+    known = known.without(statements, held)
+    steps += closing_order.post_commit_pass(cursor, statements, known, closed_at.date()).steps
+    if any(step.rows for step in steps) and reused_values(cursor, statements, subjects).held - held:
+        # An account took over a value meanwhile, and some of these rows may be its own.
+        raise RetryError(statements.table.fullname, "redact", "ReusedValue", "40001")
+    return steps
 
 
 def finalize_batch(

@@ -16,6 +16,7 @@ from efface.plan.cursor import Cursor
 from efface.plan.mentions import ManySearchTerms, Searchable, SearchTerms, parsed
 from efface.plan.path_sql import bare
 from efface.plan.policy_statements import PolicyStatements
+from efface.plan.reused_values import find_reused, reused_values
 from efface.policy.actions import Retain
 from efface.policy.column_types import is_json, is_text
 
@@ -39,6 +40,7 @@ class Search:
         findings: Where identifiers were found that should have been removed.
         kept: Where identifiers were found in rows under `Retain`, as the policy intends.
         skipped: How many identifiers are too short to search for.
+        reused: Where identifiers were found that another account has now, so they are its own.
     """
 
     tables: int
@@ -46,25 +48,26 @@ class Search:
     findings: tuple[Finding, ...]
     kept: tuple[Finding, ...]
     skipped: int
+    reused: tuple[Finding, ...] = ()
 
     @property
     def is_clean(self) -> bool:
-        """Return whether nothing was found outside retained rows."""
+        """Return whether nothing was found outside retained rows and another account's values."""
         return not self.findings
 
     def summary(self) -> str:
         """Return the result as one line of text."""
         searched = f"searched {self.tables} tables, {self.columns} columns"
-        if self.is_clean:
-            return f"{searched}: clean"
-        places = ", ".join(f"{f.table}.{f.column} ({f.rows})" for f in self.findings)
-        return f"{searched}: still found in {places}"
+        found = f"still found in {_places(self.findings)}" if self.findings else "clean"
+        reused = f"; another account has it now: {_places(self.reused)}" if self.reused else ""
+        return f"{searched}: {found}{reused}"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Search:
         """Return the result that was saved as *data*."""
-        findings, kept = (tuple(Finding(**f) for f in data[n]) for n in ("findings", "kept"))
-        return cls(data["tables"], data["columns"], findings, kept, data["skipped"])
+        names = ("findings", "kept", "reused")
+        findings, kept, reused = (tuple(Finding(**f) for f in data.get(n, ())) for n in names)
+        return cls(data["tables"], data["columns"], findings, kept, data["skipped"], reused)
 
 
 @dataclass
@@ -98,7 +101,9 @@ class DatabaseSearch:
         """Return where *search_terms* are found; *values* identify the subject's retained rows."""
         patterns = {f"pattern_{i}": pattern for i, pattern in enumerate(search_terms.patterns)}
         bound = {**values, **patterns}
-        return self._run(cursor, bound, len(patterns), search_terms)
+        reused = find_reused(cursor, self.statements, values, search_terms.texts).own
+        own = search_terms.without(reused)
+        return self._run(cursor, bound, len(patterns), search_terms, own)
 
     def search_for(self, cursor: Cursor, key: tuple[Any, ...], search_terms: SearchTerms) -> Search:
         """Return where *search_terms* are found; of the subject, only the *key* is still known."""
@@ -109,9 +114,12 @@ class DatabaseSearch:
 
     def search_many(self, cursor: Cursor, subjects: ClosingSubjects) -> Search:
         """Return where identifiers of any of *subjects* are found, reading every text once."""
-        return self._run(
-            cursor, subjects.values, None, ManySearchTerms(p.search_terms for p in subjects.all)
+        reused = reused_values(cursor, self.statements, subjects).own
+        every, own = (
+            ManySearchTerms(each.search_terms.without(values) for each in subjects.all)
+            for values in ((), reused)
         )
+        return self._run(cursor, subjects.values, None, every, own)
 
     def _run(
         self,
@@ -119,28 +127,31 @@ class DatabaseSearch:
         bound: Mapping[str, Any],
         patterns: int | None,
         search_terms: Searchable,
+        own: Searchable,
     ) -> Search:
+        """Return where *search_terms* are found; *own* are those that no other account has."""
         remaining: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str]] = Counter()
+        reused: Counter[tuple[str, str]] = Counter()
         for table, names, statement in self._compiled(patterns):
             keys = self._keys[table.fullname]
             for *texts, is_kept in cursor.stream(statement, bound):
                 for name, text in zip(names, texts, strict=True):
-                    # As text and as JSON, because an escape such as \u00e9 hides a name in the
-                    # text.
-                    if text is not None and (
-                        search_terms.found_in(text) or search_terms.found_in(parsed(text))
-                    ):
-                        # Text keys and retained rows keep identifiers on purpose, so they are no
-                        # findings.
-                        found = kept if is_kept or name in keys else remaining
-                        found[table.fullname, name] += 1
+                    if text is None or not _is_in(text, search_terms):
+                        continue
+                    # Text keys and retained rows keep identifiers on purpose, so they are no
+                    # findings.
+                    found = kept if is_kept or name in keys else remaining
+                    if own is not search_terms and not _is_in(text, own):
+                        found = reused
+                    found[table.fullname, name] += 1
         return Search(
             tables=len(self._searched),
             columns=sum(len(names) for _, _, _, names in self._searched),
             findings=tuple(_findings(remaining)),
             kept=tuple(_findings(kept)),
             skipped=search_terms.skipped,
+            reused=tuple(_findings(reused)),
         )
 
     def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], CompiledStatement]]:
@@ -171,6 +182,15 @@ class DatabaseSearch:
         return CompiledStatement(
             query, self.statements.dialect, table=table.fullname, act="search", results=wanted
         )
+
+
+def _places(findings: Iterable[Finding]) -> str:
+    return ", ".join(f"{each.table}.{each.column} ({each.rows})" for each in findings)
+
+
+def _is_in(text: str, search_terms: Searchable) -> bool:
+    # As text and as JSON, because an escape such as \u00e9 hides a name in the text.
+    return search_terms.found_in(text) or search_terms.found_in(parsed(text))
 
 
 def _findings(counted: Mapping[tuple[str, str], int]) -> Iterator[Finding]:

@@ -85,28 +85,26 @@ def close(
         has_triggers: Whether triggers may write old values elsewhere, as into a table of history.
         on_progress: Takes the numbers of finished and of all tables, after each table.
     """
-    total = (
-        len(statements.credentials)
-        + len(statements.other_tables)
-        + 1
-        + bool(statements.owned_tables)
-    )
+    tables = (*statements.credentials, *statements.other_tables)
+    total = len(tables) + 1 + bool(statements.owned_tables)
     owned = _find_owned(cursor, statements, subjects)
     counts: dict[str, RowCounts] = {}
+
+    def carry_out(table: TableStatements, name: str) -> None:
+        counts[name] = _carry_out(cursor, table, subjects)
+        _report(on_progress, len(counts), total)
+
     for table in statements.credentials:
-        counts[table.name] = _carry_out(cursor, table, subjects)
-        _report(on_progress, len(counts), total)
+        carry_out(table, table.name)
     if statements.deleted_at and not keep_deleted_at:
-        written = cursor.run(statements.set_deleted_at, {**subjects.values, "now": now})
-        cursor.expect(statements.set_deleted_at, written, len(subjects.all))
+        rows = cursor.run(statements.set_deleted_at, {**subjects.values, "now": now})
+        cursor.expect(statements.set_deleted_at, rows, len(subjects.all))
     for table in statements.other_tables:
-        counts[table.name] = _carry_out(cursor, table, subjects)
-        _report(on_progress, len(counts), total)
-    own = counts[""] = _carry_out(cursor, statements.subject_row, subjects)
-    _expect_subject_rows(cursor, statements.subject_row, own, len(subjects.all))
+        carry_out(table, table.name)
+    carry_out(statements.subject_row, "")
+    _expect_subject_rows(cursor, statements.subject_row, counts[""], len(subjects.all))
     # Each subject has one row, whatever the UPDATE has changed in it.
-    own.redacted = len(subjects.all)
-    _report(on_progress, len(counts), total)
+    counts[""].redacted = len(subjects.all)
     if statements.owned_tables:
         _carry_out_owned(cursor, statements, subjects, owned, counts)
         _report(on_progress, total, total)

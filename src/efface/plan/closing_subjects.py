@@ -5,13 +5,13 @@ They are in memory only: no ``repr`` shows them and no pickle contains them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from efface.plan.cursor import Cursor
-from efface.plan.mentions import SearchTerms
+from efface.plan.mentions import SearchTerms, folded
 from efface.plan.policy_statements import PolicyStatements
 from efface.policy.actions import Clear, ColumnAction, Placeholder
 
@@ -104,6 +104,18 @@ class ClosingSubjects:
         subjects._rows += zip(current_rows, self.all, strict=True)
         return subjects
 
+    def without(self, statements: PolicyStatements, reused: Collection[str]) -> ClosingSubjects:
+        """Return the same subjects without matches by *reused* values, which others have now."""
+        if not reused:
+            return self
+        values = {
+            name: _unmatched(value, reused) if name.startswith(("match_", "matches_")) else value
+            for name, value in self.values.items()
+        }
+        subjects = ClosingSubjects(statements, self.all, values)
+        subjects._rows = self._rows
+        return subjects
+
 
 def capture(
     cursor: Cursor,
@@ -189,6 +201,12 @@ def _linkable(value: Any, action: ColumnAction | None) -> Any:
     if isinstance(action, Placeholder) and action.matches(value):
         return None
     return value
+
+
+def _unmatched(value: Any, reused: Collection[str]) -> Any:
+    if isinstance(value, list):
+        return [_unmatched(each, reused) for each in value]
+    return None if isinstance(value, str) and folded(value) in reused else value
 
 
 def _folded(value: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -65,6 +65,16 @@ class SearchTerms:
     def skipped(self) -> int:
         """Return how many identifiers are too short to search for."""
         return len(self._named) - len(self._words)
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Return the identifiers."""
+        return frozenset(self._named)
+
+    def without(self, values: Collection[str]) -> SearchTerms:
+        """Return the search terms without these *values*, which are folded."""
+        kept = (v for v in self._values if not isinstance(v, str) or folded(v) not in values)
+        return SearchTerms(kept, self._placeholders) if values else self
 
     def first_words(self) -> set[str]:
         """Return the first word of each identifier, in lower case."""
@@ -134,6 +144,11 @@ class SearchTerms:
             return _quoted(name) + (match["colon"] or "")
 
         return _JSON_STRING.sub(edited, document)
+
+
+def folded(text: str) -> str:
+    """Return what two spellings of an identifier have in common."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 class ManySearchTerms:

@@ -14,7 +14,10 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKeyConstraint,
     Table,
+    Text,
     and_,
+    func,
+    or_,
     select,
     text,
     update,
@@ -26,7 +29,7 @@ from efface.graph.hops import Hop
 from efface.graph.paths import Relationship
 from efface.graph.write_order import Release
 from efface.plan.compiled_statement import CompiledStatement
-from efface.plan.dialect_sql import at_moment, moment_parameter
+from efface.plan.dialect_sql import at_moment, is_any_of, moment_parameter
 from efface.plan.path_sql import SubjectParameters, bare, no_one_else_refers, owner
 from efface.plan.reached_rows import ReachedRows
 from efface.plan.row_locks import lock
@@ -258,6 +261,35 @@ class PolicyStatements:
         # Only if it is NULL: the moment of an account that is closed already must not change.
         clause = update(self._here).values({target: now})
         return self._compile(clause.where(self._is_subject, target.is_(None)), "close")
+
+    @cached_property
+    def reused_columns(self) -> tuple[str, ...]:
+        """Return the subject's text columns that identify it, or by whose values rows are found."""
+        columns = by_name(self.table)
+        matched = (
+            column.name
+            for table in self.tables
+            for target in table.targets
+            if target.by_value
+            for column in (target.owner_column,)
+        )
+        names = dict.fromkeys((*self.policy.subject.identifiers, *matched))
+        return tuple(name for name in names if is_text(columns[name]))
+
+    @cached_property
+    def find_reused(self) -> CompiledStatement:
+        """Return the query for the values of other, open accounts among the texts ``values``."""
+        wanted = [self._here.c[name] for name in self.reused_columns]
+        # In lower case as well, because a text is searched for in any case.
+        found = [
+            is_any_of(self.dialect, each, "values", Text())
+            for column in wanted
+            for each in (column, func.lower(column))
+        ]
+        others = [~self._is_subject]
+        if self.deleted_at:
+            others.append(self._here.c[self.deleted_at].is_(None))
+        return self._compile(select(*wanted).where(or_(*found), *others), "search", wanted)
 
     @cached_property
     def find_closed_at(self) -> CompiledStatement:

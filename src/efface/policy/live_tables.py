@@ -37,7 +37,7 @@ class LiveTables:
 
     @property
     def has_triggers(self) -> bool:
-        """Return whether the database can write more than it is told when a closure writes."""
+        """Return whether triggers can write other rows when a closure writes."""
         return any(
             trigger.is_enabled and trigger.level != "RULE"
             for relation, _ in self.with_rules()
