@@ -1,4 +1,7 @@
-"""Run a synchronous function in one transaction of the application's sessions."""
+"""Run a synchronous function in one transaction of the application's sessions.
+
+If another transaction is in the way, such as in a deadlock, it runs again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
+
+from efface.errors import RetryError
+from efface.execute.retries import ATTEMPTS, retried
 
 T = TypeVar("T")
 Work = Callable[[Session], T]
@@ -21,14 +27,24 @@ def is_async(session_factory: Any) -> bool:
 
 def in_transaction_here(session_factory: Any, work: Work[T]) -> T:
     """Run *work* in this thread, with a sync sessionmaker, commit, and return its result."""
-    with session_factory() as session, session.begin():
-        return work(session)
+
+    def transaction() -> T:
+        with session_factory() as session, session.begin():
+            return work(session)
+
+    return retried(transaction)
 
 
 async def in_transaction(session_factory: Any, work: Work[T]) -> T:
     """Run *work* without blocking the event loop, commit, and return its result."""
-    if is_async(session_factory):
-        async with session_factory() as session, session.begin():
-            result: T = await session.run_sync(work)
-            return result
-    return await run_in_threadpool(in_transaction_here, session_factory, work)
+    if not is_async(session_factory):
+        return await run_in_threadpool(in_transaction_here, session_factory, work)
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            async with session_factory() as session, session.begin():
+                result: T = await session.run_sync(work)
+                break
+        except RetryError as error:
+            if not (error.is_transient and attempts_left):
+                raise
+    return result

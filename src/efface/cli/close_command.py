@@ -22,6 +22,8 @@ from efface.console.command_arguments import is_terminal, read_actor, read_plan
 from efface.console.command_texts import QUESTION, format_receipt, format_search_warning
 from efface.console.exit_status import Status
 from efface.eraser.eraser import Eraser
+from efface.evidence.receipt import Receipt
+from efface.execute.retries import retried
 from efface.plan.plan import Plan
 
 
@@ -57,10 +59,15 @@ def close(
         # A script without a terminal cannot answer.
         if not yes and is_terminal():
             reviewed_plan = _confirm(loaded_eraser, engine, subject, reviewed_plan)
-        with show_progress("Closing the account"), engine.begin() as connection:
-            receipt = loaded_eraser.close_account(
-                connection, subject, actor=actor_text, plan=reviewed_plan
-            )
+
+        def in_transaction() -> Receipt:
+            with engine.begin() as connection:
+                return loaded_eraser.close_account(
+                    connection, subject, actor=actor_text, plan=reviewed_plan
+                )
+
+        with show_progress("Closing the account"):
+            receipt = retried(in_transaction)
         # In a transaction of its own, so an error here does not undo the closure.
         if not receipt.already_closed:
             with show_progress("Searching the database"), engine.begin() as connection:

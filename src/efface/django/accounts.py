@@ -30,6 +30,7 @@ from efface.eraser.eraser import Eraser
 from efface.eraser.pending_closings import PendingRun, finalize_one_by_one
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import Receipt
+from efface.execute.retries import retried
 from efface.plan.plan import Plan
 from efface.store.closing_records import recorded_receipts
 
@@ -111,19 +112,25 @@ def close_account(
     database_eraser = require_eraser(require_users(alias))
     key = read_primary_key(database_eraser, user)
     ask = _adapt_blockers(blockers, database_eraser, alias)
-    with transaction.atomic(using=alias):
-        with sqlalchemy_connection(alias) as bind:
-            receipt = database_eraser.eraser.close_account(
-                bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
-            )
-        _defer_constraints(alias)
-        # Before the commit, because code later in this transaction may save the user.
-        forget(user)
-        # A list, because the follow-up after the commit adds the finalized receipt.
-        receipts_so_far = [receipt]
-        if not receipt.already_closed:
-            _schedule_follow_ups(database_eraser, key, receipts_so_far, alias, finalize=finalize)
-    return receipts_so_far[-1]
+
+    def close() -> list[Receipt]:
+        with transaction.atomic(using=alias):
+            with sqlalchemy_connection(alias) as bind:
+                receipt = database_eraser.eraser.close_account(
+                    bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
+                )
+            _defer_constraints(alias)
+            # Before the commit, because code later in this transaction may save the user.
+            forget(user)
+            # A list, because the follow-up after the commit adds the finalized receipt.
+            receipts = [receipt]
+            if not receipt.already_closed:
+                _schedule_follow_ups(database_eraser, key, receipts, alias, finalize=finalize)
+        return receipts
+
+    # The caller's transaction can't be run again from here.
+    is_callers = connections[alias].in_atomic_block
+    return (close() if is_callers else retried(close))[-1]
 
 
 def finalize(receipt: Receipt, *, using: str | None = None) -> Receipt:

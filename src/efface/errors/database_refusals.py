@@ -75,6 +75,11 @@ class RetryError(StatementError):
                 "SET LOCAL statement_timeout = '60s'"
             )
 
+    @property
+    def is_transient(self) -> bool:
+        """Return whether the same transaction can succeed at once, as after a deadlock."""
+        return self.sqlstate in ("40001", "40P01", "SQLITE_BUSY_SNAPSHOT")
+
 
 class SchemaMismatchError(StatementError):
     """A table or column of the policy is not in the database."""
