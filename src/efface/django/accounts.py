@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, router, transaction
 from django.db.models import Deferrable, Model
@@ -33,6 +33,8 @@ from efface.evidence.receipt import Receipt
 from efface.execute.retries import retried
 from efface.plan.plan import Plan
 from efface.store.closing_records import recorded_receipts
+
+T = TypeVar("T")
 
 
 def eraser(using: str | None = None) -> Eraser:
@@ -89,8 +91,7 @@ def close_account(
 
     Efface opens a transaction if none is open. After the commit it sends `account_closed` and
     `account_erased`, finalizes in a separate transaction, and sends `account_finalized`. *user*
-    drops its loaded values, so `save` can't restore them. For a closed account, Efface only returns
-    the first receipt.
+    drops its loaded values, so `save` can't restore them. A closed account has its first receipt.
 
     Args:
         user: An instance of the model with `data_subject`, or its primary key.
@@ -99,7 +100,7 @@ def close_account(
         plan: A plan that you have reviewed. Efface refuses if the database has changed since.
         blockers: Takes the locked user and returns reasons not to close. Read with a row lock.
         on_progress: Takes the numbers of finished steps and of all steps.
-        finalize: Whether the post-commit pass and the search follow. If not, call `finalize` later.
+        finalize: Whether the post-commit pass and the search follow. If not, call `finalize`.
 
     Raises:
         EffaceError: as `Eraser.close_account`. Nothing was changed.
@@ -122,15 +123,17 @@ def close_account(
             _defer_constraints(alias)
             # Before the commit, because code later in this transaction may save the user.
             forget(user)
-            # A list, because the follow-up after the commit adds the finalized receipt.
-            receipts = [receipt]
+            receipts = [receipt]  # the follow-up after the commit adds the finalized one
             if not receipt.already_closed:
                 _schedule_follow_ups(database_eraser, key, receipts, alias, finalize=finalize)
         return receipts
 
-    # The caller's transaction can't be run again from here.
-    is_callers = connections[alias].in_atomic_block
-    return (close() if is_callers else retried(close))[-1]
+    return _in_own_transaction(close, alias)[-1]
+
+
+def _in_own_transaction(run: Callable[[], T], alias: str) -> T:
+    """Run it again after a deadlock, unless its transaction is the caller's."""
+    return run() if connections[alias].in_atomic_block else retried(run)
 
 
 def finalize(receipt: Receipt, *, using: str | None = None) -> Receipt:
