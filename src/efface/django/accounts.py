@@ -90,15 +90,15 @@ def close_account(
     """Close the account of *user* in Django's transaction, and return the receipt.
 
     Efface opens a transaction if none is open. After the commit it sends `account_closed` and
-    `account_erased`, finalizes in a separate transaction, and sends `account_finalized`. *user*
+    `account_erased`, finalizes in a transaction of its own, and sends `account_finalized`. *user*
     drops its loaded values, so `save` can't restore them. A closed account has its first receipt.
 
     Args:
         user: An instance of the model with `data_subject`, or its primary key.
         actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, never a name.
         using: The database, if not the one to which the routers write the user.
-        plan: A plan that you have reviewed. Efface refuses if the database has changed since.
-        blockers: Takes the locked user and returns reasons not to close. Read with a row lock.
+        plan: A plan that you reviewed. Efface refuses if the database has changed since.
+        blockers: Takes the locked user, returns reasons not to close. Read with a row lock.
         on_progress: Takes the numbers of finished steps and of all steps.
         finalize: Whether the post-commit pass and the search follow. If not, call `finalize`.
 
@@ -112,22 +112,23 @@ def close_account(
     alias = _find_alias(user, using)
     database_eraser = require_eraser(require_users(alias))
     key = read_primary_key(database_eraser, user)
-    ask = _adapt_blockers(blockers, database_eraser, alias)
 
     def close() -> list[Receipt]:
         with transaction.atomic(using=alias):
             with sqlalchemy_connection(alias) as bind:
-                receipt = database_eraser.eraser.close_account(
-                    bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
-                )
+                ask = _adapt_blockers(blockers, database_eraser, alias)
+                receipts = [
+                    database_eraser.eraser.close_account(
+                        bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
+                    )
+                ]
             _defer_constraints(alias)
             # Before the commit, because code later in this transaction may save the user.
             forget(user)
-            receipts = [receipt]  # the follow-up after the commit adds the finalized one
-            if not receipt.already_closed:
-                _schedule_follow_ups(database_eraser, key, receipts, alias, finalize=finalize)
+            _schedule_follow_ups(database_eraser, key, receipts, alias, finalize=finalize)
         return receipts
 
+    # The follow-up after the commit adds the finalized receipt.
     return _in_own_transaction(close, alias)[-1]
 
 
@@ -268,7 +269,12 @@ def _schedule_follow_ups(
     *,
     finalize: bool,
 ) -> None:
-    """Call the follow-ups after the commit. The last one adds to *receipts_so_far*."""
+    """Call the follow-ups after the commit. The last one adds to *receipts_so_far*.
+
+    An account that was closed before has none.
+    """
+    if receipts_so_far[0].already_closed:
+        return
     signal_arguments = {"subject": key, "receipt": receipts_so_far[0], "using": alias}
     follow_ups: list[Callable[[], object]] = [
         lambda: account_closed.send_robust(database_eraser.model, **signal_arguments),
