@@ -117,18 +117,14 @@ def close_account(
         with transaction.atomic(using=alias):
             with sqlalchemy_connection(alias) as bind:
                 ask = _adapt_blockers(blockers, database_eraser, alias)
-                receipts = [
-                    database_eraser.eraser.close_account(
-                        bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
-                    )
-                ]
+                receipt = database_eraser.eraser.close_account(
+                    bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
+                )
             _defer_constraints(alias)
             # Before the commit, because code later in this transaction may save the user.
             forget(user)
-            _schedule_follow_ups(database_eraser, key, receipts, alias, finalize=finalize)
-        return receipts
+            return _schedule_follow_ups(database_eraser, key, receipt, alias, finalize=finalize)
 
-    # The follow-up after the commit adds the finalized receipt.
     return _in_own_transaction(close, alias)[-1]
 
 
@@ -264,18 +260,20 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
 def _schedule_follow_ups(
     database_eraser: DatabaseEraser,
     key: Any,
-    receipts_so_far: list[Receipt],
+    receipt: Receipt,
     alias: str,
     *,
     finalize: bool,
-) -> None:
-    """Call the follow-ups after the commit. The last one adds to *receipts_so_far*.
+) -> list[Receipt]:
+    """Call the follow-ups after the commit; an account that was closed before has none.
 
-    An account that was closed before has none.
+    Returns:
+        *receipt*, to which the last follow-up adds the finalized one.
     """
-    if receipts_so_far[0].already_closed:
-        return
-    signal_arguments = {"subject": key, "receipt": receipts_so_far[0], "using": alias}
+    receipts = [receipt]
+    if receipt.already_closed:
+        return receipts
+    signal_arguments = {"subject": key, "receipt": receipt, "using": alias}
     follow_ups: list[Callable[[], object]] = [
         lambda: account_closed.send_robust(database_eraser.model, **signal_arguments),
         lambda: _close_live_sockets(key),
@@ -283,11 +281,12 @@ def _schedule_follow_ups(
         lambda: account_erased.send_robust(database_eraser.model, **signal_arguments),
     ]
     if finalize:
-        follow_ups.append(lambda: receipts_so_far.append(_finalize(receipts_so_far[0], alias)))
+        follow_ups.append(lambda: receipts.append(_finalize(receipt, alias)))
     for follow_up in follow_ups:
         # Robust, because the account is closed already: an error in one follow-up must not
         # prevent the next one.
         transaction.on_commit(follow_up, using=alias, robust=True)
+    return receipts
 
 
 def _close_live_sockets(key: Any) -> None:
