@@ -244,7 +244,7 @@ def test_every_exit_status_is_documented_with_its_errors():
 
 
 def test_every_command_and_option_is_documented():
-    documented = {command.strip("`").split()[1]: set(re.findall(r"--[a-z]+", options))
+    documented = {command.strip("`").split()[1]: set(re.findall(r"--[a-z-]+", options))
                   for command, _, options in rows_of("Commands")}  # fmt: skip
 
     commands = {

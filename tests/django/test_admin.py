@@ -180,3 +180,30 @@ def test_the_list_of_closings_speaks_it_too(german, town):
     for text in ("Beleg", "Veranlasst von", "Prüfsumme der Richtlinie"):
         assert text in shown
     assert "closure status" not in (listed + shown).lower()
+
+
+# ---------------------------------------------------------------- whose accounts
+
+
+def test_what_blocks_the_page_blocks_the_admin(office, town, settings_of):
+    from efface.django import Blocker
+
+    ada = town.ada()
+    with settings_of(BLOCKERS=lambda _: [Blocker("Hand over the keys.", "/keys")]):
+        page = confirm(office, ada).content.decode()
+
+    assert f"Account {ada.pk} could not be closed." in page
+    assert town.receipts() == []
+
+
+def test_only_a_superuser_closes_the_account_of_a_superuser(office, town, clerk):
+    boss = town.person("boss", is_superuser=True, is_staff=True)
+    digests = DIGEST.findall(ask(office, boss).content.decode())
+    page = ask(office, boss, town.ada(), digest=digests, confirm="yes").content.decode()
+
+    assert digests == []
+    assert f"You don&#x27;t have permission to close account {boss.pk}." in page
+    assert town.receipts() == []
+
+    type(clerk)._base_manager.using(town.alias).filter(pk=clerk.pk).update(is_superuser=True)
+    assert "Closed accounts: 1." in confirm(office, boss).content.decode()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.orm import Session
 
 from efface import (
     Delete,
@@ -27,7 +28,12 @@ from efface import (
     on_close,
     personal,
 )
-from efface.errors import BlockedError, UnknownSubjectError
+from efface.errors import (
+    ActorIdentifiesUserError,
+    ActorLengthError,
+    BlockedError,
+    UnknownSubjectError,
+)
 from efface.store.efface_tables import closings
 
 metadata = MetaData()
@@ -37,7 +43,7 @@ people = Table(
     Column("id", Integer, primary_key=True),
     Column("email", String(80), personal(Placeholder.email())),
     Column("deleted_at", DateTime(timezone=True)),
-    data_subject(),
+    data_subject(identifiers=["email"]),
 )
 groups = Table(
     "groups",
@@ -179,3 +185,96 @@ def test_two_organizers_who_leave_at_once_do_not_both_go(engine, eraser):
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(organizers)) == 1
         assert connection.scalar(select(func.count()).select_from(closings)) == 1
+
+
+# ---------------------------------------------------------------- by every way, and in spite of it
+
+
+@pytest.fixture
+def asking():
+    """An eraser that asks whoever closes an account."""
+    return Eraser(Policy.from_metadata(metadata), secret=b"k" * 32, blockers=last_of)
+
+
+def in_a_session(engine, close):
+    with Session(engine) as session, session.begin():
+        return close(session)
+
+
+def in_a_connection(engine, close):
+    with engine.begin() as connection:
+        return close(connection)
+
+
+WAYS = {
+    "close": lambda eraser, key, **options: (
+        lambda bind: eraser.close_account(bind, key, actor="test", **options)
+    ),
+    "batch": lambda eraser, key, **options: (
+        lambda bind: eraser.close_accounts(bind, [key], actor="test", **options)
+    ),
+    "adopt": lambda eraser, key: lambda bind: eraser.adopt(bind, key, actor="test"),
+}
+
+
+@pytest.mark.parametrize("bound", [in_a_session, in_a_connection])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_asks_the_same_function(engine, asking, way, bound):
+    before = everything(engine)
+
+    with pytest.raises(BlockedError) as stopped:
+        bound(engine, WAYS[way](asking, 1))
+
+    assert (stopped.value.reasons, stopped.value.keys) == ((8,), (1,))
+    assert everything(engine) == before
+    bound(engine, WAYS[way](asking, 2))
+
+
+@pytest.mark.parametrize("way", ["close", "batch"])
+def test_an_override_is_recorded_with_its_reason_where_it_was_needed(engine, asking, way):
+    def closed(key):
+        done = in_a_connection(engine, WAYS[way](asking, key, override_blockers="ticket 8114"))
+        receipt = done.receipts[0] if way == "batch" else done
+        with engine.connect() as connection:
+            return asking.get_receipt(connection, receipt.reference)
+
+    assert closed(2).blockers_overridden is None
+    assert closed(1).blockers_overridden == "ticket 8114"
+
+
+def test_an_override_does_not_name_the_user(engine, asking):
+    with engine.begin() as connection, pytest.raises(ActorIdentifiesUserError):
+        asking.close_account(connection, 1, actor="x", override_blockers="for ada@x.example")
+
+
+@pytest.mark.parametrize("text", ["", "x\nforged line", "x\x1b[31m", "x" * 201, 7])
+@pytest.mark.parametrize("name", ["actor", "override_blockers"])
+def test_what_is_recorded_is_one_printable_line(engine, eraser, name, text):
+    said = {"actor": "test", "override_blockers": "ticket 8114", name: text}
+    with engine.begin() as connection, pytest.raises(ActorLengthError, match=f"{name} must be"):
+        eraser.close_account(connection, 1, **said)
+
+
+def test_a_batch_blocks_what_a_sequence_blocks(engine, asking):
+    """Each of the two organizers of a group is the other's replacement, and both leave."""
+    with engine.begin() as connection:
+        connection.execute(organizers.delete().where(organizers.c.group_id == 8))
+    before = everything(engine)
+
+    with engine.begin() as connection, pytest.raises(BlockedError) as stopped:
+        asking.close_accounts(connection, [1, 2], actor="test")
+        # Even if the caller commits all the same.
+
+    assert (stopped.value.reasons, stopped.value.keys) == ((7,), (2,))
+    assert everything(engine) == before
+
+
+def test_a_batch_in_which_nothing_blocks_is_closed_once(engine, asking):
+    with engine.begin() as connection:
+        connection.execute(organizers.delete())
+    with engine.begin() as connection:
+        batch = asking.close_accounts(connection, [1, 2], actor="test")
+
+    assert batch.closed == 2
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(closings)) == 2

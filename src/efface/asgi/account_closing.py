@@ -54,7 +54,8 @@ class AccountClosing:
             ago. Sync or async. Asked again when the form is sent.
         blockers: Takes a session and the primary key, and returns a `Blocker` for each thing that
             the user has to do first. Asked for the page, and again under the lock on the user's
-            row. Lock the rows that it relies on (see `Eraser.close_account`, ``blockers``).
+            row. An `Eraser` without ``blockers`` gets this function, so that batches and your
+            own calls in this process ask it as well; commands need it in the `Eraser`.
         confirmation_email: Takes a session and the primary key, and returns a function that sends
             the email, or None. Called under the lock, before anything is erased, so the function
             can remember the address. After the commit, Efface calls the function with a
@@ -136,6 +137,8 @@ class AccountClosing:
         public = "/" if redirect_path is None else redirect_path
         self._public_path = require_local_path("redirect_path", public)
         proofs = Proofs(check_password, has_password, has_recent_login)
+        if eraser.blockers is None:
+            eraser.blockers, blockers = blockers, None
         self._finder = FactFinder(eraser, session_factory, proofs, blockers)
         self._templates = templates
         self._installed: ClosingRoutes | None = None

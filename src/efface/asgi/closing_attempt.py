@@ -21,6 +21,7 @@ from efface.evidence.receipt import Receipt
 from efface.live.closing_progress import Progress
 from efface.live.live_event import LiveEvent
 from efface.page.attempt_outcome import AttemptResult, Outcome
+from efface.page.blockers import require_blockers
 from efface.page.confirmation_email import AttemptEmail
 from efface.page.identity_proof import Proof
 from efface.safe_logging import reporter
@@ -137,8 +138,8 @@ class Attempts:
                         session, subject, actor=actor, blockers=blockers, on_progress=on_progress
                     ),
                 )
-        except BlockedError as blockers:
-            return AttemptResult(Outcome.BLOCKED, blockers=blockers.reasons)
+        except BlockedError as error:
+            return AttemptResult(Outcome.BLOCKED, blockers=require_blockers(error.reasons))
         except Exception as error:  # noqa: BLE001  (here, because the caller may be gone by now)
             report("Closing an account failed", error)
             return AttemptResult(Outcome.FAILED)

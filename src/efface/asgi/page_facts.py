@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from efface.asgi.password_check import Proofs
 from efface.asgi.session_transaction import in_transaction, in_transaction_here, is_async
+from efface.eraser.blockers import BlockerCheck
 from efface.eraser.eraser import Eraser
 from efface.page.blockers import Blocker, require_blockers
 from efface.page.identity_proof import Proof
@@ -45,7 +46,7 @@ class FactFinder:
     @property
     def is_usual(self) -> bool:
         """Tell whether all users see the same form: nothing blocks, and all have a password."""
-        return self.proofs.is_usual and self.blockers is None
+        return self.proofs.is_usual and self.blockers is None and self.eraser.blockers is None
 
     def here(self, connection: HTTPConnection, subject: Hashable) -> AccountFacts:
         """Return the facts about *subject*, in this thread."""
@@ -67,11 +68,11 @@ class FactFinder:
 
     def _read(self, session: Session, subject: Hashable) -> AccountFacts:
         steps = self.eraser.preview(session, subject)
-        found = (
-            require_blockers(self.blockers(session, subject)) if self.blockers is not None else ()
-        )
+        asked = BlockerCheck(session, self.eraser.blockers, self.blockers).reasons(subject)
         has_password = self.proofs.has_password(session, subject)
-        return AccountFacts(steps, found, Proof.PASSWORD if has_password else Proof.LOG_IN_AGAIN)
+        return AccountFacts(
+            steps, require_blockers(asked), Proof.PASSWORD if has_password else Proof.LOG_IN_AGAIN
+        )
 
 
 def _with_login(facts: AccountFacts, *, recent: bool) -> AccountFacts:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from efface.eraser.eraser import ACTOR_LENGTH
+from efface.eraser.call_context import ACTOR_LENGTH
 from efface.errors import SettingsError
 from efface.plan.plan import Plan
 
@@ -21,14 +21,17 @@ def is_terminal() -> bool:
     return stream is not None and stream.isatty()
 
 
-def read_actor(text: str) -> str:
-    """Return *text* as the actor of an account closure.
+def read_recorded(option: str, text: str) -> str:
+    """Return *text*, which *option* has and a receipt records.
 
     Raises:
-        SettingsError: the text is empty or too long.
+        SettingsError: the text is empty or too long, or has control characters.
     """
-    if not 0 < len(text) <= ACTOR_LENGTH:
-        raise SettingsError(f"--actor must be 1 to {ACTOR_LENGTH} characters long.")
+    if not 0 < len(text) <= ACTOR_LENGTH or not text.isprintable():
+        raise SettingsError(
+            f"{option} must be 1 to {ACTOR_LENGTH} characters long. "
+            "Write one line without control characters."
+        )
     return text
 
 

@@ -18,6 +18,7 @@ from efface.django.database.login_sessions import end_sessions
 from efface.django.hiding.stale_instances import forget
 from efface.django.policy.erasers import (
     DatabaseEraser,
+    find_locked,
     find_user_database,
     fit_eraser,
     read_primary_key,
@@ -84,23 +85,25 @@ def close_account(
     using: str | None = None,
     plan: Plan | None = None,
     blockers: Callable[[Any], Iterable[Any]] | None = None,
+    override_blockers: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     finalize: bool = True,
 ) -> Receipt:
     """Close the account of *user* in Django's transaction, and return the receipt.
 
     Efface opens a transaction if none is open. After the commit it sends `account_closed` and
-    `account_erased`, finalizes in a transaction of its own, and sends `account_finalized`. *user*
-    drops its loaded values, so `save` can't restore them. A closed account has its first receipt.
+    `account_erased`, finalizes in its own transaction, and sends `account_finalized`. *user* drops
+    its loaded values, so `save` can't restore them. A closed account has its first receipt.
 
     Args:
         user: An instance of the model with `data_subject`, or its primary key.
         actor: Who asked, such as ``"self-service"`` or ``"ticket 8114"``, never a name.
         using: The database, if not the one to which the routers write the user.
         plan: A plan that you reviewed. Efface refuses if the database has changed since.
-        blockers: Takes the locked user, returns reasons not to close. Read with a row lock.
+        blockers: Asked in addition to ``BLOCKERS``: takes the locked user, returns reasons.
+        override_blockers: Why to close the account in spite of blockers, for the receipt.
         on_progress: Takes the numbers of finished steps and of all steps.
-        finalize: Whether the post-commit pass and the search follow. If not, call `finalize`.
+        finalize: Whether the post-commit pass and the search follow.
 
     Raises:
         EffaceError: as `Eraser.close_account`. Nothing was changed.
@@ -108,22 +111,21 @@ def close_account(
     Example:
         receipt = close_account(request.user, actor="self-service")
     """
-    user = _unwrap(user)
-    alias = _find_alias(user, using)
+    user, alias = _unwrap(user), _find_alias(_unwrap(user), using)
     database_eraser = require_eraser(require_users(alias))
     key = read_primary_key(database_eraser, user)
+    ask = _adapt_blockers(blockers, database_eraser, alias)
+    said: dict[str, Any] = {"actor": actor, "override_blockers": override_blockers}
 
     def close() -> list[Receipt]:
         with transaction.atomic(using=alias):
             with sqlalchemy_connection(alias) as bind:
-                ask = _adapt_blockers(blockers, database_eraser, alias)
                 receipt = database_eraser.eraser.close_account(
-                    bind, key, actor=actor, plan=plan, blockers=ask, on_progress=on_progress
+                    bind, key, plan=plan, blockers=ask, on_progress=on_progress, **said
                 )
-            _defer_constraints(alias)
             # Before the commit, because code later in this transaction may save the user.
             forget(user)
-            return _schedule_follow_ups(database_eraser, key, receipt, alias, finalize=finalize)
+            return _prepare_commit(database_eraser, key, receipt, alias, finalize=finalize)
 
     return _in_own_transaction(close, alias)[-1]
 
@@ -257,7 +259,7 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
         return [Receipt.from_json(text) for text in recorded_receipts(bind, since)]
 
 
-def _schedule_follow_ups(
+def _prepare_commit(
     database_eraser: DatabaseEraser,
     key: Any,
     receipt: Receipt,
@@ -265,11 +267,12 @@ def _schedule_follow_ups(
     *,
     finalize: bool,
 ) -> list[Receipt]:
-    """Call the follow-ups after the commit; an account that was closed before has none.
+    """Schedule the follow-ups; an account that was closed before has none.
 
     Returns:
         *receipt*, to which the last follow-up adds the finalized one.
     """
+    _defer_constraints(alias)
     receipts = [receipt]
     if receipt.already_closed:
         return receipts
@@ -297,14 +300,13 @@ def _close_live_sockets(key: Any) -> None:
 
 def _adapt_blockers(
     blockers: Callable[[Any], Iterable[Any]] | None, database_eraser: DatabaseEraser, alias: str
-) -> Callable[[Any, Any], tuple[Any, ...]] | None:
+) -> Callable[[Any, Any], Iterable[Any]] | None:
     """Return *blockers* as the engine calls it, with a primary key inside the transaction."""
     if blockers is None:
         return None
 
-    # The base manager, because a project's default manager may hide the user.
-    def ask(_: Any, key: Any) -> tuple[Any, ...]:
-        return tuple(blockers(database_eraser.model._base_manager.using(alias).get(pk=key)))
+    def ask(_: Any, key: Any) -> Iterable[Any]:
+        return blockers(find_locked(database_eraser.model, alias, key))
 
     return ask
 

@@ -45,6 +45,7 @@ OWN_ACCOUNT = translatable(
 OUTDATED = translatable(
     "Nothing was changed. The data has changed since you read the plans. Read them again."
 )
+FORBIDDEN = translatable("Nothing was changed. You don't have permission to close account {key}.")
 CLOSED = translatable("Closed accounts: {number}.")
 NOT_CLOSED = translatable("Account {key} could not be closed. {reason}")
 
@@ -96,8 +97,9 @@ class ClosingAdmin(admin.ModelAdmin):
 class CloseAccountsMixin:
     """Add the action *Close accounts* to the admin of your user model.
 
-    The action needs the permission ``efface.close_account``. It shows each plan and asks for
-    confirmation. The receipts name the admin by primary key.
+    The action needs the permission ``efface.close_account``, and a superuser to close the account
+    of a superuser. It shows each plan and asks for confirmation. The receipts name the admin by
+    primary key.
 
     Example:
         @admin.register(Member)
@@ -112,9 +114,16 @@ class CloseAccountsMixin:
         options = {} if action_location is None else {"action_location": action_location}
         found: dict[str, Any] = super().get_actions(request, **options)  # type: ignore[misc]  # of ModelAdmin
         close_action = self.get_action(close_accounts, **options)  # type: ignore[attr-defined]  # likewise
-        if close_action and request.user.has_perm(PERMISSION):
+        if close_action and self.has_close_permission(request):
             found[ACTION] = close_action
         return found
+
+    def has_close_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the admin may close accounts, or the account of the user *obj*."""
+        if not request.user.has_perm(PERMISSION):
+            return False
+        # Whoever may close accounts must not take over by closing those of superusers.
+        return request.user.is_superuser or not getattr(obj, "is_superuser", False)
 
 
 @admin.action(description=later(CLOSE))
@@ -131,6 +140,11 @@ def close_accounts(
     if any(user.pk == request.user.pk for user in users):
         modeladmin.message_user(request, language().say(OWN_ACCOUNT), messages.ERROR)
         return None
+    for user in users:
+        if not modeladmin.has_close_permission(request, user):
+            text = language().say(FORBIDDEN, key=user.pk)
+            modeladmin.message_user(request, text, messages.ERROR)
+            return None
     try:
         plans = [(user, plan(user)) for user in users]
     except EffaceError as error:

@@ -25,7 +25,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from efface.django.rules import Rules
-from efface.eraser.eraser import utc_now
+from efface.eraser.call_context import utc_now
 from efface.errors import SettingsError
 from efface.page.blockers import Blocker
 from efface.page.confirmation_email import Send

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from efface.eraser.call_context import CallContext, Key
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.errors import (
     ActorIdentifiesUserError,
-    BlockedError,
     ForeignPlanError,
     StalePlanError,
     UnknownSubjectError,
@@ -24,30 +24,6 @@ from efface.plan.plan import Plan, Step
 from efface.plan.planner import make_plan
 from efface.plan.policy_statements import PolicyStatements
 
-Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True, repr=False)
-class RowsClosedAt:
-    """The users' rows with the same ``deleted_at``."""
-
-    keys: Mapping[str, Key]
-    """Their primary keys, by fingerprint."""
-    unrecognized: int
-    """How many of them have no recorded closing under the eraser's secret."""
-
-
-@dataclass(frozen=True)
-class CallContext:
-    """The actor and the time of one call, and the sources of fingerprints and references."""
-
-    actor: str
-    now: datetime
-    fingerprint: Callable[[Key], str]
-    reference: Callable[[], str]
-    rows_closed_at: dict[datetime, RowsClosedAt] = field(default_factory=dict, repr=False)
-    """A cache, because many pending closings may have the same moment."""
-
 
 def close_one(
     cursor: Cursor,
@@ -56,7 +32,6 @@ def close_one(
     context: CallContext,
     *,
     plan: Plan | None = None,
-    blockers: Callable[[], Iterable[Any]] = tuple,
     on_progress: closing_order.OnProgress | None = None,
     adopting: bool = False,
 ) -> Receipt:
@@ -74,10 +49,9 @@ def close_one(
             return found[key]
     now = closed_at or context.now
     has_triggers = compiled.databases.require_rules(cursor.connection)
-    _reject_identifying_actor(context.actor, subjects)
+    _reject_identifying_actor(context, subjects)
     # Under the lock: the answer may have changed since the page was rendered.
-    if reasons := tuple(blockers()):
-        raise BlockedError(reasons)
+    overridden = _require_unblocked(context, subjects) if closed_at is None else None
     # Counted under the lock, so that nothing changes between this check and the closing.
     known = _recheck(cursor, statements, key, plan, replace(context, now=now)) if plan else ()
     options = {"keep_deleted_at": closed_at is not None, "has_triggers": has_triggers}
@@ -92,6 +66,7 @@ def close_one(
         actor=context.actor,
         closed_at=now,
         steps=fill_in_reached(outcome.steps, known),
+        blockers_overridden=overridden,
     )
     compiled.closings.add(cursor, receipt.record())
     return receipt.with_captured(subjects)
@@ -136,7 +111,10 @@ def close_many(
     subjects = capture(cursor, statements, opened) if opened else None
     if subjects is not None:
         has_triggers = compiled.databases.require_rules(cursor.connection)
-        _reject_identifying_actor(context.actor, subjects)
+        _reject_identifying_actor(context, subjects)
+        overridden = _require_unblocked(context, subjects)
+        if len(opened) > 1 and context.blockers and context.blockers.everywhere:
+            overridden = _require_unblocked_in_turn(cursor, compiled, opened, context) or overridden
         steps = closing_order.close(
             cursor, statements, subjects, context.now, has_triggers=has_triggers
         ).steps
@@ -150,6 +128,7 @@ def close_many(
                 closed_at=context.now,
                 steps=steps,
                 together=len(opened),
+                blockers_overridden=overridden,
             )
             for subject in subjects.all
         }
@@ -179,10 +158,37 @@ def _find_stored_keys(
     return list(stored)
 
 
-def _reject_identifying_actor(actor: str, subjects: ClosingSubjects) -> None:
-    """Refuse an *actor* that contains an email address of one of the *subjects*."""
-    if any(subject.search_terms.has_address_in(actor) for subject in subjects.all):
-        raise ActorIdentifiesUserError
+def _reject_identifying_actor(context: CallContext, subjects: ClosingSubjects) -> None:
+    """Refuse texts to record that contain an email address of one of the *subjects*."""
+    override = context.blockers.override if context.blockers else None
+    for text in filter(None, (context.actor, override)):
+        if any(subject.search_terms.has_address_in(text) for subject in subjects.all):
+            raise ActorIdentifiesUserError
+
+
+def _require_unblocked(context: CallContext, subjects: ClosingSubjects) -> str | None:
+    """Return the reason of an override that was needed; see `BlockerCheck.require_none`."""
+    if context.blockers is None:
+        return None
+    keys = (subject.key for subject in subjects.all)
+    return context.blockers.require_none(key[0] if len(key) == 1 else key for key in keys)
+
+
+def _require_unblocked_in_turn(
+    cursor: Cursor, compiled: CompiledPolicy, rows: Sequence[tuple[Any, ...]], context: CallContext
+) -> str | None:
+    """Return the reason of an override that was needed if accounts are closed one by one.
+
+    Two users of a batch can each be the other's replacement, as two organizers of a group are. So
+    the accounts are closed in turn, which is rolled back.
+    """
+    overridden = None
+    with cursor.rehearsal(compiled.single.table.fullname):
+        for row in rows:
+            subject = capture(cursor, compiled.single, [row])
+            overridden = _require_unblocked(context, subject) or overridden
+            closing_order.close(cursor, compiled.single, subject, context.now)
+    return overridden
 
 
 def _first_receipts(

@@ -5,22 +5,32 @@ An eraser owns no connection and never commits. Between calls it keeps only comp
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, overload
 
 from sqlalchemy import Connection, Engine
 
+from efface.eraser.blockers import BlockerCheck, Blockers
+from efface.eraser.call_context import (
+    CallContext,
+    new_reference,
+    require_recordable,
+    utc_now,
+)
 from efface.eraser.callers_transaction import Bind, expire, join
-from efface.eraser.close_account import CallContext, close_many, close_one, find_receipt
+from efface.eraser.close_account import (
+    close_many,
+    close_one,
+    find_receipt,
+)
 from efface.eraser.compiled_policy import CompiledPolicies, CompiledPolicy
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
 from efface.eraser.subject_keys import SubjectKeys
-from efface.errors import ActorLengthError, BatchError, Problem
+from efface.errors import BatchError, Problem
 from efface.evidence.database_search import Search
 from efface.evidence.receipt import BatchReceipt, Receipt
 from efface.execute.closing_order import OnProgress
@@ -36,23 +46,8 @@ from efface.store.closing_records import recorded_receipts
 from efface.store.efface_tables import metadata
 from efface.store.fingerprints import Fingerprints
 
-ACTOR_LENGTH = 200
 BATCH_LIMIT = 1000
 """The most accounts to close in one transaction: more would keep locks for too long."""
-
-
-Blockers = Callable[[Any, Any], Iterable[Any]]
-"""Takes the bind and the primary key, and returns reasons not to close the account now."""
-
-
-def utc_now() -> datetime:
-    """Return the current time, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-def new_reference() -> str:
-    """Return a random reference for a receipt: 32 hexadecimal digits."""
-    return secrets.token_hex(16)
 
 
 class Eraser:
@@ -83,6 +78,7 @@ class Eraser:
         policy: Policy,
         *,
         secret: bytes | str,
+        blockers: Blockers | None = None,
         clock: Callable[[], datetime] = utc_now,
         reference: Callable[[], str] = new_reference,
         random_source: RandomSource = None,
@@ -93,6 +89,9 @@ class Eraser:
             policy: The rules.
             secret: The key of the fingerprints in receipts and records, at least 16 bytes. Keep
                 it: with another secret, Efface does not recognize the accounts it closed.
+            blockers: Takes a session and a primary key, and returns reasons not to close the
+                account now, or nothing. The page, commands and batches ask it when the row is
+                locked. Lock what it reads (``FOR UPDATE``), always in the same order.
             clock: Returns the current time, aware.
             reference: Returns a unique reference for a receipt, at most 32 characters.
             random_source: Returns 32 random hexadecimal digits for a placeholder. By default, the
@@ -102,6 +101,7 @@ class Eraser:
             WeakSecretError: *secret* is too short.
         """
         self.policy = policy
+        self.blockers = blockers
         self._fingerprints = Fingerprints(secret)
         self._clock = clock
         self._reference = reference
@@ -119,7 +119,7 @@ class Eraser:
         return (*problems, *build(self.policy)[1])
 
     def create_tables(self, bind: Engine | Connection) -> None:
-        """Create the table that Efface owns if it is missing. With migrations you don't need it."""
+        """Create Efface's own table if it is missing. With migrations you don't need it."""
         metadata.create_all(bind)
 
     def plan(self, bind: Bind, pk: Any) -> Plan:
@@ -192,6 +192,7 @@ class Eraser:
         actor: str,
         plan: Plan | None = None,
         blockers: Blockers | None = None,
+        override_blockers: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Receipt:
         """Close the account and return the receipt. You commit, then call `finalize`.
@@ -205,16 +206,15 @@ class Eraser:
             pk: The primary key of the user's row.
             actor: Who asked, such as ``"ticket 8114"``: 1 to 200 characters, never a name.
             plan: A plan that you reviewed. It is refused if the database has changed since.
-            blockers: Takes *bind* and *pk*, and returns reasons not to close the account now, or
-                nothing. Efface calls it when the row is locked. What it reads must stay true until
-                the commit, so lock it (``FOR UPDATE``), always in the same order.
+            blockers: Asked in addition to the eraser's function; takes *bind* and *pk*.
+            override_blockers: Why to close the account in spite of blockers. The receipt has it.
             on_progress: Takes the numbers of finished and of all tables; must not use *bind*.
 
         Raises:
             UnknownSubjectError: no row has this key.
             UnrecordedClosingError: ``deleted_at`` is set, but not by Efface; see `adopt`.
             ActorIdentifiesUserError: *actor* contains the user's email address.
-            BlockedError: *blockers* returned reasons, which the error has.
+            BlockedError: there are blockers, which the error has.
             ForeignPlanError: *plan* is for another account or another policy.
             StalePlanError: the database has changed since *plan*.
 
@@ -224,23 +224,32 @@ class Eraser:
             >>> session.get(User, 1).email
             'anonymized-...@users.invalid'
         """
-        key, context = self._key_of(pk), self._context(actor)
+        key = self._key_of(pk)
+        check = BlockerCheck(bind, self.blockers, blockers, override_blockers)
+        context = self._context(actor, check)
         with self._joined(bind) as (cursor, compiled):
-            asked = partial(blockers, bind, pk) if blockers is not None else tuple
-            receipt = close_one(
-                cursor, compiled, key, context, plan=plan, blockers=asked, on_progress=on_progress
-            )
+            receipt = close_one(cursor, compiled, key, context, plan=plan, on_progress=on_progress)
         # The first receipt of a closed account lists changes of another transaction.
         if not receipt.already_closed:
             expire(bind, (step.table for step in receipt.steps if step.changes_rows))
         return receipt
 
-    def close_accounts(self, bind: Bind, pks: Iterable[Any], *, actor: str) -> BatchReceipt:
+    def close_accounts(
+        self,
+        bind: Bind,
+        pks: Iterable[Any],
+        *,
+        actor: str,
+        override_blockers: str | None = None,
+    ) -> BatchReceipt:
         """Close up to 1,000 accounts, with as many statements as one. You commit.
 
         Either all accounts are closed or none. Accounts closed before have their first receipts.
+        It asks the eraser's ``blockers`` about each account; *override_blockers* is as in
+        `close_account`, and recorded for the whole batch.
 
         Raises:
+            BlockedError: there are blockers; its ``keys`` are of these accounts.
             UnknownSubjectError: a row does not exist. Nothing was changed.
             UnrecordedClosingError: a ``deleted_at`` is set, but not by Efface; see `adopt`.
             ActorIdentifiesUserError: *actor* contains the email address of one of the users.
@@ -250,7 +259,7 @@ class Eraser:
         keys = list(dict.fromkeys(self._key_of(pk) for pk in pks))
         if len(keys) > BATCH_LIMIT or len(self.policy.subject_table.primary_key.columns) > 1:
             raise BatchError.too_large(BATCH_LIMIT)
-        context = self._context(actor)
+        context = self._context(actor, BlockerCheck(bind, self.blockers, None, override_blockers))
         with self._joined(bind) as (cursor, compiled):
             batch = close_many(cursor, compiled, keys, context)
         expire(bind, (step.table for step in batch.steps if step.changes_rows))
@@ -266,7 +275,7 @@ class Eraser:
             ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
                 changed.
         """
-        key, context = self._key_of(pk), self._context(actor)
+        key, context = self._key_of(pk), self._context(actor, BlockerCheck(bind, self.blockers))
         with self._joined(bind) as (cursor, compiled):
             receipt = close_one(cursor, compiled, key, context, adopting=True)
         expire(bind, (step.table for step in receipt.steps if step.changes_rows))
@@ -365,10 +374,11 @@ class Eraser:
         with self._joined(bind) as (cursor, compiled):
             return compiled.search.search_for(cursor, key, SearchTerms(identifiers))
 
-    def _context(self, actor: Any) -> CallContext:
-        if not (isinstance(actor, str) and 0 < len(actor) <= ACTOR_LENGTH):
-            raise ActorLengthError(ACTOR_LENGTH)
-        return CallContext(actor, self._now(), self._fingerprint, self._reference)
+    def _context(self, actor: Any, blockers: BlockerCheck | None = None) -> CallContext:
+        require_recordable("actor", actor)
+        if blockers is not None and blockers.override is not None:
+            require_recordable("override_blockers", blockers.override)
+        return CallContext(actor, self._now(), self._fingerprint, self._reference, blockers)
 
     @contextmanager
     def _joined(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from efface.eraser.close_account import CallContext, Key, RowsClosedAt, fill_in_reached
+from efface.eraser.call_context import CallContext, Key, RowsClosedAt
+from efface.eraser.close_account import fill_in_reached
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.errors import (
     BatchError,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from efface.eraser.close_account import CallContext, Key
+from efface.eraser.call_context import CallContext, Key
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.eraser.finalize import Finalized, finalize_one
 from efface.errors import ConnectionLostError, EffaceError, NotFinalizedError

@@ -117,10 +117,13 @@ class BlockedError(EffaceError):
 
     code = "E413"
 
-    def __init__(self, reasons: Iterable[Any]) -> None:
-        """Keep the *reasons* as the application gave them; they may say personal things."""
+    def __init__(self, reasons: Iterable[Any], keys: Iterable[Any] = ()) -> None:
+        """Keep the *reasons* as the application gave them, and the *keys* of the accounts.
+
+        The reasons may say personal things.
+        """
         super().__init__()
-        self.reasons = tuple(reasons)
+        self.reasons, self.keys = tuple(reasons), tuple(keys)
 
     def message(self) -> str:
         """Return how many reasons there are; their text is for the user alone."""
@@ -129,7 +132,8 @@ class BlockedError(EffaceError):
         return (
             f"Your blockers function gave {number} why this account can't be closed yet. "
             f"{NOTHING_CHANGED} Show the user what to do first: it is in this error's attribute "
-            "reasons."
+            "reasons. To close the account all the same, give a reason that the receipt records: "
+            'override_blockers="ticket 8114", or --override-blockers "ticket 8114"'
         )
 
 
@@ -148,20 +152,20 @@ class ActorIdentifiesUserError(EffaceError):
 
 
 class ActorLengthError(EffaceError, ValueError):
-    """The actor is not a text, or it is empty or too long."""
+    """The actor is not a text, is empty or too long, or has control characters."""
 
     code = "E418"
 
-    def __init__(self, longest: int) -> None:
-        """Keep how many characters the *longest* actor has; what was passed is not repeated."""
+    def __init__(self, longest: int, name: str = "actor") -> None:
+        """Keep the *name* of the argument; what was passed is not repeated."""
         super().__init__()
-        self.longest = longest
+        self.longest, self.name = longest, name
 
     def message(self) -> str:
         """Return the limits and an example."""
         return (
-            f"actor must be a text of 1 to {self.longest} characters. {NOTHING_CHANGED} "
-            'Say who asked: actor="self-service"'
+            f"{self.name} must be one line of text, of 1 to {self.longest} characters. "
+            f'{NOTHING_CHANGED} Write, for example: {self.name}="ticket 8114"'
         )
 
 

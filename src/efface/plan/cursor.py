@@ -101,9 +101,20 @@ class Cursor:
         except ConnectionLostError:
             raise
         except undone_by:
-            self._plain("ROLLBACK TO SAVEPOINT efface", table)
-            self._plain("RELEASE SAVEPOINT efface", table)
+            self._undo(table)
             raise
+        self._plain("RELEASE SAVEPOINT efface", table)
+
+    @contextmanager
+    def rehearsal(self, table: str) -> Iterator[None]:
+        """Roll back the block's changes, whatever they are, at its end; *table* is for errors."""
+        with self.savepoint(table, Exception):
+            yield
+            # Inside, where the savepoint still exists.
+            self._plain("ROLLBACK TO SAVEPOINT efface", table)
+
+    def _undo(self, table: str) -> None:
+        self._plain("ROLLBACK TO SAVEPOINT efface", table)
         self._plain("RELEASE SAVEPOINT efface", table)
 
     def close(self) -> None:

@@ -57,6 +57,11 @@ def _add_specific_options(commands: dict[str, CommandParser]) -> None:
     close.add_argument(
         "--plan", metavar="FILE", type=Path, help="refuse if this plan no longer matches"
     )
+    close.add_argument(
+        "--override-blockers",
+        metavar="REASON",
+        help="close the account in spite of blockers, and record why",
+    )
     close.add_argument("--yes", action="store_true", help="do not ask")
     commands["verify"].add_argument(
         "--identifiers",

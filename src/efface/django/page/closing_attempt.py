@@ -20,6 +20,7 @@ from efface.errors import BlockedError, ClosedObjectError
 from efface.errors.integration_refusals import TooManyAttemptsError
 from efface.evidence.receipt import Receipt
 from efface.page.attempt_outcome import AttemptResult, Outcome
+from efface.page.blockers import require_blockers
 from efface.page.confirmation_email import AttemptEmail, ConfirmationEmail, Send
 from efface.page.identity_proof import Proof, is_possible
 from efface.safe_logging import reporter
@@ -48,8 +49,8 @@ def attempt(
         return _attempt(request, fields, channel, on_progress)
     except TooManyAttemptsError as limit:
         return AttemptResult(Outcome.LIMITED, retry_after=limit.retry_after)
-    except BlockedError as blockers:
-        return AttemptResult(Outcome.BLOCKED, blockers=blockers.reasons)
+    except BlockedError as error:
+        return AttemptResult(Outcome.BLOCKED, blockers=require_blockers(error.reasons))
     except ClosedObjectError:
         # Closed meanwhile, by another tab, while checking the password stored a new hash of it.
         return AttemptResult(Outcome.LOGGED_OUT, was_logged_in=True)
@@ -72,8 +73,9 @@ def _attempt(
     if missing is not None:
         return AttemptResult(missing)
     actor, email = f"self-service by {channel}, {proof}", _email_of(request)
-    blockers = email.blockers(settings.page_settings().blockers)
-    receipt = close_account(request.user, actor=actor, blockers=blockers, on_progress=on_progress)
+    # Asked last, so the email is prepared if nothing blocks.
+    ask = email.blockers(None)
+    receipt = close_account(request.user, actor=actor, blockers=ask, on_progress=on_progress)
     if not receipt.already_closed:
         # Last, because a mail server that doesn't answer must not delay finalizing.
         transaction.on_commit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
 from django.db import connections, router
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from efface.django import settings
@@ -120,10 +121,13 @@ def _load_eraser(alias: str, without: frozenset[str]) -> DatabaseEraser:
         raise SubjectTableError(
             translate_problems(error.problems, policy, schema, found.rules)
         ) from None
-    return DatabaseEraser(_make_eraser(policy, found), schema.models[table.fullname], schema)
+    model = schema.models[table.fullname]
+    return DatabaseEraser(_make_eraser(policy, found, model, alias), model, schema)
 
 
-def _make_eraser(policy: Policy, said: settings.EffaceSettings) -> Eraser:
+def _make_eraser(
+    policy: Policy, said: settings.EffaceSettings, model: type[Model], alias: str
+) -> Eraser:
     def clock() -> datetime:
         moment = said.clock()
         if django_settings.USE_TZ:
@@ -133,7 +137,18 @@ def _make_eraser(policy: Policy, said: settings.EffaceSettings) -> Eraser:
         again: datetime = timezone.make_aware(timezone.make_naive(moment).replace(fold=0))
         return again
 
-    return Eraser(policy, secret=said.secret, clock=clock)
+    def blockers(_: Any, key: Any) -> Iterable[Any]:
+        found = settings.page_settings().blockers
+        return () if found is None else found(find_locked(model, alias, key))
+
+    return Eraser(policy, secret=said.secret, blockers=blockers, clock=clock)
+
+
+def find_locked(model: type[Model], alias: str, key: Any) -> Model:
+    """Return the user with this primary key, for a function that says what blocks."""
+    # The base manager, because a project's default manager may hide the user. Without its filter,
+    # because it may hide users, too.
+    return QuerySet(model, using=alias).get(pk=key)
 
 
 def find_user_database() -> str:

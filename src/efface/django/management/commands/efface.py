@@ -17,10 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from efface.console import command_texts as texts
 from efface.console.command_arguments import (
     is_terminal,
-    read_actor,
     read_date,
     read_identifiers,
     read_plan,
+    read_recorded,
     require_once,
 )
 from efface.console.exit_status import Status, describe_database_error, find_status
@@ -118,10 +118,15 @@ class Command(BaseCommand):
     def _close(
         self, alias: str, *, key: str, actor: str, plan: Path | None, **options: Any
     ) -> None:
-        actor_text, reviewed_plan = read_actor(actor), read_plan(plan)
+        actor_text, reviewed_plan = read_recorded("--actor", actor), read_plan(plan)
+        override = options["override_blockers"]
+        if override is not None:
+            override = read_recorded("--override-blockers", override)
         if not options["yes"] and is_terminal():
             reviewed_plan = self._confirm(alias, key, reviewed_plan)
-        receipt = accounts.close_account(key, actor=actor_text, using=alias, plan=reviewed_plan)
+        receipt = accounts.close_account(
+            key, actor=actor_text, using=alias, plan=reviewed_plan, override_blockers=override
+        )
         self.stdout.write(receipt.to_json() if options["json"] else texts.format_receipt(receipt))
         # Inside another transaction the follow-up runs only after its commit.
         is_committed = not connections[alias].in_atomic_block
