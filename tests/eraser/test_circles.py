@@ -134,7 +134,8 @@ def test_a_circle_of_three_is_broken_where_null_is_accepted(database, order):
             on_close(Delete(), via="user_id"),
         )
     eraser = created(metadata, database)
-    assert eraser.check() == ()
+    # Rows of others may be in the circle as well.
+    assert {p.code for p in eraser.check()} == {"W103"}
     add(database, people, {"id": 1, "email": ADA}, {"id": 2, "email": GRACE})
     for name in (third, second, first):
         rows = [{"id": i, "user_id": i, "next_id": None if name == third else i} for i in (1, 2)]

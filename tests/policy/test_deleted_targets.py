@@ -44,14 +44,16 @@ def site(*tables, subject=()):
 
 
 def found(database, metadata, *statements):
-    """What `compare` says after these statements, as (code, place, level)."""
+    """What `check` and `compare` say after these statements, as (code, place, level)."""
     metadata.create_all(database)
     with database.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
     policy = Policy.from_metadata(metadata)
-    assert [p for p in check(policy) if p.level == "error"] == []
-    return [(p.code, p.place, p.level) for p in compare(policy, database)], policy
+    # What only the database has can be worse than what the models say of the same place.
+    problems = {p.place: (p.code, p.place, p.level) for p in check(policy)}
+    problems |= {p.place: (p.code, p.place, p.level) for p in compare(policy, database)}
+    return list(problems.values()), policy
 
 
 def refused(database, policy):
@@ -102,7 +104,7 @@ def test_rows_of_others_below_a_row_that_is_deleted_are_named(database, action):
     problems, policy = found(database, metadata)
 
     assert problems == [("E203", "replies.comment_id", "error")]
-    (problem,) = compare(policy, database)
+    (problem,) = {p.place: p for p in (*compare(policy, database), *check(policy))}.values()
     assert 'Delete these rows with on_close(Delete(), via="comment_id").' in problem.text
 
 

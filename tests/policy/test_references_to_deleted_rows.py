@@ -64,14 +64,24 @@ def test_rows_cannot_stay_when_the_rows_they_refer_to_go(parent, child):
     ("parent", "child", "reference"),
     [
         (Redact(), RETAIN, {}),
-        (Delete(), Delete(), {}),
-        (Delete(), Redact(), {"ondelete": "set null"}),
     ],
 )
-def test_rows_stay_with_their_parents_or_go_with_them(parent, child, reference):
+def test_rows_stay_with_their_parents(parent, child, reference):
     order = [on_close(parent, via="buyer_id"), on_close(parent, via="payer_id")]
 
     assert said(orders_and_invoices(order, child, via="order_id.buyer_id", **reference)) == []
+
+
+@pytest.mark.parametrize(
+    ("child", "reference", "code"),
+    [(Delete(), {}, "W103"), (Redact(), {"ondelete": "set null"}, "E203")],
+)
+def test_rows_that_go_by_one_link_outlast_parents_that_go_by_two(child, reference, code):
+    """An invoice of an order that Grace pays for: nothing leads from it to her."""
+    order = [on_close(Delete(), via="buyer_id"), on_close(Delete(), via="payer_id")]
+    metadata = orders_and_invoices(order, child, via="order_id.buyer_id", **reference)
+
+    assert said(metadata) == [(code, "invoices.order_id")]
 
 
 def test_rows_stay_when_their_reference_is_unlinked():
@@ -127,15 +137,27 @@ def test_rows_that_stay_by_a_link_of_their_own_cannot_refer_to_rows_that_go(acti
         ([("author_id", Delete()), ("post_id", Delete())], {}),
         ([("author_id", Redact()), ("post_id", Redact())],
          {"marks": [personal(Unlink(), via="post_id")]}),
-        ([("author_id", Redact())], {"ondelete": "SET NULL"}),
-        ([("author_id", Redact())], {"ondelete": "CASCADE"}),
-        # Perhaps comments are only ever on posts of one's own.
-        ([("author_id", Delete())], {}),
         ([("author_id", Redact())], {"marks": [personal(Unlink())]}),
     ],
 )  # fmt: skip
 def test_rows_that_go_along_or_let_go_are_no_problem(links, options):
     assert said(posts_and_comments(*links, **options)) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "ondelete", "code"),
+    [
+        (Redact(), "SET NULL", "E203"),
+        (Redact(), "CASCADE", "E203"),
+        (Delete(), "CASCADE", "E203"),
+        # Perhaps comments are only ever on posts of one's own.
+        (Delete(), None, "W103"),
+    ],
+)
+def test_comments_of_others_on_posts_that_go_are_named(action, ondelete, code):
+    metadata = posts_and_comments(("author_id", action), ondelete=ondelete)
+
+    assert said(metadata) == [(code, "comments.post_id")]
 
 
 @pytest.mark.parametrize(

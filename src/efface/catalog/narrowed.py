@@ -27,6 +27,7 @@ from sqlalchemy import Column as TableColumn
 from sqlalchemy.types import TypeEngine
 
 from efface.catalog import Catalog
+from efface.catalog.metadata import ENFORCED
 from efface.catalog.relation import Column as LiveColumn
 from efface.catalog.relation import ForeignKey, Name, Relation
 from efface.catalog.relation import Index as LiveIndex
@@ -120,6 +121,7 @@ class _Narrowing:
                     names,
                     targets,
                     ondelete=key.on_delete,
+                    onupdate=key.on_update,
                     initially="DEFERRED" if key.initially_deferred else None,
                 )
         for mine in self.table.foreign_key_constraints:
@@ -134,7 +136,11 @@ class _Narrowing:
             if columns.issuperset(self.database.fold(e.column.name) for e in mine.elements):
                 targets = [element.target_fullname for element in mine.elements]
                 yield ForeignKeyConstraint(
-                    names, targets, ondelete=mine.ondelete, initially=mine.initially
+                    names,
+                    targets,
+                    ondelete=mine.ondelete,
+                    initially=mine.initially,
+                    info={ENFORCED: False},
                 )
 
     def _targets(self, key: ForeignKey) -> list[str]:

@@ -101,3 +101,13 @@ def referring_columns(via: Via) -> tuple[str, ...]:
 def compared_columns(via: Via) -> tuple[str, ...]:
     """Return the columns of the table itself that the relationship reads."""
     return (via.column,) if isinstance(via, MatchBy) else referring_columns(via)
+
+
+def named(via: Via) -> str:
+    """Return the name that a path has for this relationship of the table it goes through."""
+    return f"({', '.join(via)})" if isinstance(via, tuple) else str(via)
+
+
+def onward_of(via: Via) -> str:
+    """Return the name of the relationship by which a path goes on; empty if it has none."""
+    return via.partition(".")[2] if isinstance(via, str) else ""

@@ -22,6 +22,7 @@ from efface.catalog.relation import Column, ForeignKey, Relation
 from efface.catalog.unknown import Unknown
 from efface.errors import Problem
 from efface.policy.check import check
+from efface.policy.check.changed_targets import changed_targets
 from efface.policy.check.constraint_sql import ConstraintEvaluator
 from efface.policy.check.deleted_targets import deleted_targets
 from efface.policy.check.unique_keys import colliding_keys
@@ -85,19 +86,29 @@ def compare(
         )
         return (Problem("W104", "(database)", None, text, level="warning"),)
     tables, known = LiveTables(policy, live), check(policy)
-    lost = {problem.table for problem in known if problem.code == "E203"}
-    references = [r for r in deleted_targets(tables) if not r.is_harmless]
-    problems = [r.problem() for r in references if str(r.relation) not in lost]
-    named = {problem.table for problem in problems}
+    lost = {problem.place for problem in known if problem.code == "E203"}
+    found = [r.problem() for r in deleted_targets(tables) if not r.is_harmless]
+    problems = [problem for problem in found if not lost & {problem.table, problem.place}]
+    differing, seen = list(_differing(tables)), {problem.place for problem in (*known, *problems)}
+    problems += [p for p in changed_targets(tables) if p.place not in seen]
+    problems = _worst([*differing, *problems])
+    named = {problem.table for problem in problems if problem.code != "E108"}
     without_model = {problem.table: problem for problem in _unknown(tables)}
     if others:
         without_model |= {problem.table: problem for problem in _extra_tables(tables, own)}
-    problems += _differing(tables)
     problems += [problem for name, problem in without_model.items() if name not in named]
     if live.find_table(policy.subject_table) is not None:
         seen = {problem.place for problem in problems} | named
         problems += [p for p in _impossible(tables, known) if p.place not in seen]
     return tuple(problems)
+
+
+def _worst(problems: Iterable[Problem]) -> list[Problem]:
+    """Return one problem of each place: the first error, or the first warning."""
+    found: dict[str, Problem] = {}
+    for problem in sorted(problems, key=lambda each: each.level):
+        found.setdefault(problem.place, problem)
+    return list(found.values())
 
 
 def uncovered(policy: Policy, live: Catalog) -> tuple[Problem, ...]:

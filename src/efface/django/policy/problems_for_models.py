@@ -22,6 +22,11 @@ COMMENT = "    # "
 _VIA = re.compile(r"""via=(["'])([^"']+)\1""")
 _PARENT = re.compile(r"on (\S+):$")
 _ASKS = re.compile(r"Add (one of these( to the column)?|this to the column):$")
+# What a model cannot say, and what its database has whatever on_delete says.
+_DATABASE = {
+    ", or let the foreign key follow: ON UPDATE CASCADE": "",
+    "ON DELETE NO ACTION": "on_delete applies to Django's own deletions only",
+}
 
 
 def translate_problems(
@@ -168,6 +173,8 @@ class _Translator:
     def _translate_rules(self, model: type[Model], problem: Problem) -> Problem:
         """Return a problem whose lines to paste are rules in Python."""
         text, name = problem.text, _field_name(model, problem.column)
+        for said, translated in _DATABASE.items():
+            text = text.replace(said, translated)
         there = model
         if parent := _PARENT.search(text):
             there = self.schema.models.get(parent[1], model)

@@ -219,10 +219,14 @@ class _SchemaReader:
         here = [mine.column for mine, _ in pairs]
         there = [f"{target}.{theirs.column}" for _, theirs in pairs]
         checked = getattr(field, "db_constraint", False)
+        # DB_CASCADE and its kind are the database's own, from Django 6.1 on. Django itself does
+        # what its other values say, in its own deletions only.
+        ondelete = getattr(field.remote_field.on_delete, "operation", None)
         # Django creates each foreign key as DEFERRABLE INITIALLY DEFERRED.
         return ForeignKeyConstraint(
             here,
             there,
+            ondelete=ondelete,
             deferrable=True if checked else None,
             initially="DEFERRED" if checked else None,
             info={ENFORCED: checked and bool(field.model._meta.managed)},

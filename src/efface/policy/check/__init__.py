@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from efface.catalog import Catalog
 from efface.errors import Problem
+from efface.policy.check.changed_targets import changed_targets
 from efface.policy.check.check_constraints import check_constraints
 from efface.policy.check.conflicting_rules import conflicting_rules
 from efface.policy.check.constraint_sql import ConstraintEvaluator
 from efface.policy.check.dangling_references import dangling_references
 from efface.policy.check.deleted_at_column import deleted_at_problems
+from efface.policy.check.deleted_targets import declared_targets
 from efface.policy.check.impossible_actions import (
     impossible_actions,
     reason_problems,
@@ -32,12 +34,16 @@ def check(policy: Policy) -> tuple[Problem, ...]:
     arrive there. A policy can be carried out if neither reports an error.
     """
     problems = list(subject_problems(policy))
+    tables = LiveTables(policy, Catalog.of_metadata(policy.metadata))
     # Without exactly one users' table, these checks have nothing to start from.
     if not problems:
         problems += deleted_at_problems(policy)
         problems += dangling_references(policy)
-        problems += unlinked_references(policy)
-    tables = LiveTables(policy, Catalog.of_metadata(policy.metadata))
+        problems += changed_targets(tables)
+        named = {problem.place for problem in problems}
+        problems += [p for p in unlinked_references(policy) if p.place not in named]
+        lost = {problem.table for problem in problems if problem.code == "E203"}
+        problems += [each for each in declared_targets(tables) if each.table not in lost]
     with ConstraintEvaluator() as evaluator:
         for table_rules in policy.tables.values():
             problems += missing_rules(policy, table_rules)

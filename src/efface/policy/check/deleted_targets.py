@@ -7,15 +7,16 @@ deleted or changed as well, or the database refuses to close the account.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from efface.catalog.relation import ForeignKey, Relation
 from efface.errors import Problem
 from efface.policy.actions import Clear, Delete, Redact, Revoke, Unlink
+from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import TableRules
-from efface.policy.relationships import OwnedBy, Via, referring_columns
+from efface.policy.relationships import OwnedBy, Via, named, onward_of, referring_columns
 
 EFFECTS = {
     "CASCADE": "the database deletes these rows as well, also those of other users",
@@ -43,6 +44,26 @@ def deleted_targets(tables: LiveTables) -> Iterator[Reference]:
             found = Reference(relation, key, columns, rules, parent, is_declared=declared)
             if found.outlasted_by or found.outlasts_user:
                 yield found
+
+
+def declared_targets(tables: LiveTables) -> Iterator[Problem]:
+    """Yield each foreign key of the models whose rows can outlast the rows that it refers to.
+
+    It is a warning if the database refuses, and rules delete the user's own rows: only the
+    application knows whether other users have rows there. References with a rule of their own are
+    left out.
+    """
+    for found in deleted_targets(tables):
+        rules = found.rules
+        # A table without a rule is reported by itself.
+        if rules is None or not rules.has_rules or found.is_accepted:
+            continue
+        if found.refuses and found.belongs_to_target:
+            continue
+        problem = found.problem()
+        if found.refuses and any(map(deletes, rules.close_rules)):
+            problem = replace(problem, code="W103", level="warning")
+        yield problem
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,7 @@ class Reference:
         """Return whether the user's row is deleted, and rows that refer to it can remain."""
         is_removed = any(isinstance(rule.action, Delete) for rule in self.parent.subjects)
         # The graph reports the foreign keys that the models have.
-        return is_removed and not self.is_declared and not any(map(self._ends, self._own_rules()))
+        return is_removed and not self.is_declared and not any(map(self.ends, self.own_rules()))
 
     @property
     def is_enforced(self) -> bool:
@@ -108,7 +129,23 @@ class Reference:
         """Return whether the database only changes what the models let it change."""
         return self.is_accepted and not self.refuses
 
-    def _own_rules(self) -> Iterator[CloseRule]:
+    @property
+    def belongs_to_target(self) -> bool:
+        """Return whether the rows that it refers to are found through the referring rows.
+
+        Then they are parts of these, as the current version of a text is.
+        """
+        going, table = self.outlasted_by, self.rules.table if self.rules is not None else None
+        keys = self.parent.table.foreign_key_constraints
+        return bool(going) and all(
+            any(
+                key.referred_table is table and column_names(key) == referring_columns(rule.via)
+                for key in keys
+            )
+            for rule in going
+        )
+
+    def own_rules(self) -> Iterator[CloseRule]:
         """Yield the rules that follow this foreign key."""
         for rule in self.rules.close_rules if self.rules is not None else ():
             if sorted(referring_columns(rule.via)) == sorted(self.columns):
@@ -119,16 +156,15 @@ class Reference:
         if isinstance(going.via, OwnedBy):
             # Rows that others refer to stay; only the models' references are counted.
             return self.is_declared
-        for rule in self._own_rules():
-            onward = _onward(rule.via)
-            if onward in ("", going.via) and self._ends(rule):
+        for rule in self.own_rules():
+            if onward_of(rule.via) in ("", named(going.via)) and self.ends(rule):
                 return True
         every = self.rules.close_rules if self.rules is not None else ()
-        return any(_deletes(rule) and self._is_same_user(rule.via, going.via) for rule in every)
+        return any(deletes(rule) and self.is_same_user(rule.via, going.via) for rule in every)
 
-    def _ends(self, rule: CloseRule) -> bool:
+    def ends(self, rule: CloseRule) -> bool:
         """Return whether *rule* deletes the rows, or writes over the foreign key."""
-        if _deletes(rule):
+        if deletes(rule):
             return True
         return isinstance(rule.action, Redact) and any(
             isinstance(each.action, (Unlink, Clear)) and each.via in (None, rule.via)
@@ -136,11 +172,15 @@ class Reference:
             for each in (self.rules.columns.get(name, ()) if self.rules is not None else ())
         )
 
-    def _is_same_user(self, via: Via, going: Via) -> bool:
+    def is_same_user(self, via: Via, going: Via) -> bool:
         """Return whether the foreign key itself has the columns by which both rows are found."""
         pairs = dict(zip(self.columns, self.key.target_columns, strict=True))
         mine = [pairs.get(name) for name in referring_columns(via)]
-        return bool(mine) and mine == [*referring_columns(going)] and _onward(via) == _onward(going)
+        return (
+            bool(mine)
+            and mine == [*referring_columns(going)]
+            and onward_of(via) == onward_of(going)
+        )
 
     def problem(self) -> Problem:
         """Return the problem, and what can be done about it."""
@@ -151,7 +191,7 @@ class Reference:
             f"{EFFECTS[self.key.on_delete]} (ON DELETE {self.key.on_delete}). {self._choices()}"
             f"Or keep the rows of {parent} without their values, on {parent}:"
         )
-        kept = [f"on_close(Redact(), via={_shown(rule.via)})" for rule in self.outlasted_by]
+        kept = [f"on_close(Redact(), via={shown(rule.via)})" for rule in self.outlasted_by]
         paste = "\n".join(kept) or "data_subject()"
         # The database refuses before anything is lost.
         if self.is_accepted:
@@ -161,27 +201,24 @@ class Reference:
     def _choices(self) -> str:
         if self.rules is None:
             return "Add the table to the models with a rule, or change the foreign key. "
-        via = _shown(self.columns[0] if len(self.columns) == 1 else self.columns)
-        named, found = " and ".join(self.columns), []
+        via = shown(self.columns[0] if len(self.columns) == 1 else self.columns)
+        columns, found = " and ".join(self.columns), []
         if self.rules is not self.parent:
             found.append(f"Delete these rows with on_close(Delete(), via={via}). ")
             if all(c.nullable for c in self.relation.columns if c.name in self.key.columns):
                 unlink = f"personal(Unlink(), via={via})"
-                found.append(f"Or use on_close(Redact(), via={via}), and {unlink} on {named}. ")
+                found.append(f"Or use on_close(Redact(), via={via}), and {unlink} on {columns}. ")
         if self.key.on_delete != "CASCADE" and not self.is_accepted:
             reason = "no row of another user refers to them" if self.refuses else "that is meant"
-            found.append(f"If {reason}, mark {named} with not_personal(). ")
+            found.append(f"If {reason}, mark {columns} with not_personal(). ")
         return "".join(found)
 
 
-def _deletes(rule: CloseRule) -> bool:
+def deletes(rule: CloseRule) -> bool:
+    """Return whether *rule* deletes the rows that it finds."""
     return isinstance(rule.action, (Delete, Revoke))
 
 
-def _onward(via: Via) -> str:
-    """Return how a path goes on at the table that it refers to; nothing if it has one way."""
-    return via.partition(".")[2] if isinstance(via, str) else ""
-
-
-def _shown(via: Via) -> str:
+def shown(via: Via) -> str:
+    """Return *via* as a line to paste has it."""
     return f'"{via}"' if isinstance(via, str) else repr(via).replace("'", '"')
