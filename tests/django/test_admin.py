@@ -207,3 +207,40 @@ def test_only_a_superuser_closes_the_account_of_a_superuser(office, town, clerk)
 
     type(clerk)._base_manager.using(town.alias).filter(pk=clerk.pk).update(is_superuser=True)
     assert "Closed accounts: 1." in confirm(office, boss).content.decode()
+
+
+# ---------------------------------------------------------------- the stock way to delete
+
+
+def delete(office, person):
+    sent = {"action": "delete_selected", "_selected_action": [person.pk], "post": "yes"}
+    return office.post(PEOPLE, sent, follow=True)
+
+
+def test_the_stock_way_to_delete_people_needs_a_permission_of_its_own(office, town, clerk):
+    ada = town.ada()
+    town.Bill.create(payer=ada, amount=7)
+    allow(clerk, "view_person", "change_person", "delete_person", "delete_bill")
+
+    listed = office.get(PEOPLE).content.decode()
+    delete(office, ada)
+    office.post(f"{PEOPLE}{ada.pk}/delete/", {"post": "yes"})
+
+    assert "delete_selected" not in listed
+    assert (town.Person.filter(pk=ada.pk).count(), town.Bill.count()) == (1, 1)
+
+
+def test_with_the_permission_people_are_deleted_and_a_receipt_says_so(office, town, clerk):
+    type(clerk)._base_manager.using(town.alias).filter(pk=clerk.pk).update(is_superuser=True)
+    people = [town.ada(), town.person("grace")]
+    for person in people:
+        town.Bill.create(payer=person, amount=7)
+
+    delete(office, people[0])
+    office.post(f"{PEOPLE}{people[1].pk}/delete/", {"post": "yes"})
+
+    assert town.Bill.count() == 0
+    assert {(receipt.actor, receipt.overridden) for receipt in town.receipts()} == {
+        (f"admin {clerk.pk}", "deleted in the admin")
+    }
+    assert len(town.receipts()) == 2

@@ -238,8 +238,8 @@ def test_an_override_is_recorded_with_its_reason_where_it_was_needed(engine, ask
         with engine.connect() as connection:
             return asking.get_receipt(connection, receipt.reference)
 
-    assert closed(2).blockers_overridden is None
-    assert closed(1).blockers_overridden == "ticket 8114"
+    assert closed(2).overridden is None
+    assert closed(1).overridden == "ticket 8114"
 
 
 def test_an_override_does_not_name_the_user(engine, asking):

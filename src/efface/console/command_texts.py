@@ -31,8 +31,8 @@ def format_receipt(receipt: Receipt) -> str:
         until = f"   until {step.until.isoformat()}: {step.reason}" if step.until else ""
         rows = f"{number:>6} {'row' if number == 1 else 'rows'}"
         lines.append(f"  {step.action:<8} {step.table:<{width}} {rows}{until}")
-    if receipt.blockers_overridden is not None:
-        lines += ["", f"  Blockers were overridden: {receipt.blockers_overridden}"]
+    if receipt.overridden is not None:
+        lines += ["", f"  Overridden: {receipt.overridden}"]
     if receipt.already_closed:
         lines += ["", "  This account was already closed. Nothing was changed."]
     if receipt.search is not None:

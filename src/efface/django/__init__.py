@@ -29,6 +29,7 @@ try:
         verify,
     )
     from efface.django.database.django_connection import sqlalchemy_connection
+    from efface.django.retained_records import override_retention
     from efface.django.rules import Rules
     from efface.django.signals import account_closed, account_erased, account_finalized
     from efface.errors import TooManyAttemptsError
@@ -50,6 +51,7 @@ __all__ = [
     "eraser",
     "finalize",
     "include_closed",
+    "override_retention",
     "plan",
     "receipts",
     "run_pending",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,12 +26,14 @@ from django.utils.safestring import SafeString
 from efface.django.accounts import close_account, plan
 from efface.django.models import Closing
 from efface.django.page.active_language import language, later
+from efface.django.retained_records import override_retention
 from efface.errors import EffaceError
 from efface.evidence.receipt import Receipt
 from efface.page.translations import translatable
 from efface.plan.plan import Plan
 
 PERMISSION = "efface.close_account"
+OVERRIDE = "efface.override_retention"
 ACTION = "close_accounts"  # the name of the function below
 # The admin has to read each plan before confirming, so the number is small.
 MAX_ACCOUNTS = 20
@@ -101,6 +104,9 @@ class CloseAccountsMixin:
     of a superuser. It shows each plan and asks for confirmation. The receipts name the admin by
     primary key.
 
+    *Delete selected* and the button *Delete* need the permission ``efface.override_retention``,
+    because they can take records that the policy retains. Then a receipt says so.
+
     Example:
         @admin.register(Member)
         class MemberAdmin(CloseAccountsMixin, UserAdmin): ...
@@ -124,6 +130,25 @@ class CloseAccountsMixin:
             return False
         # Whoever may close accounts must not take over by closing those of superusers.
         return request.user.is_superuser or not getattr(obj, "is_superuser", False)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the admin may delete users, with records that the policy retains."""
+        may_delete: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # of ModelAdmin
+        return may_delete and request.user.has_perm(OVERRIDE)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete the user, and record whose retained records go with them."""
+        with _overriding_retention(request):
+            super().delete_model(request, obj)  # type: ignore[misc]  # of ModelAdmin
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete the users, and record whose retained records go with them."""
+        with _overriding_retention(request):
+            super().delete_queryset(request, queryset)  # type: ignore[misc]  # of ModelAdmin
+
+
+def _overriding_retention(request: HttpRequest) -> AbstractContextManager[None]:
+    return override_retention(actor=f"admin {request.user.pk}", reason="deleted in the admin")
 
 
 @admin.action(description=later(CLOSE))

@@ -26,14 +26,16 @@ class EffaceConfig(AppConfig):
         class_prepared.connect(add_deleted_at, dispatch_uid="efface.django.schema.deleted_at_field")
 
     def ready(self) -> None:
-        """Hide closed accounts, close their WebSockets, and register the system checks."""
+        """Hide closed accounts, guard retained records, and register the system checks."""
         from efface.django import checks  # noqa: PLC0415  # models are loaded now
         from efface.django.hiding.query_filter import install  # noqa: PLC0415  # as above
         from efface.django.page.recent_logins import follow_logins  # noqa: PLC0415  # as above
+        from efface.django.retained_records import guard_deletions  # noqa: PLC0415  # as above
 
         for check in (checks.check_policy, checks.check_transactions, checks.check_page):
             register(check, "efface")
         install()
+        guard_deletions()
         follow_logins()
         if getattr(settings, "CHANNEL_LAYERS", None):
             from efface.django.channels import connect_signals  # noqa: PLC0415  # needs Channels

@@ -32,7 +32,10 @@ class Closing(models.Model):
         verbose_name = later(translatable("account closure"))
         verbose_name_plural = later(translatable("account closures"))
         default_permissions = ("view",)
-        permissions: ClassVar = [("close_account", "Can close accounts")]
+        permissions: ClassVar = [
+            ("close_account", "Can close accounts"),
+            ("override_retention", "Can delete users with retained records"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["reference"], name="efface_closings_reference_key")
         ]

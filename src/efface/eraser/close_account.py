@@ -66,7 +66,7 @@ def close_one(
         actor=context.actor,
         closed_at=now,
         steps=fill_in_reached(outcome.steps, known),
-        blockers_overridden=overridden,
+        overridden=overridden,
     )
     compiled.closings.add(cursor, receipt.record())
     return receipt.with_captured(subjects)
@@ -128,7 +128,7 @@ def close_many(
                 closed_at=context.now,
                 steps=steps,
                 together=len(opened),
-                blockers_overridden=overridden,
+                overridden=overridden,
             )
             for subject in subjects.all
         }

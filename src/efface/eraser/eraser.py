@@ -5,19 +5,21 @@ An eraser owns no connection and never commits. Between calls it keeps only comp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, overload
 
 from sqlalchemy import Connection, Engine
 
 from efface.eraser.blockers import BlockerCheck, Blockers
+from efface.eraser.call_context import require_recordable
 from efface.eraser.callers_transaction import Bind, expire, join
 from efface.eraser.close_account import (
     close_many,
     close_one,
     find_receipt,
 )
+from efface.eraser.deletions import record_deletion
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.joined_calls import JoinedCalls
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
@@ -29,6 +31,7 @@ from efface.graph.graph import build
 from efface.plan.mentions import SearchTerms
 from efface.plan.plan import Plan, Step
 from efface.plan.planner import make_plan, preview
+from efface.plan.retained_rows import closed_owners, retained_steps
 from efface.policy.check import check
 from efface.store.closing_records import recorded_receipts
 from efface.store.efface_tables import metadata
@@ -104,6 +107,53 @@ class Eraser(JoinedCalls):
         key = self._key_of(pk)
         with self._joined(bind) as (cursor, compiled):
             return preview(cursor, compiled.single, key, self._now().date())
+
+    def retained(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
+        """Return the steps with records that the policy retains of a user, open or closed.
+
+        Only reads. Ask before you delete a user's row yourself: the steps are empty if nothing
+        would be lost.
+
+        Raises:
+            UnknownSubjectError: no row has this key.
+        """
+        key = self._key_of(pk)
+        with self._joined(bind) as (cursor, compiled):
+            return retained_steps(cursor, compiled.single, key, self._now().date())
+
+    def find_closed_owners(self, bind: Bind, table: str, key: Mapping[str, Any]) -> list[Any]:
+        """Return the users whose retained record a row is, by primary key; only reads.
+
+        Open accounts are left out: until they are closed, the application decides about the row.
+
+        Args:
+            bind: The Session or Connection.
+            table: The full name of the row's table.
+            key: The row's primary key, by column.
+        """
+        with self._joined(bind) as (cursor, compiled):
+            found = closed_owners(cursor, compiled.single, table, key)
+        return [each[0] if len(each) == 1 else each for each in found]
+
+    def record_deletion(
+        self, bind: Bind, pk: Any, steps: Sequence[Step], *, actor: str, reason: str
+    ) -> Receipt:
+        """Record that your application deletes retained records, as after spam. You commit.
+
+        Args:
+            bind: The Session or Connection whose transaction deletes the rows.
+            pk: The primary key of the user.
+            steps: What is deleted, such as those of `retained`.
+            actor: Who deletes them.
+            reason: Why they need not be kept.
+
+        Returns:
+            The receipt, whose ``overridden`` is the reason.
+        """
+        key, context = self._key_of(pk), self._context(actor)
+        require_recordable("reason", reason)
+        with self._joined(bind) as (cursor, compiled):
+            return record_deletion(cursor, compiled, key, tuple(steps), context, reason=reason)
 
     def get_receipt(self, bind: Bind, reference: str) -> Receipt | None:
         """Return the recorded receipt with this *reference*, or None; only reads."""

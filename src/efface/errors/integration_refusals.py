@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from efface.errors.database_refusals import AutocommitError
 from efface.errors.policy_problems import PolicyError
@@ -243,3 +243,26 @@ class FixtureError(EffaceError, ValueError):
     """`efface.testing` can't fill a table, or has nothing to search for."""
 
     code = "E614"
+
+
+class RetainedRecordsError(EffaceError):
+    """Deleting these rows would take records that the policy retains."""
+
+    code = "E615"
+
+    def __init__(self, table: str, records: Mapping[str, int]) -> None:
+        """Keep the *table* whose rows are deleted, and how many *records* each table retains."""
+        super().__init__()
+        self.table, self.records = table, dict(records)
+
+    def message(self) -> str:
+        """Return which records would go, and the two ways to go on."""
+        found = ", ".join(f"{table} ({rows})" for table, rows in self.records.items())
+        return (
+            f"Deleting rows of {self.table} would take records that the policy retains: {found}. "
+            f"{NOTHING_CHANGED} Close the account instead:\n\n"
+            '      close_account(user, actor="admin 7")\n\n'
+            "  Or, if nothing has to be kept, as after spam, say why. The receipt records it:\n\n"
+            '      with override_retention(actor="admin 7", reason="spam"):\n'
+            "          user.delete()"
+        )

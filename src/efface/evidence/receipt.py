@@ -61,7 +61,7 @@ class Receipt(WithCapturedSubjects):
         late: How many rows the post-commit pass changed.
         together: How many accounts were closed in the same batch.
         search: The result of the search, or None if there was none.
-        blockers_overridden: Why the account was closed in spite of blockers, or None.
+        overridden: Why blockers, or the retention of records, were overridden, or None.
         already_closed: Whether the account was closed before this call.
     """
 
@@ -76,7 +76,7 @@ class Receipt(WithCapturedSubjects):
     late: int = 0
     together: int = 1
     search: Search | None = None
-    blockers_overridden: str | None = None
+    overridden: str | None = None
     already_closed: bool = field(default=False, compare=False)
 
     @property
@@ -119,8 +119,8 @@ class Receipt(WithCapturedSubjects):
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        if self.blockers_overridden is not None:
-            data["blockers_overridden"] = self.blockers_overridden
+        if self.overridden is not None:
+            data["overridden"] = self.overridden
         # The steps are appended as text, because a batch encodes them once for all its receipts.
         return f'{_to_json(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 

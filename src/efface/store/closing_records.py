@@ -51,7 +51,7 @@ class Closings:
         receipt = [_table.c.receipt]
         compiled = self._compiled
         self._add = compiled(
-            insert(_table).values({name: _bind(name) for name in _INSERTED}), "write to"
+            insert(_table).values({n: _bind(n) for n in (*_INSERTED, "finalized_at")}), "write to"
         )
         rows = rows_of_json(dialect, [closings.c.reference, closings.c.subject])
         self._add_batch = compiled(

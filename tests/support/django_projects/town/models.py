@@ -176,6 +176,17 @@ class Receipt(models.Model):
     )
 
 
+class Bill(models.Model):
+    """A record that Django would delete with the person."""
+
+    payer = models.ForeignKey(PERSON, models.CASCADE)
+    amount = models.IntegerField()
+
+    efface = Rules(
+        on_close(Retain("P10Y", basis=Basis.LEGAL_OBLIGATION, reason="tax law"), via="payer")
+    )
+
+
 class Letter(models.Model):
     """Signed with an address, without a foreign key."""
 

@@ -1,0 +1,146 @@
+"""Refuse deletions by Django that would take records which the policy retains.
+
+A closure deletes rows by SQL, so none of these signals is sent for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+from django.db.models.signals import pre_delete
+
+from efface.django import settings
+from efface.django.database.django_connection import sqlalchemy_connection
+from efface.django.hiding.user_rows import find_user_rows
+from efface.django.policy.erasers import (
+    DatabaseEraser,
+    find_user_database,
+    load_eraser,
+    read_primary_key,
+    require_eraser,
+)
+from efface.django.rules import find_rules
+from efface.django.schema.models_to_metadata import table_name
+from efface.errors import EffaceError, RetainedRecordsError, UnknownSubjectError
+from efface.plan.plan import Step
+from efface.policy.actions import Delete, Retain
+
+
+@dataclass(frozen=True)
+class _Override:
+    actor: str
+    reason: str
+
+
+_override: ContextVar[_Override | None] = ContextVar("efface_retention_override", default=None)
+
+
+@contextmanager
+def override_retention(*, actor: str, reason: str) -> Iterator[None]:
+    """Let the block delete users and records that the policy retains, and record why.
+
+    Use it if nothing has to be kept, such as after spam. Each user whose records are deleted gets
+    a receipt with the *reason*, in the same transaction.
+
+    Args:
+        actor: Who deletes them, such as ``"admin 7"``, never a name.
+        reason: Why nothing has to be kept: 1 to 200 characters.
+
+    Example:
+        with override_retention(actor="admin 7", reason="spam"):
+            user.delete()
+    """
+    token = _override.set(_Override(actor, reason))
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+def guard_deletions() -> None:
+    """Connect the signals of users and of models with `Retain`. Their number is the cost.
+
+    Django deletes rows of a model without signals by one statement.
+    """
+    users = find_user_rows()
+    if users is None:
+        return
+    for model in users.models():
+        pre_delete.connect(_guard_user, sender=model, dispatch_uid="efface.user")
+    for model in _models_with_records():
+        pre_delete.connect(_guard_record, sender=model, dispatch_uid="efface.record")
+
+
+def _models_with_records() -> Iterator[type[Model]]:
+    """Yield the models with `Retain`; none if the settings can't be read, which checks report."""
+    try:
+        said = settings.efface_settings()
+        # Only a file needs the whole policy to be read: it names tables.
+        named = _tables_with_records() if said.policy is not None else frozenset()
+    except EffaceError:
+        return
+    for model in apps.get_models(include_auto_created=True):
+        rules = find_rules(model) or said.rules_for(model)
+        items = rules.row_rules if rules is not None else ()
+        if table_name(model) in named or any(
+            isinstance(getattr(item, "action", None), Retain) for item in items
+        ):
+            yield model
+
+
+def _tables_with_records() -> frozenset[str]:
+    policy = load_eraser(find_user_database()).eraser.policy
+    return frozenset(
+        name
+        for name, table_rules in policy.tables.items()
+        if any(isinstance(rule.action, Retain) for rule in table_rules.close_rules)
+    )
+
+
+def _guard_user(instance: Model, using: str, **_: Any) -> None:
+    here = _usable_eraser(using)
+    if here is None:
+        return
+    with sqlalchemy_connection(using) as bind:
+        key = read_primary_key(here, instance.pk)
+        try:
+            steps = here.eraser.retained(bind, key)
+        except UnknownSubjectError:  # somebody else has deleted the row
+            return
+        if steps:
+            _require_override(here, bind, key, steps, here.eraser.policy.subject_table.fullname)
+
+
+def _guard_record(instance: Model, using: str, **_: Any) -> None:
+    here = _usable_eraser(using)
+    if here is None:
+        return
+    table = table_name(type(instance))
+    key = {instance._meta.pk.column: instance.pk}
+    with sqlalchemy_connection(using) as bind:
+        for owner in here.eraser.find_closed_owners(bind, table, key):
+            step = Step(table, Delete.word, (), (), (), rows=1, reached=1)
+            _require_override(here, bind, owner, (step,), table)
+
+
+def _require_override(
+    here: DatabaseEraser, bind: Any, key: Any, steps: tuple[Step, ...], table: str
+) -> None:
+    override = _override.get()
+    if override is None:
+        raise RetainedRecordsError(table, {step.table: step.reached or 0 for step in steps})
+    here.eraser.record_deletion(bind, key, steps, actor=override.actor, reason=override.reason)
+
+
+def _usable_eraser(alias: str) -> DatabaseEraser | None:
+    """Return the eraser, or None while Efface refuses to close accounts in this database."""
+    try:
+        return require_eraser(alias)
+    except EffaceError:
+        return None
