@@ -12,6 +12,7 @@ from efface.errors import (
     MissingTablesError,
     SchemaTranslateMapError,
     SettingsError,
+    SeveralDatabasesError,
     StatementError,
     SubjectKeyError,
     UnknownSubjectError,
@@ -44,6 +45,7 @@ DATABASE: tuple[type[EffaceError], ...] = (
     AutocommitError,
     MissingTablesError,
     SchemaTranslateMapError,
+    SeveralDatabasesError,
     StatementError,
     UnsupportedDatabaseError,
 )

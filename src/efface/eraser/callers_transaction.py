@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, inspect, select, tuple_, update
+from sqlalchemy import Connection, inspect, select, tuple_
 
+from efface.eraser.session_engines import SessionEngines
 from efface.errors import BindError, EffaceError, StatementError
 from efface.plan.cursor import Cursor
 
@@ -19,7 +20,7 @@ Bind = Any
 
 
 @contextmanager
-def join(bind: Bind, table: Table) -> Iterator[Cursor]:
+def join(bind: Bind, engines: SessionEngines) -> Iterator[Cursor]:
     """Join the transaction of *bind* and yield a cursor in it.
 
     If the database refuses a statement, or anything unexpected happens, it rolls back the caller's
@@ -27,7 +28,8 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
     closing.
 
     Raises:
-        TypeError: *bind* is an `AsyncSession`.
+        BindError: *bind* is an `AsyncSession`, or neither a session nor a connection.
+        SeveralDatabasesError: the tables of the policy are in several databases.
         AutocommitError: the connection commits each statement by itself.
     """
     kind = type(bind).__name__
@@ -40,14 +42,15 @@ def join(bind: Bind, table: Table) -> Iterator[Cursor]:
     else:
         # Pending changes of the session must be in the database before rows are counted.
         bind.flush()
-        # Asked with a write: a session that routes reads to a replica answers with the leader.
-        connection = bind.connection(bind_arguments={"clause": update(table)})
+        connection = engines.connect(bind)
     cursor = Cursor(connection)
     try:
         yield cursor
     except BaseException as error:
         # Our other errors are raised before anything changes, so the transaction can go on.
-        if isinstance(error, StatementError) or not isinstance(error, EffaceError):
+        if not isinstance(error, EffaceError) or (
+            isinstance(error, StatementError) and error.ends_transaction
+        ):
             with suppress(Exception):
                 (bind.get_nested_transaction() or bind.get_transaction()).rollback()
         raise

@@ -52,6 +52,7 @@ class Eraser(JoinedCalls):
     - ``MissingTablesError``: the table that Efface owns is missing; see `create_tables`.
     - ``SubjectKeyError``: a primary key is of the wrong type.
     - ``AutocommitError``: the connection commits each statement by itself.
+    - ``SeveralDatabasesError``: the session has the tables of the policy in several databases.
     - ``StatementError``: the database refused a statement. Your innermost transaction or savepoint
       has been rolled back, so nothing was changed.
 
@@ -178,7 +179,7 @@ class Eraser(JoinedCalls):
 
         *since* is an aware moment: accounts that were closed before it are left out.
         """
-        with join(bind, self.policy.subject_table) as cursor:
+        with join(bind, self._engines) as cursor:
             found = recorded_receipts(cursor.connection, since)
         return [Receipt.from_json(text) for text in found]
 

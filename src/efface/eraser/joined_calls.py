@@ -12,6 +12,7 @@ from efface.eraser.blockers import BlockerCheck, Blockers
 from efface.eraser.call_context import CallContext, new_reference, require_recordable, utc_now
 from efface.eraser.callers_transaction import Bind, join
 from efface.eraser.compiled_policy import CompiledPolicies, CompiledPolicy
+from efface.eraser.session_engines import SessionEngines
 from efface.eraser.subject_keys import SubjectKeys
 from efface.plan.cursor import Cursor
 from efface.plan.table_statements import RandomSource
@@ -55,6 +56,7 @@ class JoinedCalls:
         self._clock = clock
         self._reference = reference
         self._compiled = CompiledPolicies(policy, random_source)
+        self._engines = SessionEngines(policy)
 
     def _context(self, actor: Any, blockers: BlockerCheck | None = None) -> CallContext:
         require_recordable("actor", actor)
@@ -64,7 +66,7 @@ class JoinedCalls:
 
     @contextmanager
     def _joined(self, bind: Bind) -> Iterator[tuple[Cursor, CompiledPolicy]]:
-        with join(bind, self.policy.subject_table) as cursor:
+        with join(bind, self._engines) as cursor:
             yield cursor, self._compiled.for_connection(cursor.connection)
 
     @cached_property

@@ -32,6 +32,7 @@ from efface.errors.database_refusals import (
     RowCountError,
     SchemaMismatchError,
     SchemaTranslateMapError,
+    SeveralDatabasesError,
     StatementError,
 )
 from efface.errors.integration_refusals import (
@@ -121,6 +122,7 @@ __all__ = [
     "SchemaTranslateMapError",
     "SessionTargetError",
     "SettingsError",
+    "SeveralDatabasesError",
     "StalePlanError",
     "StatementError",
     "SubjectKeyError",

@@ -20,6 +20,7 @@ class StatementError(EffaceError):
 
     code = "E405"
     cause = ""
+    ends_transaction = True
     advice = "Find the reason in the database's own log, fix it, and run the transaction again."
 
     def __init__(self, table: str, act: str, driver_error: str, sqlstate: str | None) -> None:
@@ -88,6 +89,22 @@ class SchemaMismatchError(StatementError):
     cause = ", because the database does not have a table or column that the policy names"
     advice = "Compare the policy with the database: efface check --database URL"
 
+    @classmethod
+    def of_catalog(cls, table: str) -> SchemaMismatchError:
+        """Return the error for a *table* that the catalog lacks, before any statement failed."""
+        error = cls(table, "find", "catalog", None)
+        error.ends_transaction = False
+        return error
+
+    def message(self) -> str:
+        """Return what is missing, and whether a statement failed because of it."""
+        if self.ends_transaction:
+            return super().message()
+        return (
+            f"The database has no table {self.table} for this connection, but the policy names it. "
+            f"{NOTHING_CHANGED} {self.advice}"
+        )
+
 
 class ReadOnlyError(StatementError):
     """The transaction may not write."""
@@ -146,6 +163,33 @@ class SchemaTranslateMapError(EffaceError):
         )
 
 
+class SeveralDatabasesError(EffaceError):
+    """The session has the tables of the policy in several databases, or shards."""
+
+    code = "E423"
+
+    def __init__(self, users: str, table: str | None = None) -> None:
+        """Keep the *users*' table and one that is elsewhere; None if it depends on the row."""
+        super().__init__()
+        self.users, self.table = users, table
+
+    def message(self) -> str:
+        """Return what is elsewhere, and what to pass."""
+        if self.table is None:
+            return (
+                "The session chooses a database for each row, and Efface closes an account in the "
+                f"transaction of one database. {NOTHING_CHANGED} Pass the connection to the "
+                "database of this user:\n\n"
+                '      session.connection(bind_arguments={"shard_id": "..."})'
+            )
+        return (
+            f"The session has {self.table} in another database than {self.users}, and Efface "
+            f"closes an account in the transaction of one database. {NOTHING_CHANGED} Give the "
+            "tables of each database a MetaData of their own, make the policy from the one with "
+            f"{self.users}, and erase the rows in other databases yourself."
+        )
+
+
 class AutocommitError(EffaceError):
     """The connection commits each statement by itself, so half a closure could remain."""
 
@@ -172,6 +216,7 @@ CAUSES = {
 """Why a statement may be tried again, by SQLSTATE."""
 RETRY = frozenset({*CAUSES} - {"SQLITE"})
 MISMATCH = frozenset({"42P01", "42703", "3F000"})
+FORBIDDEN = "42501"
 READ_ONLY = frozenset({"25006", "SQLITE_READONLY"})
 CONFLICT_CLASS = "23"
 NOT_NULL = "23502"
@@ -191,6 +236,8 @@ def refused(
     kind: type[StatementError] = StatementError
     if is_lost:
         kind = ConnectionLostError
+    elif state == FORBIDDEN:
+        return _forbidden(table, act, error)
     elif state and (state in RETRY or state.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))):
         kind = RetryError
     elif state in MISMATCH or str(error).startswith(("no such table", "no such column")):
@@ -200,6 +247,13 @@ def refused(
     elif is_conflict or (state or "").startswith(CONFLICT_CLASS):
         return ConstraintError(table, act, type(error).__name__, state, _constraint(error, state))
     return kind(table, act, type(error).__name__, state)
+
+
+def _forbidden(table: str, act: str, error: Exception) -> StatementError:
+    found = StatementError(table, act, type(error).__name__, FORBIDDEN)
+    found.cause = ", because this role lacks a permission"
+    found.advice = "Use a role that may read and write each table of the policy."
+    return found
 
 
 def _constraint(error: Exception, state: str | None) -> str | None:
