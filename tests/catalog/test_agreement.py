@@ -38,7 +38,7 @@ def metadata(request, database):
 
 
 def test_the_tables_of_models_are_as_the_models_say(database, metadata, read):
-    assert difference(Catalog.of_metadata(metadata), read(database)) == ()
+    assert difference(Catalog.of_models(metadata), read(database)) == ()
 
 
 @pytest.mark.slow

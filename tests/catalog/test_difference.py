@@ -60,7 +60,7 @@ def found(read, engine, *statements, metadata=None):
     database = read(engine, *statements)
     return {
         (each.what, str(each.relation), *each.columns): each
-        for each in difference(Catalog.of_metadata(metadata or models()), database)
+        for each in difference(Catalog.of_models(metadata or models()), database)
     }
 
 
@@ -266,5 +266,5 @@ def test_models_may_name_the_schema_that_the_search_path_finds(postgresql, read)
     Table("posts", metadata, Column("author", ForeignKey("public.people.id")))
     metadata.create_all(postgresql)
 
-    assert difference(Catalog.of_metadata(metadata), read(postgresql)) == ()
-    assert difference(Catalog.of_metadata(metadata), read(postgresql, schemas=["public"])) == ()
+    assert difference(Catalog.of_models(metadata), read(postgresql)) == ()
+    assert difference(Catalog.of_models(metadata), read(postgresql, schemas=["public"])) == ()

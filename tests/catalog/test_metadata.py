@@ -45,7 +45,7 @@ class Secret(TypeDecorator):
 def one(*items, name="people", schema=None):
     metadata = MetaData()
     table = Table(name, metadata, *items, schema=schema)
-    return Catalog.of_metadata(metadata).find_table(table)
+    return Catalog.of_models(metadata).find_table(table)
 
 
 def test_columns_are_told_past_the_types_of_the_application():
@@ -121,7 +121,7 @@ def test_references_also_to_tables_that_the_models_do_not_have():
         ForeignKeyConstraint(["d"], ["crm.people.id"], info={ENFORCED: False}),
     )
 
-    catalog = Catalog.of_metadata(metadata)
+    catalog = Catalog.of_models(metadata)
 
     a, b, both, d = catalog.find("posts").foreign_keys
     assert (a.target, a.target_columns) == (Name("crm", "people"), ("NUMBER",))
@@ -153,9 +153,9 @@ def test_two_readings_of_the_same_models_are_equal():
     metadata = MetaData()
     Table("people", metadata, Column("id", Integer, primary_key=True), schema="crm")
 
-    catalog = Catalog.of_metadata(metadata)
+    catalog = Catalog.of_models(metadata)
 
-    assert catalog == Catalog.of_metadata(metadata)
-    assert hash(catalog) == hash(Catalog.of_metadata(metadata))
+    assert catalog == Catalog.of_models(metadata)
+    assert hash(catalog) == hash(Catalog.of_models(metadata))
     assert str(catalog.find("people", "crm")) == "crm.people"
     assert catalog.find("people") is None

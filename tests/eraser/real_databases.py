@@ -1,10 +1,19 @@
 """Users in databases that are not what the models say."""
 
 import pytest
-from sqlalchemy import Column, DateTime, Integer, Table, Text, select
+from sqlalchemy import Column, DateTime, Integer, Table, Text, select, text
 from sqlalchemy.orm import Session
 
-from efface import Eraser, Placeholder, Policy, data_subject, personal
+from efface import (
+    Delete,
+    Eraser,
+    MatchBy,
+    Placeholder,
+    Policy,
+    data_subject,
+    on_close,
+    personal,
+)
 
 ADA, GRACE = "ada@lovelace.example", "grace@hopper.example"
 SECRET = "a key of at least 16 bytes"
@@ -45,6 +54,25 @@ def column(engine, table, name):
     with engine.connect() as connection:
         key = table.c.get("user_id", table.c.get("id"))
         return list(connection.scalars(select(table.c[name]).order_by(key)))
+
+
+def run(engine, *statements):
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def notes(metadata, *rules, **options):
+    """A table with a text of each user."""
+    return Table(
+        "notes",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("user_id", Integer, index=True),
+        Column("body", Text),
+        *(rules or (on_close(Delete(), via=MatchBy("user_id", equals="users.id")),)),
+        **options,
+    )
 
 
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)

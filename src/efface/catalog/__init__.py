@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 from sqlalchemy import Connection, MetaData, Table
 
-from efface.catalog import metadata as models
 from efface.catalog import postgresql, sqlite
 from efface.catalog.fingerprints import Schemas, fingerprint
+from efface.catalog.metadata import read as read_models
 from efface.catalog.relation import ForeignKey, Name, Relation
 from efface.catalog.unknown import Unknown, ask
 from efface.errors.database_refusals import RetryError
@@ -20,6 +20,15 @@ from efface.errors.database_refusals import RetryError
 READERS = {"postgresql": postgresql.read, "sqlite": sqlite.read}
 ATTEMPTS = 3
 """How often a catalog is read, if the schema changes meanwhile."""
+
+
+class Models(Protocol):
+    """What has models: a declarative base, a policy, the schema of Django's models."""
+
+    @property
+    def metadata(self) -> MetaData:
+        """Return the tables."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,16 +39,23 @@ class Catalog:
         relations: Tables, views and the like, by name.
         dialect: The kind of database, as SQLAlchemy names it; None for models.
         fingerprint: What `fingerprint` said before the relations were read; None for models.
+        namesakes: Tables of further schemas with one of the `mixed_names`, one for each.
     """
 
     relations: tuple[Relation, ...]
     dialect: str | None = None
     fingerprint: str | None = field(default=None, compare=False)
+    namesakes: tuple[Name, ...] = ()
 
     @classmethod
-    def of_metadata(cls, metadata: MetaData) -> Self:
-        """Return what SQLAlchemy's models say."""
-        return cls(models.read(metadata))
+    def of_models(cls, models: MetaData | Models) -> Self:
+        """Return what the models say.
+
+        Args:
+            models: A `MetaData`, or what has one: a declarative base, or the policy of an eraser,
+                which on Django is the one of the project's models.
+        """
+        return cls(read_models(models if isinstance(models, MetaData) else models.metadata))
 
     @classmethod
     def of_database(cls, connection: Connection, schemas: Schemas = (None,)) -> Self | Unknown:
@@ -68,7 +84,9 @@ class Catalog:
         read, name = READERS[connection.dialect.name], connection.dialect.name
         for attempt in range(1, ATTEMPTS + 1):
             with suppress(LookupError):  # one query has seen what another has not
-                found = cls(read(connection, schemas), name, before)
+                relations = read(connection, schemas)
+                found = cls(relations, name, before)
+                found = replace(found, namesakes=find_namesakes(connection, found.mixed_names))
                 after = fingerprint(connection, schemas, guarded=False)
                 # An older fingerprint at worst: the caller then reads the catalog again.
                 if after == before or attempt == ATTEMPTS:
@@ -89,6 +107,27 @@ class Catalog:
     def find_table(self, table: Table) -> Relation | None:
         """Return the relation that belongs to a model's table, or None."""
         return self.find(str(table.name), None if table.schema is None else str(table.schema))
+
+    @property
+    def mixed_names(self) -> tuple[str, ...]:
+        """Return the names that are found without a schema, if they are in several schemas."""
+        found = [r for r in self.relations if r.name.schema is None and r.extension is None]
+        is_mixed = len({relation.namespace for relation in found}) > 1
+        return tuple(sorted(relation.name.name for relation in found)) if is_mixed else ()
+
+    def is_ambiguous(self, relation: Relation, other: Relation) -> bool:
+        """Return whether the two can belong to different copies of the same tables.
+
+        They are in different schemas, and one of them is in further schemas as well, as the tables
+        of tenants are; or one of them is temporary.
+        """
+        if relation.namespace == other.namespace:
+            return False
+        return relation.is_temporary != other.is_temporary or any(
+            each.name.schema is None and each.name.name == namesake.name
+            for each in (relation, other)
+            for namesake in self.namesakes
+        )
 
     def references_to(self, relation: Relation) -> Iterator[tuple[Relation, ForeignKey]]:
         """Yield each foreign key to *relation*, after the relation that has the key."""
@@ -140,3 +179,13 @@ class Catalog:
                 name = key.target if target is None else target.name
                 found.setdefault(name, []).append((each, key))
         return found
+
+
+def find_namesakes(connection: Connection, names: Collection[str]) -> tuple[Name, ...]:
+    """Return tables with these *names* that a name without a schema does not find, one for each.
+
+    On SQLite there are none: each name is in the main database or is temporary.
+    """
+    if not names or connection.dialect.name != "postgresql":
+        return ()
+    return postgresql.namesakes(connection, names)

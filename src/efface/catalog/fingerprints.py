@@ -26,7 +26,9 @@ _POSTGRESQL = """
       pg_catalog.current_setting('session_replication_role'),
       (SELECT ROW(count(*), sum(pg_catalog.hashoid(c.oid)),
               sum((c.relchecks * 2000 + c.relnatts) * 4 + c.relhastriggers::int
-                  + c.relrowsecurity::int * 1000000 + c.relhasrules::int * 1000))::text
+                  + CASE WHEN c.relrowsecurity THEN 1000000
+                      + pg_catalog.row_security_active(c.oid)::int * 1000000 ELSE 0 END
+                  + c.relhasrules::int * 1000))::text
          FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY (s.oids)),
       (SELECT ROW(count(*),
               count(*) * pg_catalog.age('1000'::xid) - sum(pg_catalog.age(k.xmin)))::text

@@ -52,7 +52,8 @@ def _relation(table: Table) -> Relation:
     indexes = [*_constraints(table), *_indexes(table)]
     return Relation(
         name_of(table),
-        columns=tuple(_column(column) for column in table.columns),
+        # A system column such as xmin is in no catalog.
+        columns=tuple(_column(column) for column in table.columns if not column.system),
         indexes=tuple(sorted(indexes, key=lambda i: (not i.is_primary, str(i.name), str(i.parts)))),
         foreign_keys=tuple(
             sorted(map(_foreign_key, table.foreign_key_constraints), key=lambda k: k.columns)

@@ -38,7 +38,9 @@ class CompiledPolicy:
         self.databases = KnownDatabases(policy)
         self.single = PolicyStatements(self._graph, dialect, random_source)
         self.closings = Closings(dialect)
-        self.search = DatabaseSearch(self.single, tuple(metadata.tables.values()))
+        self.search = DatabaseSearch(
+            self.single, tuple(metadata.tables.values()), self.databases.schema
+        )
 
     @cached_property
     def batch(self) -> PolicyStatements:
@@ -48,7 +50,7 @@ class CompiledPolicy:
     @cached_property
     def batch_search(self) -> DatabaseSearch:
         """Return the search for a batch of subjects."""
-        return DatabaseSearch(self.batch, tuple(metadata.tables.values()))
+        return DatabaseSearch(self.batch, tuple(metadata.tables.values()), self.databases.schema)
 
     def closing_statements(self) -> Iterator[CompiledStatement]:
         """Yield the statements of a closure in their order."""

@@ -8,14 +8,22 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Pool, Table
 
-from efface.catalog import Catalog
+from efface.catalog import Catalog, find_namesakes
 from efface.catalog.fingerprints import fingerprint
+from efface.catalog.relation import Name
 from efface.catalog.unknown import Unknown
-from efface.errors import MissingDeletedAtError, MissingTablesError, Problem, raise_problems
+from efface.errors import (
+    MissingDeletedAtError,
+    MissingTablesError,
+    Problem,
+    SchemaMismatchError,
+    raise_problems,
+)
 from efface.policy.column_types import by_name
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy
@@ -29,6 +37,23 @@ REMEMBERED = 256
 
 logger = logging.getLogger("efface.eraser")
 Problems = tuple[Problem, ...]
+DEFAULT_SCHEMAS = ("public", "main", "temp")
+
+
+class KnownSchema(NamedTuple):
+    """A schema in which nothing lacks a rule.
+
+    Attributes:
+        has_triggers: Whether triggers may write more than a closure does.
+        name: The schema that the users' table was found in; None for the default one.
+        mixed: The names of tables that were found in several schemas.
+        namesakes: Tables with these names in further schemas.
+    """
+
+    has_triggers: bool
+    name: str | None
+    mixed: tuple[str, ...]
+    namesakes: tuple[Name, ...]
 
 
 class KnownDatabases:
@@ -43,10 +68,9 @@ class KnownDatabases:
         self._policy = policy
         self._schemas = {None, *schemas_of(policy)}
         self._lock = Lock()
-        # Fingerprints of schemas in which nothing lacks a rule, and whether they have triggers;
-        # None if the role may not read the catalog. A refusal is not kept: a column that is
-        # dropped leaves the fingerprint as it is.
-        self._known: WeakKeyDictionary[Pool, dict[str, bool] | None] = WeakKeyDictionary()
+        # By the fingerprint; None if the role may not read the catalog. A refusal is not kept: a
+        # column that is dropped leaves the fingerprint as it is.
+        self._known: WeakKeyDictionary[Pool, dict[str, KnownSchema] | None] = WeakKeyDictionary()
 
     def require_tables(self, connection: Connection) -> None:
         """Make sure that the database has Efface's tables and the column for closed accounts.
@@ -56,6 +80,7 @@ class KnownDatabases:
         Raises:
             MissingTablesError: Efface's tables are missing.
             MissingDeletedAtError: the column for closed accounts is missing.
+            SchemaMismatchError: a table is missing whose rows can belong to users.
             StatementError: the database refused to answer.
         """
         with self._lock:
@@ -83,11 +108,23 @@ class KnownDatabases:
             now = fingerprint(connection, self._schemas, guarded=False)
             if isinstance(now, Unknown):
                 return True
-            if now in known:
-                return known[now]
+            seen = known.get(now)
+            # Another tenant's tables do not show in the fingerprint of this one's.
+            if seen and seen.namesakes == find_namesakes(connection, seen.mixed):
+                return seen.has_triggers
             problems, has_triggers = self._read(connection)
         raise_problems(problems)
         return has_triggers
+
+    def schema(self, connection: Connection) -> str | None:
+        """Return the schema of the users' table, if it is another than the default one."""
+        with self._lock:
+            known = dict(self._known.get(connection.engine.pool) or {})
+        if not any(seen.name for seen in known.values()):
+            return None
+        with _hiding_queries(connection):
+            seen = known.get(str(fingerprint(connection, self._schemas, guarded=False)))
+        return seen.name if seen else None
 
     def _read(self, connection: Connection) -> tuple[Problems, bool]:
         found = Catalog.of_database(connection, self._schemas)
@@ -104,7 +141,7 @@ class KnownDatabases:
                 )
             return (), True
         self._require_ready(found)
-        problems = uncovered(self._policy, found)
+        problems = uncovered(self._policy, found, own=metadata.tables)
         has_triggers = LiveTables(self._policy, found).has_triggers
         with self._lock:
             known = self._known.get(pool)
@@ -113,13 +150,21 @@ class KnownDatabases:
             while len(known) >= REMEMBERED:
                 del known[next(iter(known))]
             if not problems:
-                known[str(found.fingerprint)] = has_triggers
+                known[str(found.fingerprint)] = self._seen(found, has_triggers=has_triggers)
         return problems, has_triggers
+
+    def _seen(self, found: Catalog, *, has_triggers: bool) -> KnownSchema:
+        users = found.find_table(self._policy.subject_table)
+        place = users.namespace if users and users.name.schema is None else None
+        name = None if place in DEFAULT_SCHEMAS else place
+        return KnownSchema(has_triggers, name, found.mixed_names, found.namesakes)
 
     def _require_ready(self, found: Catalog) -> None:
         missing = [name for name in metadata.tables if found.find(name) is None]
         if missing:
             raise MissingTablesError(missing)
+        for rules in LiveTables(self._policy, found).missing():
+            raise SchemaMismatchError.of_catalog(rules.name)
         table: Table = self._policy.subject_table
         deleted_at = self._policy.subject.deleted_at
         relation = found.find_table(table)

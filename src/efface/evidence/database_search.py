@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, case, false, or_, select
+from sqlalchemy import Connection, Table, case, false, or_, select
 
 from efface.plan.action_sql import as_text, may_mention
 from efface.plan.closing_subjects import ClosingSubjects
@@ -41,6 +41,7 @@ class Search:
         kept: Where identifiers were found in rows under `Retain`, as the policy intends.
         skipped: How many identifiers are too short to search for.
         reused: Where identifiers were found that another account has now, so they are its own.
+        schema: The schema that the users' table is in, if it is not the default one.
     """
 
     tables: int
@@ -49,6 +50,7 @@ class Search:
     kept: tuple[Finding, ...]
     skipped: int
     reused: tuple[Finding, ...] = ()
+    schema: str | None = None
 
     @property
     def is_clean(self) -> bool:
@@ -57,7 +59,8 @@ class Search:
 
     def summary(self) -> str:
         """Return the result as one line of text."""
-        searched = f"searched {self.tables} tables, {self.columns} columns"
+        place = f" of schema {self.schema}" if self.schema else ""
+        searched = f"searched {self.tables} tables, {self.columns} columns{place}"
         found = f"still found in {_places(self.findings)}" if self.findings else "clean"
         reused = f"; another account has it now: {_places(self.reused)}" if self.reused else ""
         return f"{searched}: {found}{reused}"
@@ -67,7 +70,9 @@ class Search:
         """Return the result that was saved as *data*."""
         names = ("findings", "kept", "reused")
         findings, kept, reused = (tuple(Finding(**f) for f in data.get(n, ())) for n in names)
-        return cls(data["tables"], data["columns"], findings, kept, data["skipped"], reused)
+        tables, columns, skipped = (data[name] for name in ("tables", "columns", "skipped"))
+        schema = data.get("schema")
+        return cls(tables, columns, findings, kept, skipped, reused, schema)
 
 
 @dataclass
@@ -76,6 +81,7 @@ class DatabaseSearch:
 
     statements: PolicyStatements
     other_tables: tuple[Table, ...]
+    schema_of: Callable[[Connection], str | None] = lambda _: None
 
     def __post_init__(self) -> None:
         """List the columns to search, and the conditions of retained rows."""
@@ -152,6 +158,7 @@ class DatabaseSearch:
             kept=tuple(_findings(kept)),
             skipped=search_terms.skipped,
             reused=tuple(_findings(reused)),
+            schema=self.schema_of(cursor.connection),
         )
 
     def _compiled(self, patterns: int | None) -> list[tuple[Table, list[str], CompiledStatement]]:

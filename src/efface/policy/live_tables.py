@@ -26,14 +26,12 @@ class LiveTables:
             if (relation := self.live.find_table(rules.table)) is not None
         }
 
-    @property
-    def is_incomplete(self) -> bool:
-        """Return whether a table is missing whose rows can belong to users."""
-        return any(
-            self.live.find_table(rules.table) is None
-            for rules in self.policy.tables.values()
-            if rules.subjects or rules.close_rules
-        )
+    def missing(self) -> Iterator[TableRules]:
+        """Yield the rules of each table that is missing, and whose rows can belong to users."""
+        for rules in self.policy.tables.values():
+            is_written = rules.subjects or rules.close_rules
+            if is_written and self.live.find_table(rules.table) is None:
+                yield rules
 
     @property
     def has_triggers(self) -> bool:

@@ -26,6 +26,7 @@ from efface.policy.check.changed_targets import changed_targets
 from efface.policy.check.constraint_sql import ConstraintEvaluator
 from efface.policy.check.deleted_targets import deleted_targets
 from efface.policy.check.unique_keys import colliding_keys
+from efface.policy.check.unreachable_rows import unreachable_rows
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import Policy
 
@@ -91,7 +92,7 @@ def compare(
     problems = [problem for problem in found if not lost & {problem.table, problem.place}]
     differing, seen = list(_differing(tables)), {problem.place for problem in (*known, *problems)}
     problems += [p for p in changed_targets(tables) if p.place not in seen]
-    problems = _worst([*differing, *problems])
+    problems = _worst([*unreachable_rows(tables, own), *differing, *problems])
     named = {problem.table for problem in problems if problem.code != "E108"}
     without_model = {problem.table: problem for problem in _unknown(tables)}
     if others:
@@ -111,27 +112,24 @@ def _worst(problems: Iterable[Problem]) -> list[Problem]:
     return list(found.values())
 
 
-def uncovered(policy: Policy, live: Catalog) -> tuple[Problem, ...]:
+def uncovered(policy: Policy, live: Catalog, *, own: Collection[str] = ()) -> tuple[Problem, ...]:
     """Return what *live* has, no rule covers, and a closure would leave behind or destroy.
 
     Tables that no model has are left out, if they do not refer to rows of users.
     """
     tables = LiveTables(policy, live)
-    if tables.is_incomplete:
-        # It is not migrated yet, as the first statement will say.
-        return ()
     unknown = {problem.table: problem for problem in _unknown(tables)}
-    problems = [*unknown.values()]
+    problems = [*unreachable_rows(tables, own), *unknown.values()]
     for reference in deleted_targets(tables):
         is_new = not (reference.is_declared and reference.refuses)
         if reference.is_enforced and is_new and not reference.is_accepted:
             problem = reference.problem()
             problems += [problem] if problem.table not in unknown else []
-    problems += [
-        _extra_column(tables, each)
-        for each in difference(Catalog.of_metadata(policy.metadata), live)
-        if each.what is What.COLUMN_EXTRA
-    ]
+    for each in difference(Catalog.of_models(policy), live):
+        if each.what is What.COLUMN_EXTRA:
+            problems.append(_extra_column(tables, each))
+        elif each.what is What.TARGET:
+            problems.append(_other_target(each))
     return tuple(problem for problem in problems if problem.level == "error")
 
 
@@ -153,7 +151,7 @@ def _unknown(tables: LiveTables) -> Iterator[Problem]:
 
 def _extra_tables(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]:
     schemas, known = schemas_of(tables.policy), TOOL_TABLES.union(own)
-    for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
+    for each in difference(Catalog.of_models(tables.policy), tables.live):
         name, there = str(each.relation), each.database
         if each.what is not What.RELATION_EXTRA or not isinstance(there, Relation) or name in known:
             continue
@@ -165,8 +163,8 @@ def _extra_tables(tables: LiveTables, own: Collection[str]) -> Iterator[Problem]
 
 def _differing(tables: LiveTables) -> Iterator[Problem]:
     """Yield a problem for each column and foreign key that only one side has."""
-    for each in difference(Catalog.of_metadata(tables.policy.metadata), tables.live):
-        name, there = str(each.relation), each.database
+    for each in difference(Catalog.of_models(tables.policy), tables.live):
+        name = str(each.relation)
         if each.what is What.RELATION_MISSING:
             text = "This table is not in the database, but a model has it. Run the migrations."
             yield Problem("E108", name, None, text)
@@ -175,17 +173,21 @@ def _differing(tables: LiveTables) -> Iterator[Problem]:
         elif each.what is What.COLUMN_EXTRA:
             yield _extra_column(tables, each)
         elif each.what in (What.TARGET, What.FOREIGN_KEY):
-            text = f"In the database, {', '.join(each.columns)} refers to {_target(there)}"
-            text += f". In the model, it refers to {_target(each.models)}."
-            # If both have a target, Efface would change rows of the wrong table.
-            level: Any = "error" if each.what is What.TARGET else "warning"
-            yield Problem("E108", name, each.columns[0], text, level=level)
+            yield _other_target(each)
+
+
+def _other_target(found: Difference) -> Problem:
+    text = f"In the database, {', '.join(found.columns)} refers to {_target(found.database)}"
+    text += f". In the model, it refers to {_target(found.models)}."
+    # If both have a target, Efface would change rows of the wrong table.
+    level: Any = "error" if found.what is What.TARGET else "warning"
+    return Problem("E108", str(found.relation), found.columns[0], text, level=level)
 
 
 def _target(key: Side) -> str:
     if not isinstance(key, ForeignKey):
         return "nothing"
-    return ", ".join(f"{key.target.name}.{name}" for name in key.target_columns)
+    return ", ".join(f"{key.target}.{name}" for name in key.target_columns)
 
 
 def _missing_column(policy: Policy, found: Difference) -> Problem:

@@ -85,6 +85,12 @@ def read(connection: Connection, schemas: Collection[str | None]) -> tuple[Relat
     return tuple(reading.relation(row) for row in found)
 
 
+def namesakes(connection: Connection, names: Collection[str]) -> tuple[Name, ...]:
+    """Return tables with these *names* that the search path does not find, one for each."""
+    rows = connection.execute(queries.NAMESAKES, {"names": sorted(names)})
+    return tuple(Name(row.namespace, row.name) for row in rows)
+
+
 def _by_relation(rows: Iterable[Row[Any]]) -> Rows:
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:

@@ -48,6 +48,18 @@ RELATIONS = text(
     """
 ).bindparams(bindparam("schemas", type_=ARRAY(Text)), bindparam("visible", type_=Boolean))
 
+NAMESAKES = text(
+    """
+    SELECT min(n.nspname)::text AS namespace, c.relname::text AS name
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (:names)
+      AND NOT pg_catalog.pg_table_is_visible(c.oid)
+      AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+    GROUP BY c.relname ORDER BY c.relname
+    """
+).bindparams(bindparam("names", type_=ARRAY(Text)))
+
 INHERITANCE = _query(
     """
     SELECT i.inhrelid::bigint AS child, i.inhparent::bigint AS parent,

@@ -34,7 +34,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
     arrive there. A policy can be carried out if neither reports an error.
     """
     problems = list(subject_problems(policy))
-    tables = LiveTables(policy, Catalog.of_metadata(policy.metadata))
+    tables = LiveTables(policy, Catalog.of_models(policy.metadata))
     # Without exactly one users' table, these checks have nothing to start from.
     if not problems:
         problems += deleted_at_problems(policy)
