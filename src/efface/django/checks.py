@@ -25,15 +25,23 @@ _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 def check_policy(**_: Any) -> list[checks.CheckMessage]:
-    """Return a message for each problem of the policy, with the code of the error at run time."""
+    """Return a message for each problem of the policy, with the code of the error at run time.
+
+    Without ``STRICT`` they are warnings, so that a project runs while Efface is introduced. No
+    account is closed until they are solved.
+    """
     try:
         labels, alias = settings.page_settings().labels, find_user_database()
-        found = [_make_message(problem) for problem in find_problems(alias)]
+        found = [_make_message(each, strict=_is_strict()) for each in find_problems(alias)]
         return [*found, *_find_unknown_labels(labels, load_eraser(alias).schema)]
     except PolicyError as error:
-        return [_make_message(problem) for problem in error.problems]
+        return [_make_message(each, strict=_is_strict()) for each in error.problems]
     except EffaceError as error:
         return [_make_error(error)]
+
+
+def _is_strict() -> bool:
+    return settings.efface_settings().strict
 
 
 def check_transactions(**_: Any) -> list[checks.CheckMessage]:
@@ -147,8 +155,8 @@ def _make_error(error: EffaceError, line: str | None = None) -> checks.CheckMess
     return checks.Error(error.message(), hint=line, id=f"efface.{error.code}")
 
 
-def _make_message(problem: Problem) -> checks.CheckMessage:
-    kind = checks.Error if problem.level == "error" else checks.Warning
+def _make_message(problem: Problem, *, strict: bool) -> checks.CheckMessage:
+    kind = checks.Error if strict and problem.level == "error" else checks.Warning
     return kind(
         problem.text, hint=problem.paste or None, obj=problem.place, id=f"efface.{problem.code}"
     )

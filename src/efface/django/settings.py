@@ -48,7 +48,7 @@ PAGE_SETTINGS = (
     "RECIPIENTS",
     "REDIRECT_PATH",
 )
-KNOWN = ("SECRET", "POLICY", "RULES", "CLOCK", "USER_MODEL", *PAGE_SETTINGS)
+KNOWN = ("SECRET", "POLICY", "RULES", "STRICT", "CLOCK", "USER_MODEL", *PAGE_SETTINGS)
 DEFAULT_RECENT_LOGIN = timedelta(minutes=10)
 
 
@@ -64,8 +64,13 @@ class LivePages(Protocol):
 
 @dataclass(frozen=True)
 class EffaceSettings:
-    """The settings of the policy and the engine in ``EFFACE``."""
+    """The settings of the policy and the engine in ``EFFACE``.
 
+    ``strict`` tells whether the problems of the policy stop the project, such as in ``runserver``.
+    Otherwise they are warnings, and only closures are refused.
+    """
+
+    strict: bool
     secret: bytes | str = field(repr=False)
     policy: Path | None
     rules: Mapping[str, Rules]
@@ -229,7 +234,11 @@ def efface_settings() -> EffaceSettings:
             'EFFACE needs a dictionary in RULES: "RULES": {"sites": no_personal_data(reason="…")}'
         )
     _require_user_model(values.get("USER_MODEL"))
+    strict = values.get("STRICT", False)
+    if not isinstance(strict, bool):
+        raise SettingsError('EFFACE needs True or False in STRICT: "STRICT": True')
     return EffaceSettings(
+        strict=strict,
         secret=secret,
         policy=None if policy is None else Path(policy),
         rules={
