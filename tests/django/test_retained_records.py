@@ -101,3 +101,18 @@ def test_an_override_needs_a_reason(town, ada):
         ada.delete()
 
     assert town.Bill.count() == 1
+
+
+def test_a_project_without_all_rules_deletes_as_before(town, ada, settings_of):
+    """There no account can be closed, so nothing is retained yet."""
+    from tests.support.django_projects.town.models import Tag
+
+    kept = Tag.efface
+    del Tag.efface
+    try:
+        with settings_of():
+            ada.delete()
+    finally:
+        Tag.efface = kept
+
+    assert town.Bill.count() == 0

@@ -5,8 +5,8 @@ A closure deletes rows by SQL, so none of these signals is sent for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,15 @@ from efface.django.policy.erasers import (
 )
 from efface.django.rules import find_rules
 from efface.django.schema.models_to_metadata import table_name
-from efface.errors import EffaceError, RetainedRecordsError, UnknownSubjectError
+from efface.errors import (
+    EffaceError,
+    MissingTablesError,
+    PolicyError,
+    RetainedRecordsError,
+    SettingsError,
+    UnknownSubjectError,
+    WrongDatabaseError,
+)
 from efface.plan.plan import Step
 from efface.policy.actions import Delete, Retain
 
@@ -104,29 +112,39 @@ def _tables_with_records() -> frozenset[str]:
 
 
 def _guard_user(instance: Model, using: str, **_: Any) -> None:
-    here = _usable_eraser(using)
-    if here is None:
-        return
-    with sqlalchemy_connection(using) as bind:
+    def ask(here: DatabaseEraser, bind: Any) -> None:
         key = read_primary_key(here, instance.pk)
-        try:
-            steps = here.eraser.retained(bind, key)
-        except UnknownSubjectError:  # somebody else has deleted the row
-            return
+        steps = here.eraser.retained(bind, key)
         if steps:
             _require_override(here, bind, key, steps, here.eraser.policy.subject_table.fullname)
 
+    _ask(using, ask)
+
 
 def _guard_record(instance: Model, using: str, **_: Any) -> None:
-    here = _usable_eraser(using)
-    if here is None:
-        return
-    table = table_name(type(instance))
-    key = {instance._meta.pk.column: instance.pk}
-    with sqlalchemy_connection(using) as bind:
+    table, options = table_name(type(instance)), instance._meta
+    # A composite primary key has several fields.
+    fields = getattr(options, "pk_fields", None) or [options.pk]
+    key = {field.column: getattr(instance, field.attname) for field in fields}
+
+    def ask(here: DatabaseEraser, bind: Any) -> None:
         for owner in here.eraser.find_closed_owners(bind, table, key):
             step = Step(table, Delete.word, (), (), (), rows=1, reached=1)
             _require_override(here, bind, owner, (step,), table)
+
+    _ask(using, ask)
+
+
+NOT_IN_USE = (PolicyError, SettingsError, MissingTablesError, WrongDatabaseError)
+"""Errors of a project in which no account can be closed yet, so nothing is retained."""
+
+
+def _ask(alias: str, question: Callable[[DatabaseEraser, Any], None]) -> None:
+    # The user may be unknown because another process has deleted the row.
+    with suppress(*NOT_IN_USE, UnknownSubjectError):
+        here = require_eraser(alias)
+        with sqlalchemy_connection(alias) as bind:
+            question(here, bind)
 
 
 def _require_override(
@@ -136,11 +154,3 @@ def _require_override(
     if override is None:
         raise RetainedRecordsError(table, {step.table: step.reached or 0 for step in steps})
     here.eraser.record_deletion(bind, key, steps, actor=override.actor, reason=override.reason)
-
-
-def _usable_eraser(alias: str) -> DatabaseEraser | None:
-    """Return the eraser, or None while Efface refuses to close accounts in this database."""
-    try:
-        return require_eraser(alias)
-    except EffaceError:
-        return None
