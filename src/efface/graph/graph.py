@@ -19,7 +19,7 @@ from efface.graph.write_order import Release, write_order
 from efface.policy.actions import Clear, Delete, Retain, Revoke, Unlink
 from efface.policy.column_types import column_names
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import OwnedBy, Via
+from efface.policy.relationships import OwnedBy, Via, named
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ def build(policy: Policy) -> tuple[Graph, tuple[Problem, ...]]:
             try:
                 hops = tuple(_hops(policy, table_rules.table, rule.via, frozenset()))
             except BrokenRelationship as error:
-                problems.append(Problem(error.code, name, None, error.text))
+                # What is broken at a table further on is reported there.
+                if error.table in (None, name):
+                    problems.append(Problem(error.code, name, None, error.text))
             else:
                 found.append(Relationship(rule, Path(hops)))
         if found:
@@ -71,7 +73,11 @@ def _hops(
             "E201",
             f"The relationship through {table.fullname} runs in a circle. Choose another one.",
         )
-    hop, onward = first_hop(policy, table, via)
+    try:
+        hop, onward = first_hop(policy, table, via)
+    except BrokenRelationship as error:
+        error.table = table.fullname
+        raise
     yield hop
     if hop.target is policy.subject_table:
         return
@@ -81,17 +87,28 @@ def _hops(
             "E201",
             f"The relationship {via} ends at {table_rules.name}, which has no relationship to "
             f"{policy.subject_table.fullname}. Add one to {table_rules.name}.",
+            table.fullname,
         )
     links = [rule.via for rule in table_rules.close_rules]
     # A rule may name the relationship of the table in between: via="order_id.user_id".
     if onward is not None:
-        links = [link for link in links if link == onward]
+        links = [link for link in links if named(link) == onward]
     if len(links) != 1:
-        choices = " or ".join(f'via="{via}.{rule.via}"' for rule in table_rules.close_rules)
-        raise BrokenRelationship(
-            "E202", f"{table_rules.name} has several relationships. Name one of them: {choices}."
-        )
+        raise BrokenRelationship("E202", _choices(table_rules, via), table.fullname)
     yield from _hops(policy, hop.target, links[0], seen | {(table.fullname, via)})
+
+
+def _choices(there: TableRules, via: Via) -> str:
+    """Return that *via* arrives at a table with several relationships, and how to name one."""
+    text = f"{there.name} has several relationships. "
+    if not isinstance(via, str):
+        return (
+            f"{text}Only a path through one foreign key column can name one of them, so give this "
+            f"table such a column, or keep one relationship of {there.name}."
+        )
+    first = via.partition(".")[0]
+    lines = (f'via="{first}.{named(rule.via)}"' for rule in there.close_rules)
+    return f"{text}Name one of them: {' or '.join(lines)}."
 
 
 def _with_incoming(

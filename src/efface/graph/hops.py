@@ -40,11 +40,14 @@ class Hop:
 
 
 class BrokenRelationship(Exception):  # noqa: N818  # never leaves this package
-    """A relationship that cannot be followed; the graph turns it into a `Problem`."""
+    """A relationship that cannot be followed; the graph turns it into a `Problem`.
 
-    def __init__(self, code: str, text: str) -> None:
+    ``table`` is where the broken hop begins; None if each table on the path has the problem.
+    """
+
+    def __init__(self, code: str, text: str, table: str | None = None) -> None:
         super().__init__(text)
-        self.code, self.text = code, text
+        self.code, self.text, self.table = code, text, table
 
 
 def first_hop(policy: Policy, table: Table, via: Via) -> tuple[Hop, str | None]:

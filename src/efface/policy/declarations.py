@@ -8,10 +8,12 @@ A rule is a `SchemaItem` and is allowed wherever SQLAlchemy allows a constraint.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Table
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import SchemaItem
 
 from efface.errors import RulePlacementError
@@ -241,5 +243,28 @@ def not_personal() -> RuleItem:
 
 
 def rules_in(item: Table | Column[Any]) -> list[Any]:
-    """Return the rules in the ``info`` of *item*, in the order in which they were declared."""
-    return [rule for key, rule in item.info.items() if isinstance(key, RuleItem)]
+    """Return the rules in the ``info`` of *item*, in the order in which they were declared.
+
+    The rules of an abstract base class are for the table of the class that inherits from it, and
+    not for a table that joins a subclass to that one.
+    """
+    inherited = _rules_of_parents(item) if isinstance(item, Table) else ()
+    return [
+        rule
+        for key, rule in item.info.items()
+        if isinstance(key, RuleItem) and not any(key is each for each in inherited)
+    ]
+
+
+def _rules_of_parents(table: Table) -> list[Any]:
+    """Return the rule items of the tables whose primary key is the one of *table*, too."""
+    found: list[Any] = []
+    if table.info:
+        keys = {column.name for column in table.primary_key}
+        for constraint in table.foreign_key_constraints:
+            if {element.parent.name for element in constraint.elements} == keys:
+                # A table that is not defined yet has no rules.
+                with suppress(SQLAlchemyError):
+                    parent = constraint.referred_table
+                    found += parent.info if parent is not table else ()
+    return found

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from django.apps import apps
 from django.db.models import Model
 
+from efface.django.field_names import find_root_model
 from efface.django.policy.package_presets import find_preset
-from efface.django.rules import Rules, find_root_model, find_rules
+from efface.django.rules import Rules, find_rules
 from efface.django.schema.models_to_metadata import (
     RulesFinder,
     Schema,
@@ -53,27 +54,37 @@ def merge_policy(
     subject = _find_subject(alias, get_own_rules, file_rules)
 
     def get_rules(model: type[Model]) -> Rules | None:
-        if table_name(model) in file_rules:
-            return get_own_rules(model)
         own_rules = get_own_rules(model)
-        if own_rules is not None and own_rules.row_rules:
+        if table_name(model) in file_rules or (own_rules is not None and own_rules.row_rules):
             return own_rules
-        preset_rules = find_preset(model, subject=subject)
+        preset_rules = find_preset(model, subject=subject, get_rules=get_all_rules)
         if own_rules is None or preset_rules is None:
             return own_rules or preset_rules
         # Without rules for the rows, the project only adds rules for fields to a package's
         # model, so the preset still applies to the rest.
         return own_rules.with_defaults(preset_rules)
 
+    def get_all_rules(model: type[Model]) -> Rules | None:
+        return _add_row_rules(get_rules(model), file_rules.get(table_name(model)))
+
     schema = read_schema(alias, get_rules)
     if problems := [*problems, *schema.problems]:
         raise RulesError(problems)
     policy = _make_policy(settings, schema)
-    if without:
-        # Check the whole schema first, so a missing table does not hide a problem.
-        schema = read_schema(alias, get_rules, without=without)
-        policy = policy.with_metadata(schema.metadata)
-    return policy, schema
+    if not without:
+        return policy, schema
+    # The whole schema was checked first, so a missing table does not hide a problem.
+    schema = read_schema(alias, get_rules, without=without)
+    return policy.with_metadata(schema.metadata), schema
+
+
+def _add_row_rules(rules: Rules | None, in_file: DeclaredRules | None) -> Rules | None:
+    """Return *rules* with the rules for rows that the policy file has."""
+    if in_file is None:
+        return rules
+    found = Rules().with_defaults(rules or Rules())
+    found.row_rules = (*found.row_rules, *in_file.table)
+    return found
 
 
 def _make_policy(settings: EffaceSettings, schema: Schema) -> Policy:

@@ -5,13 +5,13 @@ A preset applies if neither the model, nor the settings, nor a policy file has r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Model
 
-from efface.django.rules import Rules, TableRule, find_rules
+from efface.django.rules import Rules, TableRule
 from efface.django.schema.deleted_at_field import BUILTIN_USER
 from efface.policy.actions import (
     Clear,
@@ -80,13 +80,17 @@ def find_builtin_user_rules(model: type[Model]) -> Rules | None:
 
 
 def find_preset(
-    model: type[Model], *, subject: tuple[type[Model], SubjectRule] | None
+    model: type[Model],
+    *,
+    subject: tuple[type[Model], SubjectRule] | None,
+    get_rules: Callable[[type[Model]], Rules | None],
 ) -> Rules | None:
     """Return the preset for *model*, or None.
 
     Args:
         model: The model of a table.
         subject: The user model and its rule, or None if the project has no such rule.
+        get_rules: Returns the rules for the rows of a model, wherever they are written.
     """
     # If the user's row is deleted, no other row may keep a reference to it.
     deletes_user_rows = subject is not None and isinstance(subject[1].action, Delete)
@@ -102,7 +106,11 @@ def find_preset(
     owner = model._meta.auto_created
     if owner and owner._meta.label == settings.AUTH_USER_MODEL:
         return _permission_rules(model, owner)
-    return PRESETS.get(label) or _history_rules(model, deletes_user_rows=deletes_user_rows)
+    tracked_model: Any = getattr(model, "instance_type", None)
+    if label in PRESETS or tracked_model is None or not hasattr(model, "history_date"):
+        return PRESETS.get(label)
+    rules = get_rules(tracked_model)
+    return _history_rules(model, tracked_model, rules, deletes_user_rows=deletes_user_rows)
 
 
 def _log_entry_rules(subject: str, *, deletes_user_rows: bool) -> Rules:
@@ -147,16 +155,14 @@ def _permission_rules(model: type[Model], owner: type[Model]) -> Rules | None:
     return Rules(on_close(Delete(), via=owner._meta.model_name))
 
 
-def _history_rules(model: type[Model], *, deletes_user_rows: bool) -> Rules | None:
+def _history_rules(
+    model: type[Model], tracked_model: Any, rules: Rules | None, *, deletes_user_rows: bool
+) -> Rules | None:
     """Return the rules for a table of django-simple-history, which keeps previous versions of rows.
 
     Efface finds a previous version by the same relationships as its row, and deletes it. If the row
     is retained, its previous versions are too.
     """
-    tracked_model: Any = getattr(model, "instance_type", None)
-    if tracked_model is None or not hasattr(model, "history_date"):
-        return None
-    rules = find_rules(tracked_model)
     if rules is None or any(
         isinstance(getattr(rule, "via", None), OwnedBy) for rule in rules.row_rules
     ):

@@ -17,7 +17,8 @@ from django.db.models import DateField, Field, Model
 from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table, func
 
 from efface.catalog.metadata import ENFORCED
-from efface.django.rules import ATTRIBUTE, NameResolver, Rules, find_invalid_rules, resolve_rules
+from efface.django.field_names import NameResolver, resolve_rules
+from efface.django.rules import ATTRIBUTE, Rules, find_invalid_rules
 from efface.django.schema.deleted_at_field import DeletedAtField
 from efface.django.schema.field_types import column_type
 from efface.django.schema.model_constraints import read_constraints

@@ -12,7 +12,7 @@ from efface.policy.actions import Clear, Delete, Redact, Retain, Revoke, Unlink
 from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import OwnedBy, Via, referring_columns
+from efface.policy.relationships import OwnedBy, Via, named, onward_of, referring_columns
 
 
 def dangling_references(policy: Policy) -> Iterator[Problem]:
@@ -78,8 +78,8 @@ class _Reference:
 
     def _onward(self, via: Via) -> list[CloseRule]:
         """Return the parent's rules on which the path may continue: only one if *via* names it."""
-        named = via.split(".", 1)[1] if isinstance(via, str) and "." in via else None
-        return [rule for rule in self.parent.close_rules if named is None or rule.via == named]
+        onward = onward_of(via)
+        return [r for r in self.parent.close_rules if onward in ("", named(r.via))]
 
     def _stays_by_itself(self) -> bool:
         actions: list[object] = [rule.action for rule in self.table_rules.close_rules]
