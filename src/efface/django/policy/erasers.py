@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,9 +20,11 @@ from efface.django.database.missing_tables import find_missing_tables
 from efface.django.policy.merged_policy import merge_policy
 from efface.django.policy.problems_for_models import is_from_package, translate_problems
 from efface.django.schema.models_to_metadata import Schema, models_in
+from efface.eraser.blockers import Blockers
 from efface.eraser.eraser import Eraser
 from efface.errors import (
     Problem,
+    SettingsError,
     SubjectKeyError,
     SubjectTableError,
     WrongDatabaseError,
@@ -137,11 +138,18 @@ def _make_eraser(
         again: datetime = timezone.make_aware(timezone.make_naive(moment).replace(fold=0))
         return again
 
-    def blockers(_: Any, key: Any) -> Iterable[Any]:
-        found = settings.page_settings().blockers
-        return () if found is None else found(find_locked(model, alias, key))
+    return Eraser(policy, secret=said.secret, blockers=_find_blockers(model, alias), clock=clock)
 
-    return Eraser(policy, secret=said.secret, blockers=blockers, clock=clock)
+
+def _find_blockers(model: type[Model], alias: str) -> Blockers | None:
+    """Return what the settings say, as the engine calls it; None makes batches one closure."""
+    try:
+        blockers = settings.page_settings().blockers
+    except SettingsError:  # the system checks report it, and the page does
+        return None
+    if blockers is None:
+        return None
+    return lambda _, key: blockers(find_locked(model, alias, key))
 
 
 def find_locked(model: type[Model], alias: str, key: Any) -> Model:
