@@ -1,5 +1,7 @@
 """Deletions by Django itself: what the policy retains stays, or somebody says why not."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from efface.errors import ActorLengthError, RetainedRecordsError
@@ -27,7 +29,11 @@ def everybody(town, person):
     town.Person.all().delete()
 
 
-WAYS = [instance, queryset, everybody]
+def proxy(town, person):
+    town.models.Neighbor.objects.using(town.alias).get(pk=person.pk).delete()
+
+
+WAYS = [instance, queryset, everybody, proxy]
 
 
 @pytest.mark.parametrize("delete", WAYS)
@@ -116,3 +122,45 @@ def test_a_project_without_all_rules_deletes_as_before(town, ada, settings_of):
         Tag.efface = kept
 
     assert town.Bill.count() == 0
+
+
+def test_a_closed_user_who_is_deleted_after_all_gets_one_receipt_more(town, ada):
+    """Not one for the user and another for each record."""
+    from efface.django import include_closed, override_retention
+
+    town.Bill.create(payer=ada, amount=8)
+    closed = town.close(ada)
+
+    with include_closed(), override_retention(actor="admin 7", reason="spam"):
+        town.Person.get(pk=ada.pk).delete()
+
+    (deleted,) = [each for each in town.receipts() if each.reference != closed.reference]
+    assert [(s.table, s.action, s.rows) for s in deleted.steps] == [("town_bill", "delete", 2)]
+
+
+def test_a_deletion_in_the_same_second_does_not_take_the_place_of_the_first_receipt(
+    town, ada, settings_of
+):
+    from efface.django import override_retention
+
+    moment = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    with settings_of(CLOCK=lambda: moment):
+        first = town.close(ada)
+        with override_retention(actor="admin 7", reason="spam"):
+            town.models.Bill.objects.using(town.alias).get().delete()
+        again = town.close(ada.pk)
+
+    assert (again.reference, again.already_closed) == (first.reference, True)
+
+
+@pytest.mark.parametrize("place", ["actor", "reason"])
+def test_an_override_does_not_name_the_user(town, ada, place):
+    from efface.django import override_retention
+    from efface.errors import ActorIdentifiesUserError
+
+    said = {"actor": "admin 7", "reason": "spam", place: "spam from ada@example.org"}
+    with pytest.raises(ActorIdentifiesUserError) as refused, override_retention(**said):
+        ada.delete()
+
+    assert "ada" not in str(refused.value)
+    assert (town.Bill.count(), town.receipts()) == (1, [])

@@ -79,10 +79,13 @@ def guard_deletions() -> None:
     users = find_user_rows()
     if users is None:
         return
-    for model in users.models():
-        pre_delete.connect(_guard_user, sender=model, dispatch_uid="efface.user")
-    for model in _models_with_records():
-        pre_delete.connect(_guard_record, sender=model, dispatch_uid="efface.record")
+    records = set(_models_with_records())
+    # Of a proxy, Django sends the signal of the proxy alone. Of a parent or a child, that of each.
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.concrete_model is users.model._meta.concrete_model:
+            pre_delete.connect(_guard_user, sender=model, dispatch_uid="efface.user")
+        if model._meta.concrete_model in records:
+            pre_delete.connect(_guard_record, sender=model, dispatch_uid="efface.record")
 
 
 def _models_with_records() -> Iterator[type[Model]]:
@@ -94,6 +97,8 @@ def _models_with_records() -> Iterator[type[Model]]:
     except EffaceError:
         return
     for model in apps.get_models(include_auto_created=True):
+        if model._meta.proxy:
+            continue
         rules = find_rules(model) or said.rules_for(model)
         items = rules.row_rules if rules is not None else ()
         if table_name(model) in named or any(
@@ -121,18 +126,31 @@ def _guard_user(instance: Model, using: str, **_: Any) -> None:
     _ask(using, ask)
 
 
-def _guard_record(instance: Model, using: str, **_: Any) -> None:
-    table, options = table_name(type(instance)), instance._meta
+def _guard_record(instance: Model, using: str, origin: Any = None, **_: Any) -> None:
+    options = instance._meta
+    table = table_name(options.concrete_model)
     # A composite primary key has several fields.
     fields = getattr(options, "pk_fields", None) or [options.pk]
     key = {field.column: getattr(instance, field.attname) for field in fields}
 
     def ask(here: DatabaseEraser, bind: Any) -> None:
         for owner in here.eraser.find_closed_owners(bind, table, key):
+            if _is_deleted(origin, here, owner):
+                continue  # `_guard_user` counts all records of a user who is deleted
             step = Step(table, Delete.word, (), (), (), rows=1, reached=1)
             _require_override(here, bind, owner, (step,), table)
 
     _ask(using, ask)
+
+
+def _is_deleted(origin: Any, here: DatabaseEraser, owner: Any) -> bool:
+    """Return whether the deletion began at the user with this key: an object or a queryset."""
+    model = getattr(origin, "model", type(origin))
+    if not (isinstance(model, type) and issubclass(model, here.model)):
+        return False
+    if isinstance(origin, Model):
+        return bool(origin.pk == owner)
+    return bool(origin.filter(pk=owner).exists())
 
 
 NOT_IN_USE = (PolicyError, SettingsError, MissingTablesError, WrongDatabaseError)

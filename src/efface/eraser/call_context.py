@@ -48,6 +48,12 @@ class CallContext:
     rows_closed_at: dict[datetime, RowsClosedAt] = field(default_factory=dict, repr=False)
     """A cache, because many pending closings may have the same moment."""
 
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Return the texts of the caller that a receipt records."""
+        override = self.blockers.override if self.blockers else None
+        return (self.actor,) if override is None else (self.actor, override)
+
 
 def require_recordable(name: str, text: object) -> None:
     """Make sure that *text*, the argument *name*, can be recorded and printed on one line.

@@ -49,7 +49,7 @@ def close_one(
             return found[key]
     now = closed_at or context.now
     has_triggers = compiled.databases.require_rules(cursor.connection)
-    _reject_identifying_actor(context, subjects)
+    reject_identifying(context, subjects)
     # Under the lock: the answer may have changed since the page was rendered.
     overridden = _require_unblocked(context, subjects) if closed_at is None else None
     # Counted under the lock, so that nothing changes between this check and the closing.
@@ -111,7 +111,7 @@ def close_many(
     subjects = capture(cursor, statements, opened) if opened else None
     if subjects is not None:
         has_triggers = compiled.databases.require_rules(cursor.connection)
-        _reject_identifying_actor(context, subjects)
+        reject_identifying(context, subjects)
         overridden = _require_unblocked(context, subjects)
         if len(opened) > 1 and context.blockers and context.blockers.everywhere:
             overridden = _require_unblocked_in_turn(cursor, compiled, opened, context) or overridden
@@ -158,10 +158,9 @@ def _find_stored_keys(
     return list(stored)
 
 
-def _reject_identifying_actor(context: CallContext, subjects: ClosingSubjects) -> None:
+def reject_identifying(context: CallContext, subjects: ClosingSubjects) -> None:
     """Refuse texts to record that contain an email address of one of the *subjects*."""
-    override = context.blockers.override if context.blockers else None
-    for text in filter(None, (context.actor, override)):
+    for text in context.recorded:
         if any(subject.search_terms.has_address_in(text) for subject in subjects.all):
             raise ActorIdentifiesUserError
 

@@ -14,11 +14,7 @@ from sqlalchemy import Connection, Engine
 from efface.eraser.blockers import BlockerCheck, Blockers
 from efface.eraser.call_context import require_recordable
 from efface.eraser.callers_transaction import Bind, expire, join
-from efface.eraser.close_account import (
-    close_many,
-    close_one,
-    find_receipt,
-)
+from efface.eraser.close_account import close_many, close_one, find_receipt
 from efface.eraser.deletions import record_deletion
 from efface.eraser.finalize import finalize_batch, finalize_one
 from efface.eraser.joined_calls import JoinedCalls
@@ -150,11 +146,14 @@ class Eraser(JoinedCalls):
 
         Returns:
             The receipt, whose ``overridden`` is the reason.
+
+        Raises:
+            ActorIdentifiesUserError: *actor* or *reason* contains the user's email address.
         """
-        key, context = self._key_of(pk), self._context(actor)
         require_recordable("reason", reason)
+        key, context = self._key_of(pk), self._context(actor, BlockerCheck(bind, override=reason))
         with self._joined(bind) as (cursor, compiled):
-            return record_deletion(cursor, compiled, key, tuple(steps), context, reason=reason)
+            return record_deletion(cursor, compiled, key, tuple(steps), context)
 
     def get_receipt(self, bind: Bind, reference: str) -> Receipt | None:
         """Return the recorded receipt with this *reference*, or None; only reads."""

@@ -57,8 +57,9 @@ class Closings:
         self._add_batch = compiled(
             insert(_table).from_select(_INSERTED, _batch_rows(rows.subquery())), "write to"
         )
+        # The first one: a deletion of retained records can be recorded in the same second.
         self._select_by_subject = compiled(
-            select(*receipt).where(*mine).order_by(_table.c.id.desc()).limit(1), "read", receipt
+            select(*receipt).where(*mine).order_by(_table.c.id).limit(1), "read", receipt
         )
         number = func.count(_table.c.subject.distinct(), type_=Integer)
         self._count_recorded = compiled(
