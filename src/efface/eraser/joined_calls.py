@@ -41,7 +41,8 @@ class JoinedCalls:
                 it: with another secret, Efface does not recognize the accounts it closed.
             blockers: Takes a session and a primary key, and returns reasons not to close the
                 account now, or nothing. The page, commands and batches ask it when the row is
-                locked. Lock what it reads (``FOR UPDATE``), always in the same order.
+                locked. Lock what it reads (``FOR UPDATE``), always in the same order. If *bind*
+                is a connection, the session does not hide closed accounts.
             clock: Returns the current time, aware.
             reference: Returns a unique reference for a receipt, at most 32 characters.
             random_source: Returns 32 random hexadecimal digits for a placeholder. By default, the
