@@ -61,3 +61,11 @@ def test_the_command_asks_too_and_can_override(town, blocked):
 
     assert "Overridden: a court order" in said
     assert [receipt.overridden for receipt in town.receipts()] == ["a court order"]
+
+
+def test_a_project_in_which_nothing_blocks_does_not_rehearse_its_batches(town, settings_of):
+    from efface.django import eraser
+
+    assert eraser(town.alias).blockers is None
+    with settings_of(BLOCKERS=nobody_may):
+        assert eraser(town.alias).blockers is not None

@@ -1,10 +1,11 @@
 """The next owner of an address: another account has it before the closure is finalized."""
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text, select
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.orm import Session
 
 from efface import Delete, MatchBy, Placeholder, Redact, on_close, personal
+from efface.errors import RetryError
 from tests.eraser.real_databases import ADA, GRACE, add, close, created, users
 
 
@@ -79,6 +80,36 @@ def test_an_address_that_nobody_has_is_still_erased_after_the_commit(database, w
     assert 3 not in emails(database, letters)
     assert emails(database, invitations)[3] != ADA
     assert (finalized.late, finalized.search.reused) == (2, ())
+
+
+TAKES_OVER = {
+    "sqlite": "CREATE TRIGGER take BEFORE DELETE ON letters BEGIN "
+    "INSERT INTO users (id, email) VALUES (3, OLD.email); END",
+    "postgresql": "CREATE TRIGGER take BEFORE DELETE ON letters FOR EACH ROW "
+    "EXECUTE FUNCTION take_over()",
+}
+
+
+def test_an_address_that_is_taken_over_during_the_pass_rolls_it_back(database, world):
+    """Whose the rows are is unknown then. The next attempt knows the new owner."""
+    eraser, people, letters, _ = world
+    receipt = close(database, eraser)
+    add(database, letters, {"id": 3, "email": ADA})
+    with database.begin() as connection:
+        if database.dialect.name == "postgresql":
+            connection.execute(
+                text(
+                    "CREATE FUNCTION take_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                    "INSERT INTO users (id, email) VALUES (3, OLD.email); RETURN OLD; END $$"
+                )
+            )
+        connection.execute(text(TAKES_OVER[database.dialect.name]))
+
+    with pytest.raises(RetryError):
+        finalize(database, eraser, receipt)
+
+    assert emails(database, letters)[3] == ADA
+    assert 3 not in emails(database, people)
 
 
 def test_a_closed_account_does_not_own_an_address(database, world):

@@ -1,7 +1,17 @@
 """Databases that are not what the models say: each write is counted, a wrong one refused."""
 
 import pytest
-from sqlalchemy import Column, Date, ForeignKey, Integer, MetaData, Table, Text, text
+from sqlalchemy import (
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 from efface import (
     Clear,
@@ -127,6 +137,42 @@ def test_a_column_that_hides_the_number_of_a_row_does_not_address_it(database, h
     close(database, eraser)
 
     assert column(database, notes, "what") == ["a former member", "x"]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("key", "text_of", "left"),
+    [
+        # JSON would end the text at the NUL.
+        (
+            Column("key", Integer, primary_key=True),
+            f"{ADA}\0, and more",
+            "a former member\0, and more",
+        ),
+        # JSON has no bytes.
+        (Column("key", LargeBinary, not_personal(), primary_key=True), ADA, "a former member"),
+    ],
+    ids=["nul", "bytes"],
+)
+def test_what_json_cannot_hold_is_written_as_it_is(database, key, text_of, left):
+    metadata = MetaData()
+    people = users(metadata)
+    notes = Table(
+        "notes",
+        metadata,
+        key,
+        Column("user_id", ForeignKey("users.id"), index=True),
+        Column("what", Text, personal(ReplaceMentions("a former member"))),
+        on_close(Redact(), via="user_id"),
+    )
+    eraser = created(metadata, database)
+    keys = (b"\0\xff", b"2") if isinstance(key.type, LargeBinary) else (1, 2)
+    add(database, people, {"id": 1, "email": ADA})
+    add(database, notes, *({"key": each, "user_id": 1, "what": text_of} for each in keys))
+
+    close(database, eraser)
+
+    assert column(database, notes, "what") == [left, left]
 
 
 # ---------------------------------------------------------------- as many rows as were meant
