@@ -9,6 +9,7 @@ from pathlib import Path
 import playwright
 import pytest
 from playwright.sync_api import sync_playwright
+from sqlalchemy import create_engine
 
 from tests.support import databases
 from tests.support import redis_servers as redises
@@ -81,6 +82,14 @@ def database(request, tmp_path):
         engine = databases.sqlite_engine(tmp_path / "test.db")
     else:
         engine = databases.emptied(request.getfixturevalue("server_urls")[request.param])
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite():
+    """An engine over an empty SQLite in memory."""
+    engine = create_engine("sqlite://")
     yield engine
     engine.dispose()
 

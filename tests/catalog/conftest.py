@@ -1,7 +1,7 @@
 """What these tests ask of a database's own description."""
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from efface.catalog import Catalog
 from tests.support import databases
@@ -11,14 +11,6 @@ from tests.support import databases
 def postgresql(server_urls):
     """An engine over an empty PostgreSQL."""
     engine = databases.emptied(server_urls["postgresql"])
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def sqlite():
-    """An engine over an empty SQLite in memory."""
-    engine = create_engine("sqlite://")
     yield engine
     engine.dispose()
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    create_engine,
     func,
     text,
 )
@@ -157,18 +156,18 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("key", COLLIDING, ids=str)
-def test_a_key_that_closures_make_equal_is_an_error(key):
+def test_a_key_that_closures_make_equal_is_an_error(sqlite, key):
     ((code, place),) = said(people(key.index()))
 
     assert code == "E103"
     assert place in ("users.nick", "users.phone", "users.login")
-    assert in_database(create_engine("sqlite://"), key) == (["E103"], True)
+    assert in_database(sqlite, key) == (["E103"], True)
 
 
 @pytest.mark.parametrize("key", HARMLESS, ids=str)
-def test_a_key_that_stays_unique_is_none(key):
+def test_a_key_that_stays_unique_is_none(sqlite, key):
     assert said(people(key.index())) == []
-    assert in_database(create_engine("sqlite://"), key) == ([], False)
+    assert in_database(sqlite, key) == ([], False)
 
 
 @pytest.mark.parametrize(
