@@ -35,7 +35,7 @@ class Model:
         link, name = shape.links[way.link], f"l{way.link}"
         if link.to is None:
             column = {"key": "id", "login": "login"}.get(link.by, link.by[1:])
-            return row[name] is not None and row[name] == person[column]
+            return row[name] is not None and _same(row[name], person[column])
         there = self.schema.tables[link.to]
         for target in self.state[f"t{link.to}"]:
             if there.key == "person":
@@ -142,7 +142,7 @@ class Model:
         for n, shape in enumerate(self.schema.tables):
             for position, link in enumerate(shape.links):
                 for row in self.state[f"t{n}"]:
-                    if link.by == "login" and row[f"l{position}"] == person["login"]:
+                    if link.by == "login" and _same(row[f"l{position}"], person["login"]):
                         # The database follows a changed key: ON UPDATE CASCADE.
                         row[f"l{position}"] = TOKEN
         person |= {"email": TOKEN, "login": TOKEN, "deleted_at": self.now}
@@ -150,6 +150,11 @@ class Model:
         for n, col in enumerate(self.schema.columns):
             for _, action in col.decisions:
                 person[f"c{n}"] = changed(action, person[f"c{n}"], named)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare two keys as a database does that takes small letters for capitals."""
+    return str(one).lower() == str(other).lower()
 
 
 def in_order(actions: list[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from efface.errors import ConstraintError, UnknownSubjectError
+from efface.errors import ConstraintError, RowCountError, UnknownSubjectError
 from efface.plan.closing_subjects import ClosingSubjects, capture
 from efface.plan.cursor import Cursor
 from efface.plan.plan import Step
@@ -30,6 +30,8 @@ OnProgress = Callable[[int, int], None]
 
 ATTEMPTS = 5
 """How often to write a table if its new placeholders are already in use."""
+PASSES = 3
+"""How often to write what triggers write: one can start another, as a history of a history does."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,12 @@ def lock(cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...]) -> 
 
     Raises:
         UnknownSubjectError: there is no such row.
+        RowCountError: there is one, and a trigger of the database keeps it from being written.
     """
     rows = cursor.rows(statements.lock, statements.key_values(key))
     if not rows:
+        found = cursor.rows(statements.find, statements.key_values(key))
+        cursor.expect(statements.lock, 0, len(found))
         raise UnknownSubjectError(statements.table.fullname)
     return capture(cursor, statements, rows)
 
@@ -156,15 +161,31 @@ def _carry_out_again(
     subjects: ClosingSubjects,
     counts: dict[str, RowCounts],
 ) -> None:
-    """Carry out the rules for rows that triggers have written since, and add their numbers."""
-    owned = _find_owned(cursor, statements, subjects)
-    late: dict[str, RowCounts] = {}
-    for table in (*statements.credentials, *statements.other_tables):
-        late[table.name] = _carry_out(cursor, table, subjects)
-    _carry_out_owned(cursor, statements, subjects, owned, late)
-    for name, done in late.items():
-        counts[name].removed += done.removed
-        counts[name].changed += done.changed
+    """Carry out the rules for rows that triggers have written since, and add their numbers.
+
+    Raises:
+        RowCountError: a trigger takes changes back, or writes deleted rows again.
+    """
+    tables = (*statements.credentials, *statements.other_tables)
+    passes, more = 0, True
+    while more and passes < PASSES:
+        passes += 1
+        owned = _find_owned(cursor, statements, subjects)
+        late = {table.name: _carry_out(cursor, table, subjects) for table in tables}
+        _carry_out_owned(cursor, statements, subjects, owned, late)
+        for name, done in late.items():
+            counts[name].removed += done.removed
+            counts[name].changed += done.changed
+        more = any(done.removed or done.changed for done in late.values())
+    for table in tables:
+        done, left = counts[table.name], count_rows(cursor, table, subjects)
+        if left.removed:
+            meant = done.removed + left.removed
+            raise RowCountError(table.name, "delete from", done.removed, meant)
+        if late[table.name].changed < left.changed:
+            raise RowCountError(table.name, "redact", done.changed, done.changed + left.changed)
+        # A trigger derives these values from others, as an index of words: each pass wrote them.
+        done.changed -= passes * left.changed
 
 
 def _carry_out(cursor: Cursor, table: TableStatements, subjects: ClosingSubjects) -> RowCounts:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from efface.errors import RowCountError
 from efface.plan.cursor import Cursor
 from efface.plan.mentions import SearchTerms, folded
 from efface.plan.policy_statements import PolicyStatements
@@ -127,7 +128,12 @@ def capture(
     """Return what the rest of a closure needs from the subjects' *rows*.
 
     With *with_search_terms*, it also reads former and secondary identifiers in other tables.
+
+    Raises:
+        RowCountError: two rows have the same key, which the database then does not keep unique.
     """
+    if len(keys := closed_at_by_key(statements, rows)) < len(rows):
+        raise RowCountError(statements.table.fullname, "redact", len(rows), len(keys))
     named_rows = _by_name(statements, rows)
     values = _parameters(statements, named_rows)
     identifiers: list[list[Any]] = [[] for _ in named_rows]

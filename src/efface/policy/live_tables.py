@@ -35,11 +35,9 @@ class LiveTables:
 
     @property
     def has_triggers(self) -> bool:
-        """Return whether triggers can write other rows when a closure writes."""
+        """Return whether triggers or rules of the database can change what a closure writes."""
         return any(
-            trigger.is_enabled and trigger.level != "RULE"
-            for relation, _ in self.with_rules()
-            for trigger in relation.triggers
+            trigger.is_enabled for relation, _ in self.with_rules() for trigger in relation.triggers
         )
 
     def rules(self, relation: Relation) -> TableRules | None:
