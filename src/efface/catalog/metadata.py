@@ -40,6 +40,12 @@ from efface.catalog.types import length_of
 
 ENFORCED = "efface.enforced"
 """The key in the ``info`` of a ForeignKeyConstraint; False if the database has no constraint."""
+ON_DELETE = "efface.on_delete"
+"""The key in the ``info`` of a ForeignKeyConstraint for what the application does on a deletion."""
+VIEW = "efface.view"
+"""The key in the ``info`` of a Table; True if it is a view, whose rows are other tables'."""
+UNMANAGED = "efface.unmanaged"
+"""The key in the ``info`` of a Table; True if the application did not create it: often a view."""
 
 
 def read(metadata: MetaData) -> tuple[Relation, ...]:
@@ -242,11 +248,18 @@ def _action(said: str | None) -> tuple[Action, tuple[str, ...]]:
     return cast("Action", " ".join(action.upper().split())), tuple(filter(None, names))
 
 
+def checks_of(table: Table) -> list[CheckConstraint]:
+    """Return the CHECKs of *table*, by name, with those that a model declares on its columns."""
+    found = [*table.constraints, *(each for column in table.columns for each in column.constraints)]
+    checks = dict.fromkeys(each for each in found if isinstance(each, CheckConstraint))
+    return sorted(checks, key=lambda each: str(each.name))
+
+
 def _checks(table: Table) -> Iterator[Check]:
     names = [str(column.name) for column in table.columns]
-    for constraint in table.constraints:
+    for constraint in checks_of(table):
         # Only some databases get the constraint of a Boolean or a native Enum.
-        if isinstance(constraint, CheckConstraint) and not _is_of_a_type(constraint):
+        if not _is_of_a_type(constraint):
             text = _text(constraint.sqltext)
             yield Check(
                 None if constraint.name is None else str(constraint.name),

@@ -20,6 +20,7 @@ from efface.cli.error_reporting import report_errors
 from efface.cli.terminal_output import print_result, show_progress
 from efface.console.command_texts import format_summary, problems_to_json
 from efface.console.exit_status import Status
+from efface.console.pasted_toml import problems_as_toml
 from efface.errors import Problem, describe
 from efface.graph.graph import build
 from efface.policy.check import check as check_policy
@@ -53,11 +54,13 @@ def check(
     # Connect only if the option names a database. With the one in the settings, each check in CI
     # would need a running database.
     with settings.engine(database) if database else nullcontext() as engine:
-        loaded_policy = _policy(settings, eraser, models, policy, engine)
+        loaded_policy, is_file = _policy(settings, eraser, models, policy, engine)
         if table:
             print_result(format_rules(loaded_policy))
             return
         problems = _problems(loaded_policy, engine)
+    if is_file:
+        problems = problems_as_toml(problems)
     errors = [each for each in problems if strict or each.level == "error"]
     if json:
         print_result(problems_to_json(problems, len(errors)))
@@ -74,10 +77,13 @@ def _policy(
     models: str | None,
     path: Path | None,
     engine: Engine | None,
-) -> Policy:
-    """Return the policy of the eraser, or of models and a policy file if there is no eraser yet."""
+) -> tuple[Policy, bool]:
+    """Return the policy, and whether its rules are in a file.
+
+    It is that of the eraser, or of models and a policy file if there is no eraser yet.
+    """
     if eraser or not (models or path or "eraser" not in settings.values):
-        return settings.eraser(eraser).policy
+        return settings.eraser(eraser).policy, False
     named = settings.values.get("policy")
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
@@ -85,8 +91,9 @@ def _policy(
         metadata = reflect(engine, exclude=efface_tables.tables)
     if metadata is None:
         # This raises the error that explains how to name an eraser.
-        return settings.eraser(None).policy
-    return Policy.from_file(file, metadata) if file else Policy.from_metadata(metadata)
+        return settings.eraser(None).policy, False
+    policy = Policy.from_file(file, metadata) if file else Policy.from_metadata(metadata)
+    return policy, file is not None
 
 
 def _problems(policy: Policy, engine: Engine | None) -> list[Problem]:

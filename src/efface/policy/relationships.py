@@ -108,6 +108,11 @@ def named(via: Via) -> str:
     return f"({', '.join(via)})" if isinstance(via, tuple) else str(via)
 
 
+def shown(via: Via) -> str:
+    """Return *via* as Python code, as a line to paste has it."""
+    return f'"{via}"' if isinstance(via, str) else repr(via).replace("'", '"')
+
+
 def onward_of(via: Via) -> str:
     """Return the name of the relationship by which a path goes on; empty if it has none."""
     return via.partition(".")[2] if isinstance(via, str) else ""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SAWarning
 
 from efface.catalog import Catalog
 from efface.catalog.difference import Difference, Side, What, difference
+from efface.catalog.metadata import VIEW
 from efface.catalog.narrowed import narrowed
 from efface.catalog.relation import Column, ForeignKey, Relation
 from efface.catalog.unknown import Unknown
@@ -52,7 +53,11 @@ def reflect(
         # SQLAlchemy warns about types and indexes it does not know; no rule depends on them.
         warnings.simplefilter("ignore", SAWarning)
         for schema in sorted(schemas, key=str):
+            metadata.reflect(bind, schema=schema, resolve_fks=False)
+            tables = set(metadata.tables)
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
+            for name in metadata.tables.keys() - tables:
+                metadata.tables[name].info[VIEW] = True
     for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
         metadata.remove(metadata.tables[name])
     return metadata

@@ -10,8 +10,9 @@ from decimal import Decimal
 from itertools import islice, product
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Table
+from sqlalchemy import Column, Table
 
+from efface.catalog.metadata import checks_of
 from efface.policy.check.constraint_sql import (
     ConstraintEvaluator,
     columns_in,
@@ -64,11 +65,7 @@ class Checks:
 
 
 def _texts(table: Table) -> list[str]:
-    return [
-        text
-        for constraint in table.constraints
-        if isinstance(constraint, CheckConstraint) and (text := sqlite_text(constraint))
-    ]
+    return [text for each in checks_of(table) if (text := sqlite_text(each))]
 
 
 def _candidates(column: Column[Any], texts: list[str], value: Any) -> Iterator[Any]:

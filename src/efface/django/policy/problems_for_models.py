@@ -12,8 +12,10 @@ from django.db.models import Model
 from efface.django.rules import ATTRIBUTE, Rules
 from efface.django.schema.models_to_metadata import Schema
 from efface.errors import Problem
-from efface.policy.check.suggested_rules import suggest_relationships
+from efface.policy.actions import Delete, Redact
+from efface.policy.check.suggested_rules import OR, Choice, table_choices
 from efface.policy.policy import Policy
+from efface.policy.relationships import Generic
 
 TABLE = "__table_args__ = ("
 DELETED_AT_FIELD = "models.DateTimeField(null=True, blank=True)"
@@ -67,7 +69,9 @@ class _Translator:
                 paste = f"efface = Rules({_inner(paste)}){COMMENT}in your user model"
             return replace(problem, paste=paste)
         if problem.code == "E101" and problem.column is None:
-            paste = self._format_rules(model, self._suggest_rules(model))
+            first, *others = self._choices(model)
+            lines = [f"{OR}{line}" for each in others for line in self._choice_lines(model, each)]
+            paste = "\n".join([*self._choice_lines(model, first), *lines])
         elif problem.code == "E101":
             text, paste = self._translate_missing_rule(model, problem, without_rule)
         elif problem.code == "E108":
@@ -80,22 +84,30 @@ class _Translator:
             return self._translate_rules(model, problem)
         return replace(problem, text=_replace_columns(model, text), paste=paste)
 
-    def _suggest_rules(self, model: type[Model]) -> list[str]:
-        """Return possible rules for the rows of *model*, as Python code."""
+    def _choices(self, model: type[Model]) -> list[Choice]:
+        """Return possible rules for the rows of *model*, the gentlest first."""
         table = self.policy.tables[_table_name(self.schema, model)].table
-        links = [
-            link for link in suggest_relationships(self.policy, table) if isinstance(link, str)
-        ]
+        choices = table_choices(self.policy, table)
         people = [self.schema.models[n] for n, r in self.policy.tables.items() if r.subjects]
         pair = next((f for f in model._meta.private_fields if hasattr(f, "ct_field")), None)
-        if links:
-            return [f'on_close(Delete(), via="{_link(model, each)}")' for each in links]
-        if pair is not None and people:
-            named = (
-                f'"{pair.ct_field}", id_column="{pair.fk_field}", type="{people[0]._meta.label}"'
-            )
-            return [f"on_close(Delete(), via=Generic({named}))"]
-        return ['no_personal_data(reason="...")']
+        if pair is not None and people and choices[0].action is None:
+            generic = Generic(pair.ct_field, pair.fk_field, people[0]._meta.label)
+            rows = (Choice(action, (generic,)) for action in (Redact(), Delete()))
+            choices = (*rows, choices[0])
+        # A rule of a model can't name a reference of several columns.
+        return [each for each in choices if not any(isinstance(v, tuple) for v in each.vias)]
+
+    def _choice_lines(self, model: type[Model], choice: Choice) -> list[str]:
+        rules = [_replace_columns(model, rule) for rule in choice.rules()]
+        fields = [
+            f'"{_field_name(model, column)}": {_strip_personal(_replace_columns(model, rule))}'
+            for column, rule in choice.column_rules()
+        ]
+        if fields and self._find_own_rules(model) is not None:
+            more = self._format_fields(model, "personal", fields)
+            return [self._format_rules(model, rules), more]
+        rules += [f"personal={{{', '.join(fields)}}}"] if fields else []
+        return [self._format_rules(model, rules)]
 
     def _format_rules(self, model: type[Model], rule_items: Sequence[str]) -> str:
         """Return the lines to paste, for the class or, if you cannot edit it, for the settings."""

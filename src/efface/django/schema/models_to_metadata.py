@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Field, Model
 from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, MetaData, Table, func
 
-from efface.catalog.metadata import ENFORCED
+from efface.catalog.metadata import ENFORCED, ON_DELETE, UNMANAGED
 from efface.django.field_names import NameResolver, resolve_rules
 from efface.django.rules import ATTRIBUTE, Rules, find_invalid_rules
 from efface.django.schema.deleted_at_field import DeletedAtField
@@ -186,6 +186,7 @@ class _SchemaReader:
             *indexes,
             *rule_items,
             schema=schema,
+            info={UNMANAGED: not options.managed},
         )
 
     def _column(
@@ -222,7 +223,8 @@ class _SchemaReader:
         checked = getattr(field, "db_constraint", False)
         # DB_CASCADE and its kind are the database's own, from Django 6.1 on. Django itself does
         # what its other values say, in its own deletions only.
-        ondelete = getattr(field.remote_field.on_delete, "operation", None)
+        on_delete = field.remote_field.on_delete
+        ondelete = getattr(on_delete, "operation", None)
         # Django creates each foreign key as DEFERRABLE INITIALLY DEFERRED.
         return ForeignKeyConstraint(
             here,
@@ -230,7 +232,11 @@ class _SchemaReader:
             ondelete=ondelete,
             deferrable=True if checked else None,
             initially="DEFERRED" if checked else None,
-            info={ENFORCED: checked and bool(field.model._meta.managed)},
+            info={
+                ENFORCED: checked and bool(field.model._meta.managed),
+                # SET(...) returns a function without a name of its own.
+                ON_DELETE: ondelete or on_delete.__name__.replace("set_on_delete", "SET"),
+            },
         )
 
 

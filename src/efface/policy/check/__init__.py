@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from efface.catalog import Catalog
 from efface.errors import Problem
+from efface.policy.check.against_on_delete import against_on_delete
 from efface.policy.check.changed_targets import changed_targets
 from efface.policy.check.check_constraints import check_constraints
 from efface.policy.check.conflicting_rules import conflicting_rules
@@ -54,6 +55,7 @@ def check(policy: Policy) -> tuple[Problem, ...]:
             problems += retain_problems(table_rules)
             problems += reason_problems(table_rules)
             problems += unindexed_relationships(policy, table_rules)
+            problems += against_on_delete(table_rules)
         seen = {problem.place for problem in problems}
         problems += [p for p in colliding_keys(tables, evaluator) if p.place not in seen]
     # A model that was imported after the policy was built has no rule, whatever it declares.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from efface.errors import Problem
 from efface.policy.actions import Clear, Redact, ReplaceMentions, RowAction, Unlink
-from efface.policy.check.deleted_targets import Reference, deletes, shown
+from efface.policy.check.deleted_targets import Reference, deletes
 from efface.policy.declarations import ColumnRule
 from efface.policy.live_tables import LiveTables
-from efface.policy.relationships import Via, named, onward_of
+from efface.policy.relationships import Via, named, onward_of, shown
 
 
 def changed_targets(tables: LiveTables) -> Iterator[Problem]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, Column
+from sqlalchemy import Column
 
+from efface.catalog.metadata import checks_of
 from efface.errors import Problem
 from efface.policy.actions import Clear, ColumnAction
 from efface.policy.check.constraint_sql import (
@@ -37,8 +38,8 @@ def check_constraints(table_rules: TableRules, evaluator: ConstraintEvaluator) -
     """Yield each column whose new value a CHECK constraint refuses, for certain or perhaps."""
     if not table_rules.keeps_rows:
         return
-    for constraint in sorted(table_rules.table.constraints, key=lambda each: str(each.name)):
-        if isinstance(constraint, CheckConstraint) and (text := sqlite_text(constraint)):
+    for constraint in checks_of(table_rules.table):
+        if text := sqlite_text(constraint):
             name = "A CHECK constraint"
             if isinstance(constraint.name, str):
                 name = f"The CHECK constraint {constraint.name}"

@@ -12,7 +12,14 @@ from efface.policy.actions import Clear, Delete, Redact, Retain, Revoke, Unlink
 from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import OwnedBy, Via, named, onward_of, referring_columns
+from efface.policy.relationships import (
+    OwnedBy,
+    Via,
+    named,
+    onward_of,
+    referring_columns,
+    shown,
+)
 
 
 def dangling_references(policy: Policy) -> Iterator[Problem]:
@@ -135,5 +142,4 @@ class _Reference:
 
 
 def _kept(going: list[CloseRule]) -> str:
-    shown = (f'"{rule.via}"' if isinstance(rule.via, str) else repr(rule.via) for rule in going)
-    return "\n".join(f"on_close(Redact(), via={via})" for via in shown)
+    return "\n".join(f"on_close(Redact(), via={shown(rule.via)})" for rule in going)

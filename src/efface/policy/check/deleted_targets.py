@@ -16,7 +16,14 @@ from efface.policy.column_types import column_names
 from efface.policy.declarations import CloseRule
 from efface.policy.live_tables import LiveTables
 from efface.policy.policy import TableRules
-from efface.policy.relationships import OwnedBy, Via, named, onward_of, referring_columns
+from efface.policy.relationships import (
+    OwnedBy,
+    Via,
+    named,
+    onward_of,
+    referring_columns,
+    shown,
+)
 
 EFFECTS = {
     "CASCADE": "the database deletes these rows as well, also those of other users",
@@ -186,10 +193,12 @@ class Reference:
         """Return the problem, and what can be done about it."""
         names, parent = ", ".join(self.columns), self.parent.name
         known = "" if self.rules is not None else "No model has this table. "
+        choices = self._choices()
         text = (
             f"{known}{names} refers to {parent}, whose rows the policy deletes: "
-            f"{EFFECTS[self.key.on_delete]} (ON DELETE {self.key.on_delete}). {self._choices()}"
-            f"Or keep the rows of {parent} without their values, on {parent}:"
+            f"{EFFECTS[self.key.on_delete]} (ON DELETE {self.key.on_delete}). {choices}"
+            f"{'Or keep' if choices else 'Keep'} the rows of {parent} without their values, on "
+            f"{parent}:"
         )
         kept = [f"on_close(Redact(), via={shown(rule.via)})" for rule in self.outlasted_by]
         paste = "\n".join(kept) or "data_subject()"
@@ -217,8 +226,3 @@ class Reference:
 def deletes(rule: CloseRule) -> bool:
     """Return whether *rule* deletes the rows that it finds."""
     return isinstance(rule.action, (Delete, Revoke))
-
-
-def shown(via: Via) -> str:
-    """Return *via* as a line to paste has it."""
-    return f'"{via}"' if isinstance(via, str) else repr(via).replace("'", '"')

@@ -21,10 +21,11 @@ from efface.policy.actions import (
     Replace,
     Retain,
 )
-from efface.policy.check.suggested_rules import suggest_column_rule
+from efface.policy.check.suggested_actions import suggest_column_rule, writer
 from efface.policy.column_types import by_name, is_json, is_text, is_unique, python_type, room
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
+from efface.policy.relationships import shown
 from efface.policy.retention_period import Period
 
 NUMBERS: Mapping[type, tuple[type, ...]] = {float: (int, float), Decimal: (int, float, Decimal)}
@@ -125,9 +126,10 @@ def _whose(table_rules: TableRules, name: str, rule: ColumnRule) -> tuple[str | 
     links = [leaving.via for leaving in table_rules.close_rules]
     if table_rules.subjects:
         return None, ""
-    paste = f"personal({rule.action!r}, via={links[0]!r})" if links else ""
+    whose = shown(writer(table_rules)) if links else ""
+    paste = f"personal({rule.action!r}, via={whose})" if links else ""
     if rule.via is None and len(links) > 1:
-        return f"A row can belong to several users. Say whose {name} is: via={links[0]!r}.", paste
+        return f"A row can belong to several users. Say whose {name} is: via={whose}.", paste
     if rule.via is not None and rule.via not in links:
         return f"{name} names the relationship {rule.via}, which this table does not have.", paste
     return None, ""

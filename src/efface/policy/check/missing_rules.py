@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Column, Integer, Uuid
 
 from efface.errors import Problem
-from efface.policy.check.suggested_rules import suggest_column_rule, suggest_table_rule
+from efface.policy.check.suggested_actions import suggest_column_rule
+from efface.policy.check.suggested_rules import suggest_table_rule
 from efface.policy.column_types import unwrapped
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import referring_columns
@@ -18,8 +19,7 @@ def missing_rules(policy: Policy, table_rules: TableRules) -> Iterator[Problem]:
     """Yield a problem if the table has no rule, and one for each column without a rule."""
     if not table_rules.has_rules:
         text = "This table has no rule. Does it hold personal data? Add a rule such as:"
-        paste = f"__table_args__ = ({suggest_table_rule(policy, table_rules)},)"
-        yield Problem("E101", table_rules.name, None, text, paste)
+        yield Problem("E101", table_rules.name, None, text, suggest_table_rule(policy, table_rules))
     # If no row is redacted, no column changes: rows are deleted or retained as a whole.
     if not table_rules.keeps_rows:
         return

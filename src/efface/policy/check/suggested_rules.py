@@ -1,126 +1,195 @@
-"""Write rules that fit a table or a column, as lines to paste into the models."""
+"""Write rules that fit a table, the gentlest first, as lines to paste into the models.
+
+The first line must not cost another user a row. So it deletes rows only if the model says that
+they go with their user, and nothing else refers to them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, time, timedelta
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Column, Enum, ForeignKeyConstraint, Table
+from sqlalchemy import ForeignKeyConstraint, Table
 
-from efface.policy.column_types import (
-    column_names,
-    is_json,
-    is_text,
-    is_unique,
-    python_type,
-    room,
-    unwrapped,
-)
+from efface.catalog.metadata import UNMANAGED, VIEW
+from efface.policy.actions import Delete, Redact
+from efface.policy.check.deleted_targets import deletes
+from efface.policy.column_types import column_names
+from efface.policy.model_references import goes_along, is_nullable, writers_first
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import Via
+from efface.policy.relationships import Via, named, shown
 
-# In this order, because a bool is an int to Python, and a datetime a date.
-REPLACEMENTS: Sequence[tuple[type, str]] = (
-    (bool, "Replace(False)"),
-    (int, "Replace(0)"),
-    (float, "Replace(0)"),
-    (Decimal, "Replace(0)"),
-    (date, 'Generalize("year")'),
-    (time, "Replace(time())"),
-    (timedelta, "Replace(timedelta())"),
-    (UUID, "Replace(UUID(int=0))"),
-    (bytes, 'Replace(b"")'),
-    (list, "Replace([])"),
-    (dict, "Replace({})"),
-)
-"""An action for a column that is not nullable, by the Python type of its values."""
+OR = "# or: "
+"""What stands before a line that is another choice."""
 
 
-def suggest_action(column: Column[Any]) -> str | None:
-    """Return an action that is possible on *column*, as Python code, or None."""
-    if column.nullable:
-        return "Clear()"
-    if is_unique(column):
-        return "Placeholder()" if is_text(column) else None
-    type_ = unwrapped(column.type)
-    if isinstance(type_, Enum):
-        return f'Replace("{type_.enums[0]}")' if type_.enums else None
-    if is_text(column):
-        # A suggestion must pass the check itself, even on a column of one character.
-        length = room(column)
-        return 'Replace("...")' if length is None or length >= len("...") else 'Replace("")'
-    kind = dict if is_json(column) else python_type(column)
-    return next((text for each, text in REPLACEMENTS if kind and issubclass(kind, each)), None)
+@dataclass(frozen=True)
+class Choice:
+    """Rules that a table can have.
 
-
-def suggest_column_rule(
-    table_rules: TableRules, column: Column[Any], via: Via | None = None
-) -> str | None:
-    """Return a rule for *column* as Python code, or None if no action is possible.
-
-    Without *via*, a column of a table with several relationships gets the first of them.
+    Attributes:
+        action: What happens to the rows; None if they have no personal data.
+        vias: Each relationship to a user.
+        unlinked: The columns of these that are written over with NULL, each with its relationship.
+        reason: Why there is no personal data.
     """
-    action = None if column.computed is not None else suggest_action(column)
-    if via is None and len(table_rules.close_rules) > 1:
-        via = table_rules.close_rules[0].via
-    if action is None:
-        return None
-    return f"personal({action})" if via is None else f"personal({action}, via={via!r})"
+
+    action: Redact | Delete | None
+    vias: tuple[Via, ...] = ()
+    unlinked: tuple[tuple[str, Via], ...] = ()
+    reason: str = "..."
+
+    def rules(self) -> Iterator[str]:
+        """Yield the rules of the table as Python code."""
+        if self.action is None:
+            yield f'no_personal_data(reason="{self.reason}")'
+        for via in self.vias:
+            yield f"on_close({self.action!r}, via={shown(via)})"
+
+    def column_rules(self) -> Iterator[tuple[str, str]]:
+        """Yield each column that needs a rule of its own, and the rule as Python code."""
+        for column, via in self.unlinked:
+            whose = f", via={shown(via)}" if len(self.vias) > 1 else ""
+            yield column, f"personal(Unlink(){whose})"
 
 
 def suggest_table_rule(policy: Policy, table_rules: TableRules) -> str:
-    """Return a rule for a table as Python code."""
-    for via in suggest_relationships(policy, table_rules.table):
-        shown = f'"{via}"' if isinstance(via, str) else str(via).replace("'", '"')
-        return f"on_close(Delete(), via={shown})"
-    return 'no_personal_data(reason="...")'
+    """Return lines to paste for a table: the gentlest choice, and the others as comments."""
+    first, *others = table_choices(policy, table_rules.table)
+    lines = [f"__table_args__ = ({', '.join(first.rules())},)"]
+    lines += [f"{rule}    # on {column}" for column, rule in first.column_rules()]
+    lines += [f"{OR}__table_args__ = ({', '.join(each.rules())},)" for each in others]
+    return "\n".join(lines)
 
 
-def suggest_relationships(policy: Policy, table: Table) -> tuple[Via, ...]:
-    """Return a *via* for each foreign key from *table* to the users' table.
-
-    If there is none, return the first foreign key on a shortest path to it, or nothing.
-    """
-    keys = sorted(table.foreign_key_constraints, key=column_names)
-    near = _distances_to_subject(policy)
-    if not near:
-        # There is no users' table yet, and any foreign key may turn out to reference it.
-        return tuple(map(_named, keys[:1]))
-    nearest = min(
-        (near[key.referred_table] for key in keys if key.referred_table in near), default=None
+def table_choices(policy: Policy, table: Table) -> tuple[Choice, ...]:
+    """Return what the rows of *table* may need, the gentlest first."""
+    references = _References(policy)
+    direct = references.direct(table)
+    vias = tuple(map(_via, direct))
+    unlinked = tuple(
+        (name, via)
+        for via, key in zip(vias, direct, strict=True)
+        if is_nullable(key)
+        for name in column_names(key)
     )
-    found = [key for key in keys if near.get(key.referred_table, -1) == nearest]
-    if not found or nearest == 0:
-        return tuple(map(_named, found))
-    first, parent = _named(found[0]), policy.tables[found[0].referred_table.fullname]
-    onward = [rule.via for rule in parent.close_rules] or suggest_relationships(
-        policy, parent.table
-    )
-    # The second part of "a.b" is only necessary if the parent has several relationships.
-    is_ambiguous = len(onward) > 1 and isinstance(first, str) and isinstance(onward[0], str)
-    return (f"{first}.{onward[0]}" if is_ambiguous else first,)
+    nobodys = Choice(None)
+    kept = (Choice(Redact(), vias, unlinked),) if direct else ()
+    if table.info.get(VIEW) or table.info.get(UNMANAGED):
+        return Choice(None, reason="a view"), *(() if table.info.get(VIEW) else kept)
+    if len(direct) == 1:
+        goes = goes_along(direct[0]) and not references.are_to(table)
+        gone = (Choice(Delete(), vias),)
+        return (*gone, *kept, nobodys) if goes else (*kept, *gone, nobodys)
+    if direct:
+        return *kept, nobodys
+    onward, goes = references.onward(table)
+    if onward is not None:
+        kept, gone = ((Choice(action, (onward,)),) for action in (Redact(), Delete()))
+        return (*gone, nobodys) if goes else (*kept, *gone, nobodys)
+    # The rows of what is only referred to, as the pages of a site, are not the user's.
+    return nobodys, *(Choice(Redact(), (via,)) for via in references.loose(table))
 
 
-def _named(key: ForeignKeyConstraint) -> Via:
+class _References:
+    """The foreign keys between the tables of a policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        every = policy.tables.values()
+        self.users = [table_rules.table for table_rules in every if table_rules.subjects]
+        self.near = _distances(policy, self.users, all_keys=False)
+
+    def direct(self, table: Table) -> list[ForeignKeyConstraint]:
+        """Return the foreign keys to the users' table, the writer's first.
+
+        Before there is a users' table, any foreign key may turn out to refer to it.
+        """
+        keys = writers_first(table.foreign_key_constraints)
+        return [key for key in keys if key.referred_table in self.users] if self.users else keys[:1]
+
+    def are_to(self, table: Table) -> bool:
+        """Return whether rows of any table refer to rows of *table*."""
+        every = self.policy.tables.values()
+        keys = (key for each in every for key in each.table.foreign_key_constraints)
+        return any(key.referred_table is table for key in keys)
+
+    def onward(self, table: Table) -> tuple[Via | None, bool]:
+        """Return the path through another table, and whether the policy deletes its rows.
+
+        It follows rows that are parts of others: what only mentions another row outlasts it.
+        """
+        for key in _nearest(table, self.near):
+            parent = self.policy.tables[key.referred_table.fullname]
+            parts = [_via(each) for each in _sorted(parent.table) if goes_along(each)]
+            found = [via for via in self._vias(parent) if _first_part(via) in parts]
+            via = self._through(key, found)
+            if goes_along(key) and via is not None:
+                deleted = {rule.via for rule in parent.close_rules if deletes(rule)}
+                return via, found[0] in deleted
+        return None, False
+
+    def loose(self, table: Table) -> list[Via]:
+        """Return a path whose rows may outlast what they refer to, if there is one."""
+        near = _distances(self.policy, self.users, all_keys=True)
+        for key in _nearest(table, near):
+            via = self._through(key, self._vias(self.policy.tables[key.referred_table.fullname]))
+            if via is not None:
+                return [via]
+        return []
+
+    def _vias(self, table_rules: TableRules) -> Sequence[Via]:
+        """Return the relationships of a table, or those that it would get."""
+        if table_rules.close_rules:
+            return [rule.via for rule in table_rules.close_rules]
+        first = table_choices(self.policy, table_rules.table)[0].vias
+        return first or self.loose(table_rules.table)
+
+    def _through(self, key: ForeignKeyConstraint, onward: Sequence[Via]) -> Via | None:
+        """Return the path by *key*, and by the first of the relationships that go on there."""
+        first = _via(key)
+        every = self._vias(self.policy.tables[key.referred_table.fullname])
+        # The second part of "a.b" is only necessary if there are several.
+        if len(every) == 1:
+            return first if onward else None
+        return f"{first}.{named(onward[0])}" if onward and isinstance(first, str) else None
+
+
+def _nearest(table: Table, near: Mapping[Table, int]) -> list[ForeignKeyConstraint]:
+    keys = [key for key in _sorted(table) if key.referred_table in near]
+    return sorted(keys, key=lambda key: near[key.referred_table])
+
+
+def _sorted(table: Table) -> list[ForeignKeyConstraint]:
+    return sorted(table.foreign_key_constraints, key=column_names)
+
+
+def _first_part(via: Via) -> Via:
+    return via.partition(".")[0] if isinstance(via, str) else via
+
+
+def _via(key: ForeignKeyConstraint) -> Via:
     names = column_names(key)
     return names[0] if len(names) == 1 else names
 
 
-def _distances_to_subject(policy: Policy) -> dict[Table, int]:
-    """Return the number of foreign keys between each table and the users' table."""
-    every = policy.tables.values()
-    near = {table_rules.table: 0 for table_rules in every if table_rules.subjects}
+def _distances(policy: Policy, users: Sequence[Table], *, all_keys: bool) -> dict[Table, int]:
+    """Return the number of foreign keys between each table and the users' table.
+
+    Without *all_keys*, each of them is one by which rows go along with what they refer to.
+    """
+    near = dict.fromkeys(users, 0)
     while near and (
         further := {
             table_rules.table
-            for table_rules in every
+            for table_rules in policy.tables.values()
             if table_rules.table not in near
             # A table without personal data cannot be on a path: none of its rows is a user's.
             and not table_rules.no_personal_data
-            and any(key.referred_table in near for key in table_rules.table.foreign_key_constraints)
+            and any(
+                key.referred_table in near and (all_keys or goes_along(key))
+                for key in table_rules.table.foreign_key_constraints
+            )
         }
     ):
         near |= dict.fromkeys(further, max(near.values()) + 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
+from efface.catalog.metadata import UNMANAGED, VIEW
 from efface.errors import Problem
 from efface.policy.column_types import by_name, column_names, is_partial
 from efface.policy.policy import Policy, TableRules
@@ -16,7 +17,8 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
     """Yield a warning for each foreign key to the users' table that no rule names."""
     subject = policy.subject_table
     for table_rules in policy.tables.values():
-        if not table_rules.has_rules:
+        # The references of a view are those of other tables.
+        if not table_rules.has_rules or _is_view(table_rules):
             continue
         links = {tuple(sorted(referring_columns(rule.via))) for rule in table_rules.close_rules}
         for constraint in _sorted(table_rules.table):
@@ -30,6 +32,11 @@ def unlinked_references(policy: Policy) -> Iterator[Problem]:
                 _between(table_rules, names) if table_rules.subjects else _unlinked(subject, names)
             )
             yield Problem("W101", table_rules.name, names[0], text, paste, level="warning")
+
+
+def _is_view(table_rules: TableRules) -> bool:
+    info = table_rules.table.info
+    return bool(table_rules.no_personal_data) and bool(info.get(VIEW) or info.get(UNMANAGED))
 
 
 def _unlinked(subject: Table, names: tuple[str, ...]) -> tuple[str, str]:

@@ -8,9 +8,9 @@ Fields with their default value are left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -192,6 +192,8 @@ def _typed(value: Any, column: Column[Any] | None) -> Any:
             return kind[value]
         if kind in (Decimal, UUID):
             return kind(value)
+        if kind is timedelta:
+            return timedelta(seconds=float(value.removeprefix("PT").removesuffix("S")))
     except (ArithmeticError, KeyError, ValueError):
         members = f" Known are: {', '.join(kind.__members__)}." if issubclass(kind, Enum) else ""
         raise Rejected(f"The value is not of type {kind.__name__}.{members}") from None
@@ -227,16 +229,24 @@ def to_data(value: Any, inlined: str = "") -> dict[str, Any]:
     return data
 
 
+_AS_TEXT: Mapping[Any, Callable[[Any], str]] = {
+    (Decimal, UUID): str,
+    bytes: bytes.hex,
+    # A duration of ISO 8601, in seconds alone.
+    timedelta: lambda value: f"PT{value.total_seconds():g}S",
+}
+"""How values are written that TOML has no type for; `_typed` reads them."""
+
+
 def _to_toml(name: str, value: Any, *, anything: bool) -> Mapping[str, Any]:
     if isinstance(value, tuple) and not anything:
         return {name: list(value)}
     if isinstance(value, Enum):
         # SQLAlchemy stores an application's enum by name; our own enums read better by value.
         return {name: value.name if anything else value.value}
-    if isinstance(value, (Decimal, UUID)):
-        return {name: str(value)}
-    if isinstance(value, bytes):
-        return {name: value.hex()}
+    for kinds, write in _AS_TEXT.items():
+        if isinstance(value, kinds):
+            return {name: write(value)}
     if isinstance(value, (str, *PLAIN)):
         return {name: value}
     # TOML has no null, neither as a value nor inside a list or a document.

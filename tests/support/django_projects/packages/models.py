@@ -42,7 +42,7 @@ class Person(AbstractUser):
 
 
 class Post(models.Model):
-    author = models.ForeignKey(Person, models.PROTECT)
+    author = models.ForeignKey(Person, models.CASCADE if PEOPLE_GO else models.PROTECT)
     body = models.TextField()
     history = HistoricalRecords()
 
