@@ -41,8 +41,8 @@ def _translated(problem: Problem) -> Iterator[str]:
         is_named = comment.startswith("on ") and not comment.startswith("on the ")
         column = comment.removeprefix("on ") if is_named else problem.column
         try:
-            rules = _rules(code.removeprefix("__table_args__ = "))
-            lines = [text for rule in rules for text in _toml(problem.table, column, rule)]
+            items = rules_in(code)
+            lines = [text for item in items for text in _toml(problem.table, column, item.rule)]
         except (KeyError, SyntaxError, TypeError, ValueError, RuleArgumentError):
             # It is no rule, such as an index, or has a value that only a model can have.
             yield whole
@@ -53,13 +53,17 @@ def _translated(problem: Problem) -> Iterator[str]:
         yield from (f"{'# ' if is_other else ''}{text}" for text in others)
 
 
-def _rules(code: str) -> list[Any]:
-    """Return the rules that a line of Python declares."""
-    value = _value(ast.parse(code, mode="eval").body)
+def rules_in(code: str) -> list[RuleItem]:
+    """Return the rules that a line of Python to paste declares.
+
+    Raises:
+        SyntaxError, KeyError, TypeError, ValueError: the line declares something else.
+    """
+    value = _value(ast.parse(code.removeprefix("__table_args__ = "), mode="eval").body)
     items = value if isinstance(value, tuple) else (value,)
     if not all(isinstance(item, RuleItem) for item in items):
         raise TypeError
-    return [item.rule for item in items]
+    return list(items)
 
 
 def _value(node: ast.expr) -> Any:

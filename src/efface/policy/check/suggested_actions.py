@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Enum
 
 from efface.catalog.metadata import checks_of
+from efface.policy.actions import Placeholder
 from efface.policy.check.constraint_sql import (
     ConstraintEvaluator,
     candidates,
@@ -49,7 +50,8 @@ def suggest_action(column: Column[Any]) -> str | None:
     if column.nullable:
         return "Clear()"
     if is_unique(column):
-        return "Placeholder()" if is_text(column) else None
+        fits = is_text(column) and Placeholder().fitted(room(column)) is not None
+        return "Placeholder()" if fits else None
     return _replacement(column)
 
 

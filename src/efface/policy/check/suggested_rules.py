@@ -121,12 +121,11 @@ class _References:
         """
         for key in _nearest(table, self.near):
             parent = self.policy.tables[key.referred_table.fullname]
-            parts = [_via(each) for each in _sorted(parent.table) if goes_along(each)]
-            found = [via for via in self._vias(parent) if _first_part(via) in parts]
-            via = self._through(key, found)
+            first = self._writer(parent)
+            via = self._through(key, first)
             if goes_along(key) and via is not None:
                 deleted = {rule.via for rule in parent.close_rules if deletes(rule)}
-                return via, found[0] in deleted
+                return via, first[0] in deleted
         return None, False
 
     def loose(self, table: Table) -> list[Via]:
@@ -144,6 +143,13 @@ class _References:
             return [rule.via for rule in table_rules.close_rules]
         first = table_choices(self.policy, table_rules.table)[0].vias
         return first or self.loose(table_rules.table)
+
+    def _writer(self, table_rules: TableRules) -> list[Via]:
+        """Return the relationship to the user who wrote a row, if rows go along with that user."""
+        vias = {_first_part(via): via for via in self._vias(table_rules)}
+        keys = writers_first(table_rules.table.foreign_key_constraints)
+        written = [key for key in keys if _via(key) in vias][:1]
+        return [vias[_via(key)] for key in written if goes_along(key)]
 
     def _through(self, key: ForeignKeyConstraint, onward: Sequence[Via]) -> Via | None:
         """Return the path by *key*, and by the first of the relationships that go on there."""
