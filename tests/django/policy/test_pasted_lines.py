@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -96,7 +97,9 @@ def test_the_fields_of_a_user_take_the_lines_for_them_in_one(checked):
     assert {each[2] for place, each in found.items() if place != "club_member.date_joined"} == {
         None
     }
-    assert checked(stays="", more=line) == {}
+    # Yes or no says nothing about anybody, so the first line is for the date alone.
+    booleans = STAYS.partition(', "date_joined"')[0]
+    assert checked(stays=booleans, more=line) == {}
 
 
 MEMBERS = """
@@ -117,11 +120,20 @@ class Group(models.Model):
 
 def test_the_table_of_a_many_to_many_field_is_left_by_the_key_that_leads_to_people(checked):
     found = checked(MEMBERS.replace("PASTED", ""))
-    lines = [found[f"club_group_{name}"][2] for name in ("friends", "members", "tags")]
+    choices = [found[f"club_group_{name}"][2] for name in ("friends", "members", "tags")]
+    lines = [each.splitlines()[0] for each in choices]
 
-    assert lines[1] == (
-        'through={"members": on_close(Delete(), via="member")}    # in the Rules of club.Group'
-    )
+    assert choices[1].splitlines() == [
+        'through={"members": on_close(Delete(), via="member")}    # in the Rules of club.Group',
+        (
+            '# or: through={"members": on_close(Redact(), via="member")}'
+            "    # in the Rules of club.Group"
+        ),
+        (
+            '# or: through={"members": no_personal_data(reason="...")}'
+            "    # in the Rules of club.Group"
+        ),
+    ]
     # The reason is the reader's to write.
     lines[2] = lines[2].replace('reason="..."', 'reason="words of the club"')
     inner = ", ".join(line.partition("}")[0].removeprefix("through={") for line in lines)
@@ -148,10 +160,12 @@ class Note(models.Model):
 
 def test_a_generic_foreign_key_is_followed_and_indexed(checked):
     undecided = checked(NOTE.replace("PASTED", "").replace("INDEX", "ordering = []"))["club_note"]
-    pasted = NOTE.replace("PASTED", undecided[2])
+    kept, gone, _ = undecided[2].splitlines()
+    pasted = NOTE.replace("PASTED", gone.removeprefix("# or: "))
     slow = checked(pasted.replace("INDEX", "ordering = []"))
 
-    assert 'via=Generic("content_type", id_column="object_id", type="club.Member")' in undecided[2]
+    named = 'Generic(type_column="content_type", id_column="object_id", type="club.Member")'
+    assert kept == f"efface = Rules(on_close(Redact(), via={named}))    # in club.Note"
     assert [each[0] for each in slow.values()] == ["W102"]
     assert checked(pasted.replace("INDEX", slow["club_note.content_type_id"][2])) == {}
 
@@ -169,7 +183,7 @@ class Post(models.Model):
 def test_rules_that_say_nothing_of_the_rows_get_a_line_to_begin_with(checked):
     begun = "efface = Rules(FIRST personal={'body': Replace('')}, not_personal=['short'])"
     models = POST.replace("PASTED", begun)
-    line = checked(models.replace("FIRST", ""))["club_post"][2]
+    line = checked(models.replace("FIRST", ""))["club_post"][2].splitlines()[0]
 
     assert line == 'on_close(Delete(), via="author"),    # first in the Rules of club.Post'
     assert checked(models.replace("FIRST", line.partition("    #")[0])) == {}
@@ -217,13 +231,15 @@ class Message(models.Model):
 
     PASTED
 """
-    undecided = checked(models.replace("PASTED", ""))["club_message"][2]
-    assert undecided == (
-        'efface = Rules(on_close(Delete(), via="by"), on_close(Delete(), via="to"))'
-        "    # in club.Message"
-    )
-    assert checked(models.replace("PASTED", undecided)) == {}
-    redacted = undecided.replace("Delete", "Redact").partition(")    #")[0]
+    undecided = checked(models.replace("PASTED", ""))["club_message"][2].splitlines()
+    assert undecided == [
+        (
+            'efface = Rules(on_close(Redact(), via="by"), on_close(Redact(), via="to"))'
+            "    # in club.Message"
+        ),
+        '# or: efface = Rules(no_personal_data(reason="..."))    # in club.Message',
+    ]
+    redacted = undecided[0].partition(")    #")[0]
     pasted = models.replace("PASTED", f"{redacted}, personal={{'text': Replace('')}})")
     line = checked(pasted)["club_message.text"][2]
     assert line == '"text": personal(Replace(value=\'\'), via="by"),    # into personal={...}'
@@ -294,3 +310,126 @@ class Message(models.Model):
     cleared = line.replace('Replace("...")', "Clear()")
     again = checked(models.replace("PASTED", cleared))["club_message.text"][2]
     assert again == '"text": personal(Replace("..."), via="by"),    # into personal={...}'
+
+
+SITE = """
+class Page(models.Model):
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="+")
+    owner = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
+    locked_by = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
+    RULES_OF_Page
+
+
+class Site(models.Model):
+    root_page = models.ForeignKey(Page, models.CASCADE)
+    RULES_OF_Site
+
+
+class Submission(models.Model):
+    page = models.ForeignKey(Page, models.CASCADE)
+    form_data = models.JSONField()
+    RULES_OF_Submission
+
+
+class Comment(models.Model):
+    page = models.ForeignKey(Page, models.CASCADE)
+    user = models.ForeignKey(Member, models.CASCADE)
+    text = models.TextField()
+    RULES_OF_Comment
+
+
+class Reply(models.Model):
+    comment = models.ForeignKey(Comment, models.CASCADE)
+    user = models.ForeignKey(Member, models.CASCADE)
+    text = models.TextField()
+    RULES_OF_Reply
+
+
+class Bookmark(models.Model):
+    user = models.ForeignKey(Member, models.CASCADE)
+    page = models.ForeignKey(Page, models.CASCADE)
+    RULES_OF_Bookmark
+
+
+class Card(models.Model):
+    member = models.OneToOneField(Member, models.DO_NOTHING, primary_key=True)
+    email = models.TextField()
+    RULES_OF_Card
+
+    class Meta:
+        managed = False
+"""
+PASTED = {
+    "Page": (
+        'efface = Rules(on_close(Redact(), via="owner"), on_close(Redact(), via="locked_by"), '
+        'personal={"owner": personal(Unlink(), via="owner"), '
+        '"locked_by": personal(Unlink(), via="locked_by")})    # in club.Page'
+    ),
+    "Site": 'efface = Rules(no_personal_data(reason="..."))    # in club.Site',
+    "Submission": 'efface = Rules(no_personal_data(reason="..."))    # in club.Submission',
+    "Comment": 'efface = Rules(on_close(Redact(), via="user"))    # in club.Comment',
+    "Reply": 'efface = Rules(on_close(Delete(), via="user"))    # in club.Reply',
+    "Bookmark": 'efface = Rules(on_close(Delete(), via="user"))    # in club.Bookmark',
+    "Card": 'efface = Rules(no_personal_data(reason="a view"))    # in club.Card',
+}
+CLOSE = """
+import django
+
+django.setup()
+
+from django.core.management import call_command
+from django.db import connection
+
+from club.models import *
+from efface.django import close_account
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+ada, bob = (Member.objects.create(username=n, email=n + "@x.example") for n in ("ada", "bob"))
+home = Page.objects.create(locked_by=ada)
+page = Page.objects.create(parent=home, owner=bob)
+Site.objects.create(root_page=home)
+Submission.objects.create(page=home, form_data={"from": "a stranger"})
+hers = Comment.objects.create(page=page, user=ada, text="by Ada")
+Comment.objects.create(page=home, user=bob, text="by Bob")
+Reply.objects.create(comment=hers, user=bob, text="to Ada")
+Reply.objects.create(comment=hers, user=ada, text="to herself")
+for member in (ada, bob):
+    Bookmark.objects.create(user=member, page=home)
+close_account(ada, actor="test")
+found = [model.objects.count() for model in (Page, Site, Submission, Comment, Reply, Bookmark)]
+texts = sorted(each.text for each in [*Comment.objects.all(), *Reply.objects.all()])
+print([*found, *texts, *Page.objects.values_list("owner", "locked_by").order_by("id")])
+"""
+
+
+def test_pasted_on_a_site_of_pages_the_lines_delete_no_page(checked, tmp_path):
+    """An editor who has locked the home page leaves; its site, and what is below, stay."""
+    models = SITE
+    found = checked(re.sub(r"RULES_OF_\w+", "", models))
+    lines = {name: found[f"club_{name.lower()}"][2].splitlines()[0] for name in PASTED}
+    assert lines == PASTED
+
+    for name, line in lines.items():
+        pasted = line.replace('"..."', '"a page"').partition("    #")[0]
+        models = models.replace(f"RULES_OF_{name}", pasted)
+    # The second round is about the columns of rows that stay.
+    ((place, (_, _, second)),) = checked(models).items()
+    assert place == "club_comment.text"
+    models = models.replace(
+        PASTED["Comment"].partition(")    #")[0],
+        f"{PASTED['Comment'].partition(')    #')[0]}, {second.splitlines()[0]}",
+    )
+    assert checked(models) == {}
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", CLOSE],
+        cwd=tmp_path,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "club.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(
+        [2, 1, 1, 2, 1, 1, "...", "by Bob", "to Ada", (None, None), (2, None)]
+    )
