@@ -99,3 +99,26 @@ def test_a_how_to_prints_what_it_shows(page, package, tmp_path):
 
     assert shown
     assert printed == shown
+
+
+# ---------------------------------------------------------------- accounts that were closed earlier
+
+
+def test_an_account_is_adopted_and_erased_again(database):
+    from sqlalchemy import text
+    from sqlalchemy.orm import Session
+
+    from tests.support.schemas import forum
+
+    page = ROOT / "docs" / "how-to" / "earlier-accounts.md"
+    forum.create(database)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE users SET deleted_at = '2024-05-06 07:08:09'"))
+    adopted, again = (code for language, code in blocks(page) if language == "python")
+    names = {"engine": database, "eraser": forum.eraser(), "Session": Session, "print": str}
+
+    exec(adopted, names)
+    exec(again.replace("print(", "shown = ("), names)
+
+    assert names["receipt"].search.is_clean
+    assert " ".join(map(str, names["shown"])) == block(page, "text").strip()

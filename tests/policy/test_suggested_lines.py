@@ -255,12 +255,20 @@ def test_what_outlasts_a_row_belongs_to_no_user_because_of_it(post, note):
     ]
 
 
-def test_where_that_one_has_several_links_it_names_the_one_by_which_rows_go():
-    links = [on_close(Delete(), via=name) for name in ("other", "people")]
-    posts = ("posts", part_of("people"), refers("people", "other"), *links)
+def test_where_that_one_has_several_links_it_names_the_one_of_the_writer():
+    links = [on_close(Delete(), via=name) for name in ("other", "author")]
+    posts = ("posts", part_of("people", "author"), refers("people", "other"), *links)
     lines = suggested(posts, ("notes", part_of("posts")))
 
-    assert lines.splitlines()[0] == '__table_args__ = (on_close(Delete(), via="posts.people"),)'
+    assert lines.splitlines()[0] == '__table_args__ = (on_close(Delete(), via="posts.author"),)'
+
+
+def test_rows_below_those_of_two_users_are_not_those_of_the_second_one():
+    links = [on_close(Redact(), via=name) for name in ("author", "other")]
+    posts = ("posts", refers("people", "author"), part_of("people", "other"), *links)
+    lines = suggested(posts, ("notes", part_of("posts")))
+
+    assert lines.splitlines()[0] == '__table_args__ = (no_personal_data(reason="..."),)'
 
 
 def test_a_table_that_leads_to_nobody_is_suggested_as_unrelated():

@@ -69,8 +69,8 @@ def read_identifiers(path: Path) -> list[str]:
     return lines
 
 
-def read_date(text: str) -> datetime:
-    """Return the start of the year, month or day that *text* names, in UTC.
+def read_date(text: str, option: str = "--since") -> datetime:
+    """Return the start of the year, month or day that the *text* of *option* names, in UTC.
 
     Raises:
         SettingsError: the text is not a date.
@@ -81,7 +81,7 @@ def read_date(text: str) -> datetime:
             return datetime.strptime(text, each).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise SettingsError(f"--since takes a date such as 2026, 2026-01 or 2026-01-31, not {text}.")
+    raise SettingsError(f"{option} takes a date such as 2026, 2026-01 or 2026-01-31, not {text}.")
 
 
 def require_once(*, once: bool) -> None:

@@ -23,7 +23,8 @@ def to_json_text(data: Any) -> str:
 
 def format_receipt(receipt: Receipt) -> str:
     """Return *receipt* as text, with what was deleted, what is kept and until when."""
-    lines = [f"Closed · receipt {receipt.reference} · {_moment(receipt)} · {receipt.actor}", ""]
+    done = "Closed" if receipt.repeats is None else "Erased again"
+    lines = [f"{done} · receipt {receipt.reference} · {_moment(receipt)} · {receipt.actor}", ""]
     width = max((len(step.table) for step in receipt.steps), default=0)
     for step in receipt.steps:
         # A retained row may not change at all, so show how many rows are kept.
@@ -33,6 +34,8 @@ def format_receipt(receipt: Receipt) -> str:
         lines.append(f"  {step.action:<8} {step.table:<{width}} {rows}{until}")
     if receipt.overridden is not None:
         lines += ["", f"  Overridden: {receipt.overridden}"]
+    if receipt.repeats is not None:
+        lines += ["", f"  The first receipt: {receipt.repeats}"]
     if receipt.already_closed:
         lines += ["", "  This account was already closed. Nothing was changed."]
     if receipt.search is not None:
@@ -48,6 +51,8 @@ def format_closing(receipt: Receipt) -> str:
         state = "finalized, not searched"
     if receipt.search is not None:
         state = "clean" if receipt.search.is_clean else "identifiers found"
+    if receipt.repeats is not None:
+        state = f"erased again after {receipt.repeats}, not searched"
     kept = f" · kept until {receipt.kept_until.isoformat()}" if receipt.kept_until else ""
     return f"{moment}  {receipt.reference}  {receipt.actor} · {state}{kept}"
 

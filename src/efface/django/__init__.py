@@ -29,6 +29,7 @@ try:
         verify,
     )
     from efface.django.database.django_connection import sqlalchemy_connection
+    from efface.django.earlier_accounts import adopt, erase_again
     from efface.django.retained_records import override_retention
     from efface.django.rules import Rules
     from efface.django.signals import account_closed, account_erased, account_finalized
@@ -47,7 +48,9 @@ __all__ = [
     "account_closed",
     "account_erased",
     "account_finalized",
+    "adopt",
     "close_account",
+    "erase_again",
     "eraser",
     "finalize",
     "include_closed",

@@ -71,8 +71,8 @@ def plan(user: Any, *, using: str | None = None) -> Plan:
     Example:
         print(plan(request.user).explain())
     """
-    user = _unwrap(user)
-    alias = _find_alias(user, using)
+    user = unwrap(user)
+    alias = find_alias(user, using)
     database_eraser = require_eraser(require_users(alias))
     with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
         return database_eraser.eraser.plan(bind, read_primary_key(database_eraser, user))
@@ -111,7 +111,7 @@ def close_account(
     Example:
         receipt = close_account(request.user, actor="self-service")
     """
-    user, alias = _unwrap(user), _find_alias(_unwrap(user), using)
+    user, alias = unwrap(user), find_alias(unwrap(user), using)
     database_eraser = require_eraser(require_users(alias))
     key = read_primary_key(database_eraser, user)
     ask = _adapt_blockers(blockers, database_eraser, alias)
@@ -125,12 +125,12 @@ def close_account(
                 )
             # Before the commit, because code later in this transaction may save the user.
             forget(user)
-            return _prepare_commit(database_eraser, key, receipt, alias, finalize=finalize)
+            return prepare_commit(database_eraser, key, receipt, alias, finalize=finalize)
 
-    return _in_own_transaction(close, alias)[-1]
+    return in_own_transaction(close, alias)[-1]
 
 
-def _in_own_transaction(run: Callable[[], T], alias: str) -> T:
+def in_own_transaction(run: Callable[[], T], alias: str) -> T:
     """Run it again after a deadlock, unless its transaction is the caller's."""
     return run() if connections[alias].in_atomic_block else retried(run)
 
@@ -180,7 +180,7 @@ def run_pending(*, limit: int = 100, using: str | None = None) -> PendingRun:
                 done = database_eraser.eraser.run_pending(bind, limit=1, exclude=failed)
             for failure in done.failures:
                 add_advice(failure.error, alias)
-            _defer_constraints(alias)
+            defer_constraints(alias)
             for receipt in done.receipts:
                 _announce(database_eraser, receipt, alias)
         return done
@@ -208,7 +208,7 @@ def _finalize(receipt: Receipt, alias: str) -> Receipt:
     with transaction.atomic(using=alias):
         with sqlalchemy_connection(alias) as bind:
             finalized = database_eraser.eraser.finalize(bind, receipt)
-        _defer_constraints(alias)
+        defer_constraints(alias)
         if finalized.finalized_at != receipt.finalized_at:
             _announce(database_eraser, finalized, alias)
     return finalized
@@ -237,8 +237,8 @@ def verify(user: Any, identifiers: Iterable[str], *, using: str | None = None) -
     Raises:
         EffaceError: as `Eraser.verify`.
     """
-    user = _unwrap(user)
-    alias = _find_alias(user, using)
+    user = unwrap(user)
+    alias = find_alias(user, using)
     database_eraser = require_eraser(require_users(alias))
     with transaction.atomic(using=alias), sqlalchemy_connection(alias) as bind:
         return database_eraser.eraser.verify(
@@ -259,7 +259,7 @@ def receipts(since: datetime | None = None, *, using: str | None = None) -> list
         return [Receipt.from_json(text) for text in recorded_receipts(bind, since)]
 
 
-def _prepare_commit(
+def prepare_commit(
     database_eraser: DatabaseEraser,
     key: Any,
     receipt: Receipt,
@@ -272,7 +272,7 @@ def _prepare_commit(
     Returns:
         *receipt*, to which the last follow-up adds the finalized one.
     """
-    _defer_constraints(alias)
+    defer_constraints(alias)
     receipts = [receipt]
     if receipt.already_closed:
         return receipts
@@ -311,14 +311,15 @@ def _adapt_blockers(
     return ask
 
 
-def _unwrap(user: Any) -> Any:
+def unwrap(user: Any) -> Any:
     """Return the user behind ``request.user``, which is a lazy object."""
     if isinstance(user, LazyObject) and isinstance(user, Model):
         return user._wrapped
     return user
 
 
-def _find_alias(user: Any, using: str | None) -> str:
+def find_alias(user: Any, using: str | None) -> str:
+    """Return the alias of the database that has *user*."""
     if using is not None:
         return using
     if isinstance(user, Model):
@@ -326,7 +327,7 @@ def _find_alias(user: Any, using: str | None) -> str:
     return using or find_user_database()
 
 
-def _defer_constraints(alias: str) -> None:
+def defer_constraints(alias: str) -> None:
     """Let constraints wait for the commit again, which is Django's default.
 
     The engine checks all constraints immediately, so it can report which one fails. Constraints

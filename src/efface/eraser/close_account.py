@@ -91,6 +91,17 @@ def find_receipt(
     return Receipt.from_json(first) if first is not None else None
 
 
+def is_recorded(
+    cursor: Cursor,
+    compiled: CompiledPolicy,
+    fingerprint: Callable[[Key], str],
+    key: Key,
+    closed_at: datetime,
+) -> bool:
+    """Return whether Efface closed the account at that moment, and not something else."""
+    return compiled.closings.receipt_for(cursor, fingerprint(key), closed_at) is not None
+
+
 def close_many(
     cursor: Cursor, compiled: CompiledPolicy, keys: Sequence[Key], context: CallContext
 ) -> BatchReceipt:
@@ -221,7 +232,16 @@ def _recheck(
     """
     if plan.fingerprint != context.fingerprint(key) or plan.policy != statements.digest:
         raise ForeignPlanError
-    fresh = make_plan(cursor, statements, key, context.fingerprint, context.now.date())
+    today = context.now.date()
+    fresh = make_plan(
+        cursor,
+        statements,
+        key,
+        context.fingerprint,
+        today,
+        # The account is open, as its locked row says.
+        is_recorded=lambda *_: True,
+    )
     for planned, found in zip(plan.steps, fresh.steps, strict=True):
         if planned.rows != found.rows:
             raise StalePlanError(found.table, planned.rows, found.rows)

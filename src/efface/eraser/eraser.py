@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, overload
 
 from sqlalchemy import Connection, Engine
@@ -14,10 +15,10 @@ from sqlalchemy import Connection, Engine
 from efface.eraser.blockers import BlockerCheck, Blockers
 from efface.eraser.call_context import require_recordable
 from efface.eraser.callers_transaction import Bind, expire, join
-from efface.eraser.close_account import close_many, close_one, find_receipt
+from efface.eraser.close_account import close_many, close_one, find_receipt, is_recorded
 from efface.eraser.deletions import record_deletion
+from efface.eraser.earlier_accounts import EarlierAccounts
 from efface.eraser.finalize import finalize_batch, finalize_one
-from efface.eraser.joined_calls import JoinedCalls
 from efface.eraser.pending_closings import MIN_AGE, PendingRun, run_pending_closings
 from efface.errors import BatchError, Problem
 from efface.evidence.database_search import Search
@@ -36,7 +37,7 @@ BATCH_LIMIT = 1000
 """The most accounts to close in one transaction: more would keep locks for too long."""
 
 
-class Eraser(JoinedCalls):
+class Eraser(EarlierAccounts):
     """Close accounts by a policy, inside your transaction. You commit.
 
     Make one eraser when your application starts. It is not bound to a database.
@@ -78,7 +79,8 @@ class Eraser(JoinedCalls):
     def plan(self, bind: Bind, pk: Any) -> Plan:
         """Return what closing the account would do now, counted in the database; only reads.
 
-        A closed account has a plan without steps.
+        A closed account has a plan without steps. One that was soft-deleted before you used Efface
+        has the steps of `adopt`.
 
         Raises:
             UnknownSubjectError: no row has this key.
@@ -90,7 +92,11 @@ class Eraser(JoinedCalls):
         """
         key = self._key_of(pk)
         with self._joined(bind) as (cursor, compiled):
-            return make_plan(cursor, compiled.single, key, self._fingerprint, self._now().date())
+            done = partial(is_recorded, cursor, compiled, self._fingerprint)
+            today = self._now().date()
+            return make_plan(
+                cursor, compiled.single, key, self._fingerprint, today, is_recorded=done
+            )
 
     def preview(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
         """Return the steps of a closure without reading any text; only reads.
@@ -103,7 +109,8 @@ class Eraser(JoinedCalls):
         """
         key = self._key_of(pk)
         with self._joined(bind) as (cursor, compiled):
-            return preview(cursor, compiled.single, key, self._now().date())
+            done = partial(is_recorded, cursor, compiled, self._fingerprint)
+            return preview(cursor, compiled.single, key, self._now().date(), is_recorded=done)
 
     def retained(self, bind: Bind, pk: Any) -> tuple[Step, ...]:
         """Return the steps with records that the policy retains of a user, open or closed.
@@ -267,22 +274,6 @@ class Eraser(JoinedCalls):
             batch = close_many(cursor, compiled, keys, context)
         expire(bind, (step.table for step in batch.steps if step.changes_rows))
         return batch
-
-    def adopt(self, bind: Bind, pk: Any, *, actor: str) -> Receipt:
-        """Erase an account that was soft-deleted before you used Efface. You commit.
-
-        It carries out all rules and keeps the date in ``deleted_at``. An open account is closed.
-
-        Raises:
-            UnknownSubjectError: no row has this key.
-            ActorIdentifiesUserError: *actor* contains the user's email address. Nothing was
-                changed.
-        """
-        key, context = self._key_of(pk), self._context(actor, BlockerCheck(bind, self.blockers))
-        with self._joined(bind) as (cursor, compiled):
-            receipt = close_one(cursor, compiled, key, context, adopting=True)
-        expire(bind, (step.table for step in receipt.steps if step.changes_rows))
-        return receipt
 
     @overload
     def finalize(self, bind: Bind, receipt: Receipt) -> Receipt: ...

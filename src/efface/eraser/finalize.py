@@ -70,7 +70,7 @@ def finalize_one(
         return Finalized(latest)
     subjects, rows = _lock_subject(cursor, compiled, receipt, context)
     if subjects is not None:
-        steps = _post_commit_pass(cursor, compiled.single, subjects, rows, receipt.closed_at)
+        steps = post_commit_pass(cursor, compiled.single, subjects, rows, receipt.closed_at)
     late = sum(step.rows for step in steps)
     if late:
         search = _search(cursor, compiled, receipt)
@@ -107,7 +107,7 @@ def _search(cursor: Cursor, compiled: CompiledPolicy, receipt: Receipt) -> Searc
     return compiled.search.search(cursor, known.values, known.only.search_terms)
 
 
-def _post_commit_pass(
+def post_commit_pass(
     cursor: Cursor,
     statements: PolicyStatements,
     subjects: ClosingSubjects,
@@ -148,7 +148,7 @@ def finalize_batch(
     locked = compiled.closings.lock(cursor, [each.reference for each in batch.receipts])
     rows = cursor.rows(statements.lock, keys)
     ours, kept = _still_closed(statements, subjects, rows, batch.closed_at)
-    steps = _post_commit_pass(cursor, statements, ours, kept, batch.closed_at) if ours.all else ()
+    steps = post_commit_pass(cursor, statements, ours, kept, batch.closed_at) if ours.all else ()
     late = sum(step.rows for step in steps)
     if late:
         search = _search_batch(cursor, compiled, batch, cursor.rows(statements.find, keys))

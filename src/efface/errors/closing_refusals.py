@@ -112,6 +112,24 @@ class UnrecordedClosingError(EffaceError):
         )
 
 
+class NotClosedError(EffaceError):
+    """The account is open, so it can't be erased again."""
+
+    code = "E424"
+
+    def __init__(self, table: str) -> None:
+        """Keep the users' *table*."""
+        super().__init__()
+        self.table = table
+
+    def message(self) -> str:
+        """Return that the account is open."""
+        return (
+            f"This account of {self.table} is open, so there is nothing to erase again. "
+            f"{NOTHING_CHANGED} Close it: eraser.close_account(bind, pk, actor=...)"
+        )
+
+
 class BlockedError(EffaceError):
     """Your ``blockers`` function gave a reason why the account can't be closed now."""
 

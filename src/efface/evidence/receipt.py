@@ -62,6 +62,7 @@ class Receipt(WithCapturedSubjects):
         together: How many accounts were closed in the same batch.
         search: The result of the search, or None if there was none.
         overridden: Why blockers, or the retention of records, were overridden, or None.
+        repeats: The reference of the first receipt, if the account was erased again, or None.
         already_closed: Whether the account was closed before this call.
     """
 
@@ -77,6 +78,7 @@ class Receipt(WithCapturedSubjects):
     together: int = 1
     search: Search | None = None
     overridden: str | None = None
+    repeats: str | None = None
     already_closed: bool = field(default=False, compare=False)
 
     @property
@@ -119,8 +121,9 @@ class Receipt(WithCapturedSubjects):
             "together": self.together,
             "search": asdict(self.search) if self.search else None,
         }
-        if self.overridden is not None:
-            data["overridden"] = self.overridden
+        for name in ("overridden", "repeats"):
+            if (value := getattr(self, name)) is not None:
+                data[name] = value
         # The steps are appended as text, because a batch encodes them once for all its receipts.
         return f'{_to_json(data)[:-1]},"steps":{steps or steps_json(self.steps)}}}'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -45,6 +45,21 @@ class Step:
     def changes_rows(self) -> bool:
         """Return whether any row changes."""
         return self.rows > 0
+
+
+def summed_steps(some: tuple[Step, ...], more: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps of the same policy with the rows of both; *some* may be empty."""
+    if not some:
+        return more
+    return tuple(
+        replace(
+            one,
+            rows=one.rows + other.rows,
+            reached=None if one.reached is None else one.reached + (other.reached or 0),
+            until=max((end for end in (one.until, other.until) if end), default=None),
+        )
+        for one, other in zip(some, more, strict=True)
+    )
 
 
 def step_from_json(data: Mapping[str, Any]) -> Step:

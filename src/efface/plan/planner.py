@@ -61,8 +61,13 @@ def make_plan(
     key: tuple[Any, ...],
     fingerprint: Callable[[tuple[Any, ...]], str],
     today: date,
+    *,
+    is_recorded: Callable[[tuple[Any, ...], datetime], bool],
 ) -> Plan:
-    """Return what closing this account would do now. A closed account has an empty plan.
+    """Return what closing this account would do now.
+
+    An account whose closing *is_recorded* has an empty plan. One that was soft-deleted by something
+    else is still to be erased.
 
     Raises:
         UnknownSubjectError: no row has this key.
@@ -72,22 +77,28 @@ def make_plan(
         raise UnknownSubjectError(statements.table.fullname)
     subjects = capture(cursor, statements, rows)
     steps: tuple[Step, ...] = ()
+    key, closed_at = subjects.only.key, subjects.only.closed_at
     # Closing a closed account changes nothing, so its plan has no steps.
-    if subjects.only.closed_at is None:
+    if closed_at is None or not is_recorded(key, closed_at):
         counts = {table.name: count_rows(cursor, table, subjects) for table in statements.tables}
         counts[""] = count_rows(cursor, statements.subject_row, subjects)
         steps = tuple(ordered_steps(statements, counts, today))
-    key = subjects.only.key
     shown = str(key[0]) if len(key) == 1 else str(key)
     return Plan(statements.table.fullname, shown, fingerprint(key), statements.digest, steps)
 
 
 def preview(
-    cursor: Cursor, statements: PolicyStatements, key: tuple[Any, ...], today: date
+    cursor: Cursor,
+    statements: PolicyStatements,
+    key: tuple[Any, ...],
+    today: date,
+    *,
+    is_recorded: Callable[[tuple[Any, ...], datetime], bool],
 ) -> tuple[Step, ...]:
     """Return the steps of a closure without reading any text.
 
-    Each step's ``rows`` are therefore the most that may change. A closed account has no steps.
+    Each step's ``rows`` are therefore the most that may change. An account whose closing
+    *is_recorded* has no steps.
 
     Raises:
         UnknownSubjectError: no row has this key.
@@ -96,16 +107,26 @@ def preview(
     if not rows:
         raise UnknownSubjectError(statements.table.fullname)
     subjects = capture(cursor, statements, rows, with_search_terms=False)
-    if subjects.only.closed_at is not None:
+    closed_at = subjects.only.closed_at
+    if closed_at is not None and is_recorded(subjects.only.key, closed_at):
         return ()
-    counts = {"": RowCounts(removed=1, redacted=1, changed=1)}
+    counts = preview_counts(cursor, statements, subjects)
+    counts[""] = RowCounts(removed=1, redacted=1, changed=1)
+    return tuple(ordered_steps(statements, counts, today))
+
+
+def preview_counts(
+    cursor: Cursor, statements: PolicyStatements, subjects: ClosingSubjects
+) -> dict[str, RowCounts]:
+    """Return by table how many rows may change, without those of the subjects themselves."""
+    counts = {}
     for table in statements.tables:
         found = counts[table.name] = RowCounts(kept=count_retained(cursor, table, subjects))
         if any(not isinstance(target.action, Retain) for target in table.targets):
             found.removed, found.redacted, _ = cursor.rows(table.row_counts, subjects.values)[0]
             # Every redacted row may change: only `make_plan` reads the texts.
             found.changed = found.redacted or 0
-    return tuple(ordered_steps(statements, counts, today))
+    return counts
 
 
 def ordered_steps(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -192,6 +192,21 @@ class Closings:
         """Replace the receipts of closures with their finalized ones."""
         rows = [{"key_0": record["reference"], **record} for record in records]
         self._finalize.run(cursor, rows, {})
+
+    def recorded(
+        self, connection: Connection, subjects: Sequence[str]
+    ) -> set[tuple[str, datetime]]:
+        """Return the closures of these *subjects*: each with its moment, to the second."""
+        mine = is_any_of(self._dialect, closings.c.subject, "subjects", String())
+        found = connection.execute(
+            select(closings.c.subject, closings.c.closed_at).where(mine), {"subjects": subjects}
+        )
+        return {(whose, _second(at)) for whose, at in found}
+
+
+def _second(moment: datetime) -> datetime:
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.replace(microsecond=0)
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

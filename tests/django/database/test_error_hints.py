@@ -73,10 +73,9 @@ def test_what_a_constraint_refuses_is_compared_by_djangos_command(town, option):
 
 
 def test_an_account_that_was_marked_by_hand_is_adopted_by_the_lines_that_are_said(town):
-    from django.db import transaction
     from django.utils import timezone
 
-    from efface.django import close_account, eraser, sqlalchemy_connection
+    from efface.django import close_account
     from efface.errors import UnrecordedClosingError
 
     ada = town.ada()
@@ -84,14 +83,8 @@ def test_an_account_that_was_marked_by_hand_is_adopted_by_the_lines_that_are_sai
 
     with pytest.raises(UnrecordedClosingError) as caught:
         close_account(ada.pk, actor="self-service", using=town.alias)
-    first, second = caught.value.message().splitlines()[-2:]
-    names = {
-        "transaction": transaction,
-        "sqlalchemy_connection": sqlalchemy_connection,
-        "eraser": eraser,
-        "pk": ada.pk,
-    }
-    exec(f"{first.strip()}\n    {second.strip()}", names)
+    lines = caught.value.message().splitlines()[-2:]
+    exec("\n".join(line.strip() for line in lines), {"pk": ada.pk})
 
     assert town.Person.get(pk=ada.pk).email != "ada@example.org"
     again = close_account(ada.pk, actor="self-service", using=town.alias)

@@ -21,10 +21,9 @@ COMMANDS = {
     ),
     "E501": "Create it: manage.py migrate{database}",
 }
+ADOPT = '\n\n      from efface.django import adopt\n      adopt(pk, actor="..."{using})'
 LINES = {
-    "E404": 'eraser({alias}).adopt(bind, pk, actor="...")',
     "E415": "eraser({alias}).finalize(bind, eraser({alias}).get_receipt(bind, reference))",
-    "E416": 'eraser({alias}).adopt(bind, pk, actor="...")',
 }
 """Methods of the engine, which need Django's transaction around them."""
 
@@ -35,6 +34,8 @@ def add_advice(error: EffaceError, alias: str = DEFAULT_DB_ALIAS) -> None:
     if error.code in COMMANDS:
         database = "" if is_default else f" --database {alias}"
         error.advice = COMMANDS[error.code].format(database=database)
+    elif error.code in ("E404", "E416"):
+        error.advice = ADOPT.format(using="" if is_default else f', using="{alias}"')
     elif error.code in LINES:
         line = LINES[error.code].format(alias="" if is_default else f'"{alias}"')
         using = "" if is_default else f'using="{alias}"'

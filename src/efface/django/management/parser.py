@@ -20,6 +20,12 @@ COMMANDS = {
     "closed": "List the recorded account closures, oldest first.",
     "work": "Finalize unfinished account closures, oldest first, each in its own transaction. "
     "It needs --once. If one fails, the others continue, and it stays pending.",
+    "adopt": "Erase the accounts that were soft-deleted before DATE, and before you used Efface. "
+    "Efface first shows how many rows change at most, and asks you. Each account has its own "
+    "transaction. If one fails, the others continue, and the next run tries it again.",
+    "erase-again": "Carry out today's rules for an account that Efface closed earlier, or for all "
+    "before DATE. Use it after you have added a rule. The identifiers of these users are gone, so "
+    "Efface can't look for them in texts any more.",
 }
 """The help text of each command."""
 
@@ -41,6 +47,7 @@ def add_commands(parser: CommandParser) -> None:
     for name in ("plan", "close", "verify"):
         commands[name].add_argument("key", metavar="PK", help="the user's primary key")
     _add_specific_options(commands)
+    _add_earlier_options(commands)
 
 
 def _add_specific_options(commands: dict[str, CommandParser]) -> None:
@@ -79,6 +86,23 @@ def _add_specific_options(commands: dict[str, CommandParser]) -> None:
     commands["work"].add_argument(
         "--limit", type=int, default=100, help="finalize at most this many account closures"
     )
+
+
+def _add_earlier_options(commands: dict[str, CommandParser]) -> None:
+    """Add the options of the commands for accounts that were closed earlier."""
+    adopt, again = commands["adopt"], commands["erase-again"]
+    again.add_argument("key", metavar="PK", nargs="?", help="the user's primary key")
+    adopt.add_argument(
+        "--before", metavar="DATE", required=True, help="such as 2026 or 2026-01-31, in UTC"
+    )
+    again.add_argument(
+        "--before", metavar="DATE", help="all accounts that Efface closed before DATE, in UTC"
+    )
+    for command in (adopt, again):
+        command.add_argument(
+            "--actor", required=True, help='who asked, such as "ticket 8114"; never a name'
+        )
+        command.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_django_options(command: CommandParser) -> None:

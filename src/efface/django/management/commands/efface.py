@@ -1,10 +1,12 @@
-"""``manage.py efface check | plan | close | verify | closed | work --once``."""
+"""``manage.py efface``: check, plan, close, verify, closed, work, adopt, erase-again."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from django.db import connections, transaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from efface.console import command_texts as texts
+from efface.console import earlier_accounts as earlier
 from efface.console.command_arguments import (
     is_terminal,
     read_date,
@@ -24,7 +27,7 @@ from efface.console.command_arguments import (
     require_once,
 )
 from efface.console.exit_status import Status, describe_database_error, find_status
-from efface.django import accounts
+from efface.django import accounts, earlier_accounts
 from efface.django.database.django_connection import sqlalchemy_connection
 from efface.django.management.parser import COMMANDS, add_commands
 from efface.django.policy import erasers
@@ -66,7 +69,7 @@ class Command(BaseCommand):
         if act == "check":
             options["live"] = named is not None
         try:
-            getattr(self, f"_{act}")(erasers.require_users(alias), **options)
+            getattr(self, f"_{act.replace('-', '_')}")(erasers.require_users(alias), **options)
         except EffaceError as error:
             text = _format_migrate_hint(alias) if _needs_migrate(error, alias) else str(error)
             raise CommandError(text, returncode=find_status(error)) from None
@@ -176,17 +179,85 @@ class Command(BaseCommand):
             # The closure will return the first receipt and change nothing.
             return plan
         shown = plan or accounts.plan(key, using=alias)
+        self._write_note(shown.explain())
+        self._ask(texts.QUESTION)
+        return shown
+
+    def _ask(self, question: str) -> None:
         # Not `input()`, which writes the prompt to standard output, among the results.
         try:
-            self._write_note(shown.explain())
-            self.stderr.write(f"{texts.QUESTION} [y/N]: ", str, ending="")
+            self.stderr.write(f"{question} [y/N]: ", str, ending="")
             self.stderr.flush()
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was changed.", returncode=Status.REFUSED)
-        return shown
+
+    def _adopt(self, alias: str, *, before: str, actor: str, yes: bool, **options: Any) -> None:
+        moment, actor_text = earlier.read_before(before), read_recorded("--actor", actor)
+        preview = earlier_accounts.preview_adoption(before=moment, using=alias)
+        self._write_note(earlier.format_preview(preview, moment))
+        run = earlier.EarlierRun()
+        if preview.accounts:
+            self._confirm_all(yes=yes)
+
+            def adopt(key: Any) -> Receipt:
+                return earlier_accounts.adopt(key, actor=actor_text, using=alias)
+
+            run = self._run_each(alias, moment, adopt, recorded=False)
+        self.stdout.write(run.to_json() if options["json"] else earlier.format_run(run))
+        self._report(run)
+
+    def _erase_again(
+        self, alias: str, *, key: str | None, before: str | None, actor: str, **options: Any
+    ) -> None:
+        actor_text = read_recorded("--actor", actor)
+        if (key is None) == (before is None):
+            raise SettingsError("Name one account by its primary key, or all with --before DATE.")
+
+        def erase(user: Any) -> Receipt:
+            return earlier_accounts.erase_again(user, actor=actor_text, using=alias)
+
+        gone = erasers.load_eraser(alias).eraser.unrepeatable()
+        if before is None:
+            receipt = erase(key)
+            text = receipt.to_json() if options["json"] else texts.format_receipt(receipt)
+            self.stdout.write(text)
+            self._write_note(earlier.format_unrepeatable(gone))
+            return
+        moment = earlier.read_before(before)
+        self._confirm_all(yes=options["yes"])
+        run = self._run_each(alias, moment, erase, recorded=True)
+        self.stdout.write(run.to_json() if options["json"] else earlier.format_run(run, gone))
+        self._report(run)
+
+    def _confirm_all(self, *, yes: bool) -> None:
+        earlier.require_answer(yes=yes, is_terminal=is_terminal())
+        if not yes:
+            self._ask(earlier.QUESTION)
+
+    def _run_each(
+        self, alias: str, before: datetime, erase: Callable[[Any], Receipt], *, recorded: bool
+    ) -> earlier.EarlierRun:
+        def next_keys(after: Any) -> list[Any]:
+            return earlier_accounts.find_closed(
+                before=before, recorded=recorded, after=after, using=alias
+            )
+
+        runs = deque(earlier.erase_one_by_one(next_keys, erase), maxlen=1)
+        return runs[0] if runs else earlier.EarlierRun()
+
+    def _report(self, run: earlier.EarlierRun) -> None:
+        for name, error in run.failures:
+            self._write_note(f"{name}: {error}")
+        if run.failures:
+            number = f"{len(run.failures)} of {run.accounts + len(run.failures)}"
+            status = find_status(run.failures[0][1])
+            raise CommandError(f"{number} accounts were not erased.", returncode=status)
+        if run.unclean:
+            text = "The search found an identifier after an account was erased."
+            raise CommandError(text, returncode=Status.EVIDENCE)
 
     def _write_note(self, text: str) -> None:
         """Write *text* to standard error, without the color that Django gives to errors."""
