@@ -319,10 +319,13 @@ def unwrap(user: Any) -> Any:
 
 
 def find_alias(user: Any, using: str | None) -> str:
-    """Return the alias of the database that has *user*."""
+    """Return the alias of the database in which to close the account of *user*."""
     if using is not None:
         return using
-    if isinstance(user, Model):
+    reads = any(hasattr(each, "db_for_read") for each in router.routers)
+    writes = any(hasattr(each, "db_for_write") for each in router.routers)
+    # If routers decide only where to read, the instance may come from a replica.
+    if isinstance(user, Model) and (writes or not reads):
         using = router.db_for_write(type(user), instance=user)
     return using or find_user_database()
 

@@ -208,6 +208,26 @@ class WrongDatabaseError(EffaceError):
         )
 
 
+class HiddenTablesError(EffaceError):
+    """The schema that the connection has selected lacks tables with rows of its users."""
+
+    code = "E616"
+
+    def __init__(self, alias: str, labels: Sequence[str]) -> None:
+        """Keep the *alias* and the *labels* of the models."""
+        super().__init__()
+        self.alias, self.labels = alias, tuple(labels)
+
+    def message(self) -> str:
+        """Return which tables would be left out."""
+        return (
+            f"In the schema that the connection {self.alias} has selected, the routers have no "
+            f"{', '.join(self.labels)}. Rows in other schemas can belong to this user, and a "
+            f"closure from here would leave them. {NOTHING_CHANGED} Efface closes the accounts of "
+            "users whose rows are all in the same schema."
+        )
+
+
 class TooManyAttemptsError(EffaceError):
     """Raised by your ``check_password`` function once a user has tried too often."""
 

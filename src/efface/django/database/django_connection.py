@@ -134,6 +134,8 @@ class _Connection:
     def cursor(self, *_: Any, **__: Any) -> Any:
         """Return Django's cursor, or the driver's if Django must not record the query."""
         if not self.is_visible:
+            # A backend that switches schemas selects the schema when Django asks for a cursor.
+            self._django.cursor().close()
             return self._django.connection.cursor()
         return _Cursor(self._django.cursor())
 

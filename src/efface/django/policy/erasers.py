@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -17,7 +16,9 @@ from efface.django import settings
 from efface.django.database.django_connection import get_engine
 from efface.django.database.error_hints import add_advice
 from efface.django.database.missing_tables import find_missing_tables
+from efface.django.database.schema_switching import once_per_schema, require_all_tables
 from efface.django.policy.merged_policy import merge_policy
+from efface.django.policy.other_databases import find_unreached_models
 from efface.django.policy.problems_for_models import is_from_package, translate_problems
 from efface.django.schema.models_to_metadata import Schema, models_in
 from efface.eraser.blockers import Blockers
@@ -55,12 +56,13 @@ def find_problems(alias: str) -> list[Problem]:
         if problem.code != "W102"
         or not is_from_package(database_eraser.schema.models[problem.table])
     )
-    return translate_problems(
+    translated = translate_problems(
         found,
         database_eraser.eraser.policy,
         database_eraser.schema,
         settings.efface_settings().rules,
     )
+    return [*translated, *find_unreached_models(alias)]
 
 
 def find_differences(alias: str) -> list[Problem]:
@@ -75,7 +77,7 @@ def find_differences(alias: str) -> list[Problem]:
     return translate_problems(fixable, here.eraser.policy, here.schema, rules)
 
 
-@cache
+@once_per_schema
 def require_eraser(alias: str) -> DatabaseEraser:
     """Return the eraser for the database *alias*, if its policy has no problems.
 
@@ -86,7 +88,7 @@ def require_eraser(alias: str) -> DatabaseEraser:
     return fit_eraser(alias)
 
 
-@cache
+@once_per_schema
 def fit_eraser(alias: str) -> DatabaseEraser:
     """Return the eraser for the database *alias*, without tables that the database lacks.
 
@@ -101,7 +103,7 @@ def fit_eraser(alias: str) -> DatabaseEraser:
     return _load_eraser(alias, missing) if missing else database_eraser
 
 
-@cache
+@once_per_schema
 def load_eraser(alias: str) -> DatabaseEraser:
     """Return the eraser for the database *alias*, made once in this process.
 
@@ -173,6 +175,7 @@ def require_users(alias: str) -> str:
 
     Raises:
         WrongDatabaseError: the users are not in this database.
+        HiddenTablesError: the users are there, and tables with their rows are in other schemas.
     """
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # needs the models loaded
 
@@ -180,6 +183,7 @@ def require_users(alias: str) -> str:
     if alias not in connections or model._meta.concrete_model not in models_in(alias):
         known = [each for each in connections if model in models_in(each)]
         raise WrongDatabaseError(alias, model._meta.label, known)
+    require_all_tables(alias)
     return alias
 
 

@@ -15,3 +15,17 @@ class Here:
         return self.alias
 
     db_for_write = db_for_read
+
+
+class LettersElsewhere:
+    """Letters are not in the database of the people."""
+
+    def allow_migrate(self, db, app_label, model_name=None, **_):
+        return db != "default" if (app_label, model_name) == ("town", "letter") else None
+
+
+class ReadsFromAReplica:
+    """People are read from the other database, and nothing is said about writing."""
+
+    def db_for_read(self, _model, **_hints):
+        return "postgresql"
