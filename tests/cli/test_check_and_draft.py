@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cli.conftest import ERASER
+from tests.support.databases import emptied
 
 UNDECIDED = """
 from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table
@@ -155,6 +156,7 @@ def test_a_draft_can_be_checked_until_it_is_decided(efface, database):
     first = efface("check", *named)
     decided = 'no_personal_data = {reason = "a test"}\n'
     more = "".join(f"[tables.{name}]\n{decided}" for name in ("invoices", "newsletter", "orders"))
+    more += '[tables.users]\nnot_personal = ["locale"]\n'
     (efface.project / "efface.toml").write_text(draft + more)
     second = efface("check", *named)
 
@@ -200,3 +202,60 @@ def test_a_draft_needs_something_to_draft_from(efface):
 
     assert result.exit_code == 2
     assert "--models module:Base, or --database URL" in result.stderr
+
+
+def test_a_draft_is_of_the_people_that_one_names(efface, database):
+    drafted = efface("draft", "--database", database, "--people", "categories")
+    wrong = efface("draft", "--database", database, "--people", "category")
+
+    assert "[tables.categories.data_subject]" in drafted.stdout
+    assert "# the users' table · sure: you named it" in drafted.stdout
+    assert (wrong.exit_code, "Did you mean categories?" in wrong.stderr) == (2, True)
+    assert efface("draft", "--database", database, "--schema", "nowhere").exit_code == 2
+    models = efface("draft", "--models", "tests.support.schemas.forum:Base", "--schema", "main")
+    assert models.exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_a_draft_looks_at_every_schema_of_the_application(efface, server_urls):
+    """What an extension has, and each part of a table, needs no rule."""
+    engine = emptied(server_urls["postgresql"])
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE SCHEMA shop",
+            "CREATE TABLE users (id int PRIMARY KEY, email text, deleted_at timestamptz)",
+            (
+                "CREATE TABLE shop.likes (id int PRIMARY KEY, user_id int NOT NULL "
+                "REFERENCES users (id) ON DELETE CASCADE, stars int)"
+            ),
+            "CREATE INDEX by_user ON shop.likes (user_id)",
+            "CREATE TABLE shop.visits (day date, user_id int) PARTITION BY RANGE (day)",
+            (
+                "CREATE TABLE shop.visits_1 PARTITION OF shop.visits "
+                "FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')"
+            ),
+            "CREATE VIEW shop.cards AS SELECT id, email FROM users",
+        ):
+            connection.exec_driver_sql(statement)
+    url = engine.url.render_as_string(hide_password=False)
+    engine.dispose()
+
+    every = efface("draft", "--database", url)
+    shop = efface("draft", "--database", url, "--schema", "shop")
+    public = efface("draft", "--database", url, "--schema", "public")
+    (efface.project / "efface.toml").write_text(every.stdout)
+    checked = efface("check", "--policy", "efface.toml", "--database", url)
+    engine = emptied(server_urls["postgresql"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS shop CASCADE")
+    engine.dispose()
+
+    assert '[[tables."shop.likes".on_close]]\naction = "Delete"' in every.stdout
+    assert "visits_1" not in every.stdout
+    assert 'no_personal_data = {reason = "a view"}' in every.stdout
+    assert "no rule: shop.visits" in every.stdout
+    assert "[tables.users.data_subject]" not in shop.stdout
+    assert "shop." not in public.stdout
+    assert "shop.visits" in checked.stdout
+    assert "shop.likes" not in checked.stdout

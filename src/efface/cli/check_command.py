@@ -26,7 +26,7 @@ from efface.graph.graph import build
 from efface.policy.check import check as check_policy
 from efface.policy.policy import Policy
 from efface.policy.rules_table import format_rules
-from efface.policy.schema_drift import compare, reflect
+from efface.policy.schema_drift import application_schemas, compare, reflect
 from efface.store.efface_tables import metadata as efface_tables
 
 
@@ -88,7 +88,7 @@ def _policy(
     file = path or (settings.folder / named if named else None)
     metadata = settings.metadata(models)
     if metadata is None and file is not None and engine is not None:
-        metadata = reflect(engine, exclude=efface_tables.tables)
+        metadata = reflect(engine, application_schemas(engine), exclude=efface_tables.tables)
     if metadata is None:
         # This raises the error that explains how to name an eraser.
         return settings.eraser(None).policy, False

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import MetaData, Table
 
-from efface.policy.actions import Delete, Revoke, RowAction
+from efface.catalog.metadata import VIEW
+from efface.errors import SettingsError
+from efface.policy.actions import Delete, Redact, Revoke, RowAction, Unlink
 from efface.policy.check.missing_rules import needs_no_rule
+from efface.policy.check.suggested_actions import writer
+from efface.policy.check.suggested_rules import Choice, table_choices
 from efface.policy.column_types import by_name, column_names
 from efface.policy.declarations import CloseRule, ColumnRule, NoPersonalDataRule, SubjectRule
+from efface.policy.did_you_mean import did_you_mean
 from efface.policy.draft_guesses import (
-    UNSURE,
+    LIKELY,
+    SURE,
     Guess,
     guess_column,
     guess_identifiers,
@@ -23,7 +29,7 @@ from efface.policy.draft_guesses import (
     is_record,
 )
 from efface.policy.policy import Policy, TableRules
-from efface.policy.relationships import referring_columns
+from efface.policy.relationships import Via, referring_columns
 from efface.policy.toml.reader import DeclaredRules
 from efface.policy.toml.writer import Comments, policy_to_toml
 
@@ -32,8 +38,7 @@ HEAD = (
     "Each guess says how sure it is: sure, likely, a guess. Columns and tables without a rule",
     "are listed as comments, and `efface check` fails until you give them one.",
 )
-AUTHORS = ("author", "sender", "writer", "creator", "user", "owner")
-"""Names of columns that say who wrote a row, if several columns of it reference users."""
+OUTLASTS = "likely: its model lets the row outlast its user"
 
 
 @dataclass
@@ -46,18 +51,20 @@ class _TableDraft:
     below: list[str] = field(default_factory=list)
 
 
-def draft(metadata: MetaData) -> str:
+def draft(metadata: MetaData, people: str | None = None) -> str:
     """Return a first policy for *metadata* as TOML.
 
     It leaves out what has a rule already, so you can load the file on top of annotated models.
 
     Args:
         metadata: Models, or a reflected schema.
+        people: The full name of the users' table. Without it, the draft guesses.
 
     Raises:
         MissingExtraError: tomlkit is not installed.
+        SettingsError: *people* is no table whose rows can be users.
     """
-    builder = _DraftBuilder(metadata)
+    builder = _DraftBuilder(metadata, people)
     drafts = builder.tables()
     return policy_to_toml(
         {
@@ -77,8 +84,9 @@ def draft(metadata: MetaData) -> str:
 class _DraftBuilder:
     """The draft for one schema: the users' table first, then along the foreign keys to it."""
 
-    def __init__(self, metadata: MetaData) -> None:
-        self._rules = Policy.from_metadata(metadata).tables
+    def __init__(self, metadata: MetaData, people: str | None) -> None:
+        self._rules = dict(Policy.from_metadata(metadata).tables)
+        self._people = None if people is None else _named_table(metadata, people)
         self.notes: list[str] = []
         self._actions: dict[str, RowAction] = {}
         self._subject_table: Table | None = None
@@ -87,6 +95,10 @@ class _DraftBuilder:
         """Return the draft for each table."""
         drafts: dict[str, _TableDraft] = {}
         self._subject(drafts)
+        for name, table_rules in self._rules.items():
+            if table_rules.table.info.get(VIEW) and not table_rules.has_rules:
+                drafts[name] = _TableDraft(above=["sure: a view, whose rows are those of others"])
+                drafts[name].rules.table.append(NoPersonalDataRule("a view"))
         remaining = {
             name: table_rules for name, table_rules in self._rules.items() if name not in drafts
         }
@@ -111,12 +123,17 @@ class _DraftBuilder:
                 drafts[table_rules.name] = drafted = _TableDraft()
                 self._columns(table_rules, drafted)
                 return
-        found = guess_subject_table(table_rules.table for table_rules in self._rules.values())
-        if found is None:
-            self.notes.append("No table looks like the users' table: give it data_subject first.")
+        table, guess, rivals = self._find_subject_table()
+        if rivals:
+            names = ", ".join(sorted(each.fullname for each in rivals))
+            self.notes.append(f"These may be the users' table as well: {names}. To choose one:")
+            self.notes.append("efface draft --people TABLE")
+        if table is None:
+            if not rivals:
+                text = "No table looks like the users' table. Name it: efface draft --people TABLE"
+                self.notes.append(text)
             return
-        self._subject_table, guess = found
-        table = self._subject_table
+        self._subject_table = table
         drafts[table.fullname] = drafted = _TableDraft()
         drafted.above.append(f"the users' table · {guess}")
         rule = SubjectRule(identifiers=guess_identifiers(table))
@@ -126,7 +143,14 @@ class _DraftBuilder:
                 f"missing: the column {rule.deleted_at}. In a migration, after `import "
                 f'efface.alembic`: op.add_deleted_at("{table.name}")'
             )
-        self._columns(_with_rules(self._rules[table.fullname], [rule]), drafted)
+        self._rules[table.fullname] = _with_rules(self._rules[table.fullname], [rule])
+        self._columns(self._rules[table.fullname], drafted)
+
+    def _find_subject_table(self) -> tuple[Table | None, Guess, list[Table]]:
+        if self._people is not None:
+            return self._people, Guess(Redact(), SURE, "you named it"), []
+        tables = (table_rules.table for table_rules in self._rules.values())
+        return guess_subject_table(each for each in tables if not each.info.get(VIEW))
 
     def _paths_to_subject(self, table_rules: TableRules) -> list[tuple[str, ...]]:
         """Return the foreign keys of a table that lead to the users' table."""
@@ -160,21 +184,38 @@ class _DraftBuilder:
                 f"no rule: {table_rules.name}, related by {names}. Delete, Redact or Retain?"
             )
             return drafted
-        if not direct:
-            if len(links) > 1:
-                drafted.above.append(
-                    f"no rule: {table_rules.name}, related through several tables ({names}). "
-                    "Choose via"
-                )
-                return drafted
-            guess = self._follow_parent(table_rules, links[0], guess)
+        choice = table_choices(self._rules, table_rules.table)[0]
+        if not direct and choice.action is None:
+            drafted.above.append(
+                f"no rule: {table_rules.name}, related by {names}. Whose are these rows? If "
+                "they are the user's: on_close with via"
+            )
+            return drafted
+        if isinstance(guess.action, Revoke) and (len(direct) != 1 or self._is_target(table_rules)):
+            drafted.above.append(
+                f"no rule: {table_rules.name}, related by {names}. Are these rows credentials?"
+            )
+            return drafted
+        guess = _gentle(guess, choice)
         self._actions[table_rules.name] = guess.action
         drafted.above.append(str(guess))
-        for link in direct or links:
-            via = link[0] if len(link) == 1 else link
-            drafted.rules.table.append(CloseRule(guess.action, via))
-        self._columns(_with_rules(table_rules, drafted.rules.table), drafted)
+        vias: list[Via] = [link[0] if len(link) == 1 else link for link in direct]
+        vias = vias or list(choice.vias)
+        drafted.rules.table += [CloseRule(guess.action, via) for via in vias]
+        if isinstance(guess.action, Redact):
+            for column, via in choice.unlinked:
+                rule = ColumnRule(Unlink(), via if len(vias) > 1 else None)
+                drafted.rules.columns[column] = [rule]
+                drafted.columns[column] = OUTLASTS
+        self._rules[table_rules.name] = _with_rules(table_rules, drafted.rules.table)
+        self._columns(self._rules[table_rules.name], drafted)
         return drafted
+
+    def _is_target(self, table_rules: TableRules) -> bool:
+        """Return whether rows of any table refer to rows of this one."""
+        every = self._rules.values()
+        keys = (key for each in every for key in each.table.foreign_key_constraints)
+        return any(key.referred_table is table_rules.table for key in keys)
 
     def _references_subject(self, table_rules: TableRules, names: tuple[str, ...]) -> bool:
         return any(
@@ -182,15 +223,6 @@ class _DraftBuilder:
             for constraint in table_rules.table.foreign_key_constraints
             if column_names(constraint) == names
         )
-
-    def _follow_parent(
-        self, table_rules: TableRules, names: tuple[str, ...], guess: Guess
-    ) -> Guess:
-        for constraint in table_rules.table.foreign_key_constraints:
-            parent = self._actions.get(constraint.referred_table.fullname)
-            if column_names(constraint) == names and isinstance(parent, (Delete, Revoke)):
-                return Guess(Delete(), UNSURE, "deleted with the row that it refers to")
-        return guess
 
     def _unlinked(self, table_rules: TableRules) -> _TableDraft:
         drafted = _TableDraft()
@@ -248,16 +280,33 @@ class _DraftBuilder:
             guess = guess_column(column, of_person=bool(table_rules.subjects))
             via = None
             if guess is not None and guess.action is not None and len(vias) > 1:
-                via = next(
-                    (v for word in AUTHORS for v in vias if isinstance(v, str) and word in v), None
-                )
-                # The action is clear but not whose value it is, so the column stays without a rule.
-                guess = guess if via else None
+                via = writer(table_rules)
             if guess is None:
                 drafted.below.append(f"no rule: {column.name}, {column.type!r}")
                 continue
             drafted.rules.columns[column.name] = [ColumnRule(guess.action, via)]
             drafted.columns[column.name] = str(guess)
+
+
+def _named_table(metadata: MetaData, name: str) -> Table:
+    """Return the table that ``--people`` names."""
+    table = metadata.tables.get(name)
+    if table is None:
+        hint = did_you_mean(name, metadata.tables, listed=12)
+        raise SettingsError(f"--people {name} names no table of this schema.{hint}")
+    if table.info.get(VIEW) or not table.primary_key.columns:
+        raise SettingsError(
+            f"--people {name} names a table without a primary key, or a view. Efface finds users "
+            "by their primary key, so name the table that has it."
+        )
+    return table
+
+
+def _gentle(guess: Guess, choice: Choice) -> Guess:
+    """Return *guess*, but keep rows that the model does not delete with their user."""
+    if not isinstance(guess.action, Delete) or isinstance(choice.action, Delete):
+        return guess
+    return Guess(Redact(), LIKELY, f"{guess.reason}; the model does not delete it with its user")
 
 
 def _with_rules(table_rules: TableRules, rules: Sequence[object]) -> TableRules:

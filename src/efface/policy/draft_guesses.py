@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Table, Text
+from sqlalchemy import Boolean, Column, Date, DateTime, Enum, Integer, Numeric, Table, Text
 
 from efface.policy.actions import (
     Clear,
@@ -68,10 +68,10 @@ _USAGE = _words(
 )
 _PROFILE = _words("avatar photo picture portrait bio about signature profile")
 _NOT_PERSONAL = _words(
-    "created updated inserted modified version position sort locale language time_?zone currency"
-    " status state kind type count score total amount price quantity is has enabled active"
-    " confirmed verified slug"
+    "version position sort status state kind type count quantity is has enabled active confirmed"
+    " verified"
 )
+_WRITTEN = _words("created updated inserted modified edited published")
 _FREE_TEXT = _words(
     "body contents? comment message text description notes? html subject title excerpt reason"
 )
@@ -90,9 +90,16 @@ _BELONGINGS = _words(
     " wish_?lists? reactions? seen reads?"
 )
 _LOOKUPS = _words(
-    "countr(?:y|ies) currenc(?:y|ies) languages? categor(?:y|ies) tags? roles? permissions?"
-    " migrations? versions? features? units?"
+    "countr(?:y|ies) currenc(?:y|ies) languages? categor(?:y|ies) roles? permissions? migrations?"
+    " units?"
 )
+# In a table that lists countries, these are not names of users.
+_LISTED = _words("name title code symbol iso label")
+_WHOSE = _words(
+    "user users uid userid person people member customer account author owner sender recipient"
+    " creator inviter moderator editor by"
+)
+_PASSWORD = _words("password passwd password_?(?:hash|digest) hashed_?password passw")
 _SUBJECT_TABLES = [
     "users",
     "user",
@@ -108,7 +115,7 @@ _SUBJECT_TABLES = [
 ]
 _REFERENCE = re.compile(
     r"(?:^|_)(?:user|account|person|member|customer|author|owner|sender|recipient|creator|inviter"
-    r"|moderator|editor)_?(?:id|uuid|key)$|_by$|_by_id$"
+    r"|moderator|editor)(?:_?(?:id|uuid|key|uid|no|number))?$|(?:^|_)uid$|_by$|_by_id$"
 )
 
 
@@ -116,36 +123,56 @@ def _snake_case(name: str) -> str:
     return _CAMEL.sub("_", name).lower()
 
 
-def guess_subject_table(tables: Iterable[Table]) -> tuple[Table, Guess] | None:
-    """Return the table whose rows are most likely users, or None if no name suggests it."""
+def guess_subject_table(tables: Iterable[Table]) -> tuple[Table | None, Guess, list[Table]]:
+    """Return the table whose rows are most likely users, how sure that is, and its rivals.
+
+    The table is None if no name suggests one, or if two are equally likely.
+    """
     known = list(tables)
-    found = [(*_score(table, known), table) for table in known]
-    score, reason, table = max(found, key=lambda each: each[0], default=(0, "", None))
-    if table is None or not score:
-        return None
-    confidence = SURE if score > 8 else LIKELY if score > 4 else UNSURE  # noqa: PLR2004  # of 12
-    return table, Guess(Redact(), confidence, reason)
+    scored = [(*_score(table, known), table) for table in known]
+    found = sorted((each for each in scored if each[0]), key=lambda each: -each[0])
+    if not found:
+        return None, Guess(None, UNSURE, ""), []
+    score, reason, table = found[0]
+    rivals = [other for points, _, other in found[1:] if 2 * points > score]
+    if any(points == score for points, *_ in found[1:]):
+        return None, Guess(None, UNSURE, reason), [table, *rivals]
+    confidence = SURE if score > 8 else LIKELY if score > 4 else UNSURE  # noqa: PLR2004
+    return table, Guess(Redact(), UNSURE if rivals else confidence, reason), rivals
 
 
 def _score(table: Table, known: list[Table]) -> tuple[int, str]:
-    """Return how likely the rows of *table* are users, from 0 to 12, and the reasons."""
-    name = _snake_case(table.name)
-    if not any(name == word or name.endswith(f"_{word}") for word in _SUBJECT_TABLES):
+    """Return how likely the rows of *table* are users, and the reasons."""
+    name, score, reasons = _snake_case(table.name), 0, []
+    if any(name == word or name.endswith(f"_{word}") for word in _SUBJECT_TABLES):
+        score += 4 if name in _SUBJECT_TABLES else 2
+        reasons.append("the name of the table")
+    has_address = _has_address(table)
+    if not score and not (has_address and any(_PASSWORD.search(_snake_case(c.name))
+                                              for c in table.c)):  # fmt: skip
         return 0, ""
-    score, reasons = (4 if name in _SUBJECT_TABLES else 2), ["the name of the table"]
-    columns = [_snake_case(column.name) for column in table.c]
-    if any(_ADDRESS.search(each) or _LOGIN.search(each) for each in columns):
+    if has_address:
         score += 3
         reasons.append("an email address or login")
-    others = sum(
-        any(key.column.table is table for key in other.foreign_keys)
+    others = [
+        other
         for other in known
-        if other is not table
-    )
+        if other is not table and any(key.column.table is table for key in other.foreign_keys)
+    ]
+    # The address may be in a table of its own, as may several of them.
+    if not has_address and any(map(_has_address, others)):
+        score += 3
+        reasons.append("an email address or login in a table that refers to it")
     if others:
-        score += min(others, 5)
-        reasons.append("a table refers to it" if others == 1 else f"{others} tables refer to it")
+        score += len(others)
+        number = "a table refers" if len(others) == 1 else f"{len(others)} tables refer"
+        reasons.append(f"{number} to it")
     return score, ", ".join(reasons)
+
+
+def _has_address(table: Table) -> bool:
+    columns = [_snake_case(column.name) for column in table.c]
+    return any(_ADDRESS.search(each) or _LOGIN.search(each) for each in columns)
 
 
 def guess_identifiers(table: Table) -> tuple[str, ...]:
@@ -186,7 +213,9 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
             # Of several suitable actions, the first one that the column's type and NULL allow.
             possible = [action for action in actions if why_impossible(target, action) is None]
             return Guess(possible[0], confidence, reason) if possible else None
-    if _NOT_PERSONAL.search(name) or _is_moment(target):
+    # A text or a document can say anything about anybody, whatever its name promises.
+    is_plain = isinstance(unwrapped(target.type), (Integer, Numeric, Enum))
+    if (is_plain and _NOT_PERSONAL.search(name)) or _is_moment(target, name):
         return Guess(None, LIKELY, "no personal data")
     return _text(target, name)
 
@@ -202,8 +231,9 @@ def _text(target: Column[Any], name: str) -> Guess | None:
     return None
 
 
-def _is_moment(target: Column[Any]) -> bool:
-    return isinstance(unwrapped(target.type), (Date, DateTime)) and target.name.endswith("_at")
+def _is_moment(target: Column[Any], name: str) -> bool:
+    is_date = isinstance(unwrapped(target.type), (Date, DateTime))
+    return is_date and bool(_WRITTEN.search(name))
 
 
 def guess_row_action(table: Table) -> Guess | None:
@@ -216,14 +246,16 @@ def guess_row_action(table: Table) -> Guess | None:
         return Guess(Revoke(), SURE, "credentials are deleted first")
     if _BELONGINGS.search(name):
         return Guess(Delete(), LIKELY, "the user's own settings and choices")
-    if all(
-        c.primary_key or c.foreign_keys or _NOT_PERSONAL.search(_snake_case(c.name))
-        for c in table.c
-    ):
+    if all(c.primary_key or c.foreign_keys or _says_nothing(c) for c in table.c):
         return Guess(Delete(), LIKELY, "it only connects other rows")
     if any(_FREE_TEXT.search(_snake_case(c.name)) for c in table.c if is_text(c)):
         return Guess(Redact(), LIKELY, "content that other users replied to")
     return None
+
+
+def _says_nothing(column: Column[Any]) -> bool:
+    guess = guess_column(column, of_person=False)
+    return guess is not None and guess.action is None
 
 
 def is_record(table: Table) -> bool:
@@ -232,13 +264,17 @@ def is_record(table: Table) -> bool:
 
 
 def guess_lookup_table(table: Table) -> Guess | None:
-    """Return the guess that *table* has no personal data, or None if its name is no lookup."""
-    personal = any(
-        (g := guess_column(c, of_person=False)) and g.confidence == SURE for c in table.c
-    )
-    if _LOOKUPS.search(_snake_case(table.name)) and not personal:
-        return Guess(None, LIKELY, "its name suggests reference data")
-    return None
+    """Return the guess that *table* has no personal data, or None if it could have some.
+
+    Each of its columns is a key, a name of what the table lists, or says nothing about a user.
+    """
+    if not _LOOKUPS.search(_snake_case(table.name)):
+        return None
+    plain = (c.primary_key or _LISTED.search(_snake_case(c.name)) or _says_nothing(c)
+             for c in table.c)  # fmt: skip
+    if any(_WHOSE.search(_snake_case(c.name)) for c in table.c) or not all(plain):
+        return None
+    return Guess(None, LIKELY, "its name suggests reference data")
 
 
 def guess_soft_reference(target: Column[Any], subject_table: Table) -> tuple[str, str] | None:
@@ -251,7 +287,8 @@ def guess_soft_reference(target: Column[Any], subject_table: Table) -> tuple[str
         The column of *subject_table* and the confidence, or None.
     """
     name = _snake_case(target.name)
-    if target.foreign_keys or target.primary_key:
+    is_flag = isinstance(unwrapped(target.type), (Boolean, Date, DateTime))
+    if target.foreign_keys or target.primary_key or is_flag:
         return None
     key = list(subject_table.primary_key.columns)
     # A table "members" suggests columns named member_id and memberid.

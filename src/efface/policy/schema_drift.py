@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData, inspect
 from sqlalchemy.exc import SAWarning
 
 from efface.catalog import Catalog
@@ -58,9 +58,31 @@ def reflect(
             metadata.reflect(bind, schema=schema, views=True, resolve_fks=False)
             for name in metadata.tables.keys() - tables:
                 metadata.tables[name].info[VIEW] = True
-    for name in TOOL_TABLES.union(exclude) & metadata.tables.keys():
+    others = TOOL_TABLES.union(exclude) & metadata.tables.keys()
+    with bind.connect() if isinstance(bind, Engine) else nullcontext(bind) as connection:
+        live = Catalog.of_database(connection, set(schemas))
+    if not isinstance(live, Unknown):
+        # A partition has the rules of its table, and what an extension has is not for you to rule.
+        for name, table in metadata.tables.items():
+            found = live.find_table(table)
+            if found is not None and (found.is_partition or found.extension is not None):
+                others |= {name}
+    for name in others:
         metadata.remove(metadata.tables[name])
     return metadata
+
+
+def application_schemas(bind: Engine | Connection) -> tuple[str | None, ...]:
+    """Return the schemas of a database that can have tables of the application.
+
+    None is the default schema of the connection.
+    """
+    if bind.dialect.name != "postgresql":
+        return (None,)
+    inspector = inspect(bind)
+    default = inspector.default_schema_name
+    names = (each for each in inspector.get_schema_names() if not each.startswith("pg_"))
+    return (None, *(each for each in names if each not in (default, "information_schema")))
 
 
 def schemas_of(policy: Policy) -> set[str | None]:

@@ -87,7 +87,7 @@ class _Translator:
     def _choices(self, model: type[Model]) -> list[Choice]:
         """Return possible rules for the rows of *model*, the gentlest first."""
         table = self.policy.tables[_table_name(self.schema, model)].table
-        choices = table_choices(self.policy, table)
+        choices = table_choices(self.policy.tables, table)
         people = [self.schema.models[n] for n, r in self.policy.tables.items() if r.subjects]
         pair = next((f for f in model._meta.private_fields if hasattr(f, "ct_field")), None)
         if pair is not None and people and choices[0].action is None:

@@ -55,16 +55,21 @@ class Choice:
 
 def suggest_table_rule(policy: Policy, table_rules: TableRules) -> str:
     """Return lines to paste for a table: the gentlest choice, and the others as comments."""
-    first, *others = table_choices(policy, table_rules.table)
+    first, *others = table_choices(policy.tables, table_rules.table)
     lines = [f"__table_args__ = ({', '.join(first.rules())},)"]
     lines += [f"{rule}    # on {column}" for column, rule in first.column_rules()]
     lines += [f"{OR}__table_args__ = ({', '.join(each.rules())},)" for each in others]
     return "\n".join(lines)
 
 
-def table_choices(policy: Policy, table: Table) -> tuple[Choice, ...]:
-    """Return what the rows of *table* may need, the gentlest first."""
-    references = _References(policy)
+def table_choices(tables: Mapping[str, TableRules], table: Table) -> tuple[Choice, ...]:
+    """Return what the rows of *table* may need, the gentlest first.
+
+    Args:
+        tables: The rules of every table so far, by its full name.
+        table: The table.
+    """
+    references = _References(tables)
     direct = references.direct(table)
     vias = tuple(map(_via, direct))
     unlinked = tuple(
@@ -94,11 +99,10 @@ def table_choices(policy: Policy, table: Table) -> tuple[Choice, ...]:
 class _References:
     """The foreign keys between the tables of a policy."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        every = policy.tables.values()
-        self.users = [table_rules.table for table_rules in every if table_rules.subjects]
-        self.near = _distances(policy, self.users, all_keys=False)
+    def __init__(self, tables: Mapping[str, TableRules]) -> None:
+        self.tables = tables
+        self.users = [table_rules.table for table_rules in tables.values() if table_rules.subjects]
+        self.near = _distances(tables, self.users, all_keys=False)
 
     def direct(self, table: Table) -> list[ForeignKeyConstraint]:
         """Return the foreign keys to the users' table, the writer's first.
@@ -110,7 +114,7 @@ class _References:
 
     def are_to(self, table: Table) -> bool:
         """Return whether rows of any table refer to rows of *table*."""
-        every = self.policy.tables.values()
+        every = self.tables.values()
         keys = (key for each in every for key in each.table.foreign_key_constraints)
         return any(key.referred_table is table for key in keys)
 
@@ -120,7 +124,7 @@ class _References:
         It follows rows that are parts of others: what only mentions another row outlasts it.
         """
         for key in _nearest(table, self.near):
-            parent = self.policy.tables[key.referred_table.fullname]
+            parent = self.tables[key.referred_table.fullname]
             first = self._writer(parent)
             via = self._through(key, first)
             if goes_along(key) and via is not None:
@@ -130,9 +134,9 @@ class _References:
 
     def loose(self, table: Table) -> list[Via]:
         """Return a path whose rows may outlast what they refer to, if there is one."""
-        near = _distances(self.policy, self.users, all_keys=True)
+        near = _distances(self.tables, self.users, all_keys=True)
         for key in _nearest(table, near):
-            via = self._through(key, self._vias(self.policy.tables[key.referred_table.fullname]))
+            via = self._through(key, self._vias(self.tables[key.referred_table.fullname]))
             if via is not None:
                 return [via]
         return []
@@ -141,7 +145,7 @@ class _References:
         """Return the relationships of a table, or those that it would get."""
         if table_rules.close_rules:
             return [rule.via for rule in table_rules.close_rules]
-        first = table_choices(self.policy, table_rules.table)[0].vias
+        first = table_choices(self.tables, table_rules.table)[0].vias
         return first or self.loose(table_rules.table)
 
     def _writer(self, table_rules: TableRules) -> list[Via]:
@@ -154,7 +158,7 @@ class _References:
     def _through(self, key: ForeignKeyConstraint, onward: Sequence[Via]) -> Via | None:
         """Return the path by *key*, and by the first of the relationships that go on there."""
         first = _via(key)
-        every = self._vias(self.policy.tables[key.referred_table.fullname])
+        every = self._vias(self.tables[key.referred_table.fullname])
         # The second part of "a.b" is only necessary if there are several.
         if len(every) == 1:
             return first if onward else None
@@ -179,7 +183,9 @@ def _via(key: ForeignKeyConstraint) -> Via:
     return names[0] if len(names) == 1 else names
 
 
-def _distances(policy: Policy, users: Sequence[Table], *, all_keys: bool) -> dict[Table, int]:
+def _distances(
+    tables: Mapping[str, TableRules], users: Sequence[Table], *, all_keys: bool
+) -> dict[Table, int]:
     """Return the number of foreign keys between each table and the users' table.
 
     Without *all_keys*, each of them is one by which rows go along with what they refer to.
@@ -188,7 +194,7 @@ def _distances(policy: Policy, users: Sequence[Table], *, all_keys: bool) -> dic
     while near and (
         further := {
             table_rules.table
-            for table_rules in policy.tables.values()
+            for table_rules in tables.values()
             if table_rules.table not in near
             # A table without personal data cannot be on a path: none of its rows is a user's.
             and not table_rules.no_personal_data
