@@ -21,12 +21,14 @@ from sqlalchemy import (
     String,
     Table,
     Time,
+    Uuid,
 )
 
 from efface import (
     Clear,
     Delete,
     Generalize,
+    Placeholder,
     Policy,
     Redact,
     Replace,
@@ -39,7 +41,9 @@ from efface import (
 from efface.catalog.metadata import UNMANAGED, VIEW
 from efface.policy.check import check
 
-NAMES = {each.__name__: each for each in (Generalize, Replace, personal, time, timedelta)}
+NAMES = {
+    each.__name__: each for each in (Generalize, Placeholder, Replace, personal, time, timedelta)
+}
 
 
 def found(*tables):
@@ -61,6 +65,7 @@ def found(*tables):
         DateTime,
         Time,
         Interval,
+        Uuid,
         LargeBinary,
         JSON,
         String(2),

@@ -33,7 +33,7 @@ from efface.policy.actions import (
     Replace,
     Unlink,
 )
-from efface.policy.column_types import unwrapped
+from efface.policy.column_types import is_uuid, unwrapped
 
 
 def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -52,6 +52,8 @@ def new_value(action: ColumnAction, target: ColumnElement[Any]) -> ColumnElement
             made = func.substr(made, 1, action.digits)
         if action.prefix:
             made = literal(action.prefix).concat(made)
+        if is_uuid(target):
+            return type_coerce(cast(made, unwrapped(target.type)), target.type)
         return made.concat(action.suffix) if action.suffix else made
     raise TypeError(f"{action.word} has no value that is the same for every row")
 
@@ -71,12 +73,13 @@ def not_done(action: ColumnAction, target: ColumnElement[Any]) -> Condition:
             return as_text(target).is_distinct_from(as_text(new))
         return target.is_distinct_from(new)
     if isinstance(action, Placeholder):
+        text = func.replace(as_text(target), "-", "") if is_uuid(target) else target
         shape = f"{_like(action.prefix)}%{_like(action.suffix)}"
-        token = func.substr(target, len(action.prefix) + 1, action.digits)
+        token = func.substr(text, len(action.prefix) + 1, action.digits)
         return or_(
             target.is_(None),
-            target.not_like(shape, escape="\\"),
-            func.length(target) != action.length,
+            text.not_like(shape, escape="\\"),
+            func.length(text) != action.length,
             # With a prefix of one character, many values of this length look like it.
             func.ltrim(token, "".join(sorted(HEXADECIMAL))) != "",
         )

@@ -35,6 +35,7 @@ from efface.plan.reached_rows import ReachedRows
 from efface.plan.row_locks import lock
 from efface.plan.table_statements import RandomSource, TableStatements
 from efface.policy.actions import (
+    UUID_PLACEHOLDER,
     Clear,
     ColumnAction,
     Delete,
@@ -45,7 +46,7 @@ from efface.policy.actions import (
     RowAction,
     Unlink,
 )
-from efface.policy.column_types import by_name, column_names, is_text, room
+from efface.policy.column_types import by_name, column_names, is_text, is_uuid, room
 from efface.policy.declarations import CloseRule, SubjectRule
 from efface.policy.policy import PersonalColumn, TableRules
 from efface.policy.relationships import OwnedBy
@@ -352,6 +353,8 @@ def _fitted(table_rules: TableRules) -> tuple[PersonalColumn, ...]:
     for rule in table_rules.personal_columns():
         action = rule.action
         if isinstance(action, Placeholder):
-            action = action.fitted(room(by_name(table_rules.table)[rule.name])) or action
+            column = by_name(table_rules.table)[rule.name]
+            fitted = UUID_PLACEHOLDER if is_uuid(column) else action.fitted(room(column))
+            action = fitted or action
         columns.append(replace(rule, action=action))
     return tuple(columns)

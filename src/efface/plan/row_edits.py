@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column
 
 from efface.plan.closing_subjects import ClosingSubjects
 from efface.plan.cursor import Cursor
 from efface.plan.mentions import SearchTerms
 from efface.plan.table_statements import TableStatements
 from efface.policy.actions import Generalize, Placeholder, ReplaceMentions
+from efface.policy.column_types import by_name, is_uuid, python_type
 from efface.policy.policy import PersonalColumn
 
 
@@ -86,5 +90,15 @@ def _edited(
     if isinstance(action, Placeholder) and table.random_source is not None:
         # In the subject's own row, a user may have typed a value that looks like a placeholder.
         is_done = action.matches(value) and not table.is_subject_row
-        return value if is_done else action.value(table.random_source())
+        column = by_name(table.table)[rule.name]
+        return value if is_done else _typed(action.value(table.random_source()), column)
     raise TypeError(f"{action.word} is written without reading the value")
+
+
+def _typed(placeholder: str, column: Column[Any]) -> Any:
+    """Return a new *placeholder* in the type of the values of *column*."""
+    if not is_uuid(column):
+        return placeholder
+    # Some models have UUIDs as text.
+    found = UUID(placeholder)
+    return found if python_type(column) is UUID else str(found)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
+from uuid import UUID
 
 DIGITS = 32
 """Length of a placeholder's random part: 128 bits as hexadecimal digits."""
@@ -130,7 +131,8 @@ class Replace:
 class Placeholder:
     """Set the value to a unique one: a prefix, random hexadecimal digits and a suffix.
 
-    Use it for text columns that are unique or not nullable. The digits don't depend on the user,
+    Use it for text columns that are unique or not nullable. A UUID column gets a random UUID that
+    begins with ``effaced0``. The digits don't depend on the user,
     so they cannot be traced back. A short column gets fewer digits, at least 16, and a shorter
     prefix.
 
@@ -196,10 +198,16 @@ class Placeholder:
         It only decides which values to leave out of a search or a match by value. Whether an
         account is closed is read from its ``deleted_at`` column, not from a value.
         """
+        if isinstance(value, UUID):
+            value = value.hex
         if not isinstance(value, str) or len(value) != self.length:
             return False
         token = value[len(self.prefix) : len(self.prefix) + self.digits]
         return value == self.value(token) and set(token) <= HEXADECIMAL
+
+
+UUID_PLACEHOLDER = Placeholder(prefix="effaced0", digits=24)
+"""What a placeholder is in a UUID column: the 32 digits of a UUID, of which 24 are random."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Enum,
     Integer,
     PrimaryKeyConstraint,
@@ -43,6 +44,11 @@ def is_text(column: Column[Any]) -> bool:
     """Return whether *column* stores free text; an `Enum` does not."""
     type_ = unwrapped(column.type)
     return isinstance(type_, String) and not isinstance(type_, Enum)
+
+
+def is_uuid(column: ColumnElement[Any]) -> bool:
+    """Return whether *column* stores UUIDs."""
+    return isinstance(unwrapped(column.type), Uuid)
 
 
 def same_kind(one: Column[Any], other: Column[Any]) -> bool:

@@ -64,7 +64,8 @@ _ABOUT_PERSON = _words(
     "birth_?da(?:y|te) dob gender sex pronouns? nationality ssn iban passport tax_?id vat_?id"
 )
 _USAGE = _words(
-    "ip ip_?address remote_?addr user_?agent fingerprint last_?login last_?seen last_?sign_?in"
+    "ip ip_?address remote_?addr user_?agent fingerprint"
+    " last_?(?:login|seen|sign_?in|active|activity|access|used|visit)"
 )
 _PROFILE = _words("avatar photo picture portrait bio about signature profile")
 _NOT_PERSONAL = _words(
@@ -215,6 +216,8 @@ def guess_column(target: Column[Any], *, of_person: bool) -> Guess | None:
             return Guess(possible[0], confidence, reason) if possible else None
     # A text or a document can say anything about anybody, whatever its name promises.
     is_plain = isinstance(unwrapped(target.type), (Integer, Numeric, Enum))
+    # A number can be a moment.
+    is_plain = is_plain and not name.endswith("_at")
     if (is_plain and _NOT_PERSONAL.search(name)) or _is_moment(target, name):
         return Guess(None, LIKELY, "no personal data")
     return _text(target, name)

@@ -20,8 +20,15 @@ from typing import Any, Self
 from sqlalchemy import Boolean, CheckConstraint, Column, Date, DateTime, Enum, Table, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from efface.policy.actions import Clear, ColumnAction, Placeholder, Replace, Unlink
-from efface.policy.column_types import is_text, room, unwrapped
+from efface.policy.actions import (
+    UUID_PLACEHOLDER,
+    Clear,
+    ColumnAction,
+    Placeholder,
+    Replace,
+    Unlink,
+)
+from efface.policy.column_types import is_text, is_uuid, room, unwrapped
 
 DIGITS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 """Two random parts that a placeholder may have."""
@@ -131,7 +138,7 @@ def values_after(column: Column[Any], action: ColumnAction) -> list[Any]:
     Those of a placeholder are two, because each row has another.
     """
     if isinstance(action, Placeholder):
-        made = action.fitted(room(column))
+        made = UUID_PLACEHOLDER if is_uuid(column) else action.fitted(room(column))
         return [made.value(digits) for digits in DIGITS] if made else []
     if isinstance(action, Replace):
         return [sqlite_value(action.value, column)]

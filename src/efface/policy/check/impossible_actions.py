@@ -22,7 +22,15 @@ from efface.policy.actions import (
     Retain,
 )
 from efface.policy.check.suggested_actions import suggest_column_rule, writer
-from efface.policy.column_types import by_name, is_json, is_text, is_unique, python_type, room
+from efface.policy.column_types import (
+    by_name,
+    is_json,
+    is_text,
+    is_unique,
+    is_uuid,
+    python_type,
+    room,
+)
 from efface.policy.declarations import ColumnRule
 from efface.policy.policy import TableRules
 from efface.policy.relationships import shown
@@ -155,6 +163,8 @@ def _unlink(column: Column[Any], _: Any) -> str | None:
 
 
 def _placeholder(column: Column[Any], action: Placeholder) -> str | None:
+    if is_uuid(column):
+        return None
     if not is_text(column):
         return f"{column.name} can't take a placeholder, because it does not hold text."
     length = room(column)

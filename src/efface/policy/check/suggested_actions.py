@@ -18,7 +18,15 @@ from efface.policy.check.constraint_sql import (
     columns_in,
     sqlite_text,
 )
-from efface.policy.column_types import is_json, is_text, is_unique, python_type, room, unwrapped
+from efface.policy.column_types import (
+    is_json,
+    is_text,
+    is_unique,
+    is_uuid,
+    python_type,
+    room,
+    unwrapped,
+)
 from efface.policy.model_references import writers_first
 from efface.policy.policy import TableRules
 from efface.policy.relationships import Via, referring_columns, shown
@@ -51,7 +59,7 @@ def suggest_action(column: Column[Any]) -> str | None:
         return "Clear()"
     if is_unique(column):
         fits = is_text(column) and Placeholder().fitted(room(column)) is not None
-        return "Placeholder()" if fits else None
+        return "Placeholder()" if fits or is_uuid(column) else None
     return _replacement(column)
 
 
@@ -66,6 +74,8 @@ def _replacement(column: Column[Any]) -> str | None:
         values = ["...", ""] if length is None or length >= len("...") else [""]
     elif kind in NUMBERS:
         values = [0]
+    elif is_uuid(column):
+        return "Placeholder()"
     if values:
         value = next(_accepted(column, values), None)
         return None if value is None else f"Replace({shown(value)})"
