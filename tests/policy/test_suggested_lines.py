@@ -311,3 +311,13 @@ def test_that_warning_ends_when_the_column_says_that_it_is_meant():
     by = Column("by", key, not_personal(), index=True)
 
     assert found(("notes", by, on_close(Delete(), via="by"))) == ()
+
+
+def test_the_key_of_a_user_stays():
+    metadata = MetaData()
+    gone = Column("deleted_at", DateTime(timezone=True))
+    key = Column("login", String(20), primary_key=True)
+    Table("people", metadata, key, gone, data_subject())
+    (problem,) = check(Policy.from_metadata(metadata))
+
+    assert (problem.place, problem.paste) == ("people.login", "not_personal()")

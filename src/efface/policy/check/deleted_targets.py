@@ -212,14 +212,17 @@ class Reference:
             return "Add the table to the models with a rule, or change the foreign key. "
         via = shown(self.columns[0] if len(self.columns) == 1 else self.columns)
         columns, found = " and ".join(self.columns), []
-        if self.rules is not self.parent:
-            found.append(f"Delete these rows with on_close(Delete(), via={via}). ")
-            if all(c.nullable for c in self.relation.columns if c.name in self.key.columns):
-                unlink = f"personal(Unlink(), via={via})"
-                found.append(f"Or use on_close(Redact(), via={via}), and {unlink} on {columns}. ")
+        is_other = self.rules is not self.parent
+        if is_other and all(
+            c.nullable for c in self.relation.columns if c.name in self.key.columns
+        ):
+            unlink = f"personal(Unlink(), via={via})"
+            found.append(f"Use on_close(Redact(), via={via}), and {unlink} on {columns}. ")
         if self.key.on_delete != "CASCADE" and not self.is_accepted:
             reason = "no row of another user refers to them" if self.refuses else "that is meant"
             found.append(f"If {reason}, mark {columns} with not_personal(). ")
+        if is_other:
+            found.append(f"Delete these rows with on_close(Delete(), via={via}). ")
         return "".join(found)
 
 

@@ -89,7 +89,9 @@ def suggest_column_rule(
 
     Without *via*, the value is that of the user who wrote the row.
     """
-    action = None if column.computed is not None else suggest_action(column)
+    # The key of a user stays: other tables, logs and backups know the row by it.
+    is_key = bool(table_rules.subjects) and column.primary_key
+    action = None if column.computed is not None or is_key else suggest_action(column)
     if via is None and len(table_rules.close_rules) > 1:
         via = writer(table_rules)
     if action is None:
