@@ -99,15 +99,13 @@ def preview_adoption(
     while keys := next_keys(after):
         after = keys[-1]
         accounts += len(keys)
-        # A batch needs keys of one column.
-        single = len(after) > 1
-        statements = compiled.single if single else compiled.batch
-        for part in [[key] for key in keys] if single else [keys]:
-            values: Any = (
-                statements.key_values(part[0])
-                if single
-                else {f"subject_{statements.key_names[0]}": [key[0] for key in part]}
-            )
+        # A batch needs keys of one column; with more, it is one account after the other.
+        is_batch = len(after) == 1
+        statements = compiled.batch if is_batch else compiled.single
+        for part in [keys] if is_batch else [[key] for key in keys]:
+            values: Any = statements.key_values(part[0])
+            if is_batch:
+                values = {f"subject_{statements.key_names[0]}": [key[0] for key in part]}
             rows = cursor.rows(statements.find, values)
             subjects = capture(cursor, statements, rows, with_search_terms=False)
             counts = preview_counts(cursor, statements, subjects)

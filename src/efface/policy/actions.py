@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_interface, ip_network
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -270,12 +270,15 @@ class Generalize:
             if isinstance(start, datetime):
                 start = start.replace(hour=0, minute=0, second=0, microsecond=0)
             return start
-        return _network(str(value), int(self.to.removeprefix("/")))
+        coarser = _network(str(value), int(self.to.removeprefix("/")))
+        # Drivers have types of their own for addresses. One that is coarse already stays as it is.
+        return value if coarser == str(value).removesuffix("/32").removesuffix("/128") else coarser
 
 
 def _network(text: str, bits: int) -> str:
     try:
-        address = ip_address(text.strip())
+        # A database may add the mask of the network: 192.0.2.7/24.
+        address = ip_interface(text.strip()).ip
     except ValueError:
         # The column has personal data, so keeping the unknown text is no option.
         return ""
