@@ -7,6 +7,7 @@ from sqlalchemy import (
     DateTime,
     Delete,
     ForeignKey,
+    MetaData,
     Text,
     Update,
     create_engine,
@@ -18,7 +19,7 @@ from sqlalchemy.ext.horizontal_shard import ShardedSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import efface
-from efface import Eraser, Placeholder, Policy, data_subject, on_close, personal
+from efface import Eraser, MatchBy, Placeholder, Policy, data_subject, on_close, personal
 from efface.errors import ReadOnlyError, SeveralDatabasesError
 from tests.eraser.real_databases import ADA, ON_POSTGRESQL, SECRET
 
@@ -262,3 +263,45 @@ def test_a_session_of_two_phases_over_one_database_closes(database, eraser):
         session.rollback()
 
     assert is_open(database)
+
+
+class Elsewhere(DeclarativeBase):
+    """As Flask-SQLAlchemy has them: one base, and a MetaData for each database."""
+
+
+class OtherDatabase(Elsewhere):
+    __abstract__ = True
+    metadata = MetaData()
+
+
+class Member(Elsewhere):
+    __tablename__ = "members"
+    __table_args__ = (data_subject(identifiers=["email"]),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text, personal(Placeholder.email()))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Visit(OtherDatabase):
+    __tablename__ = "visits"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(index=True)
+
+
+@pytest.mark.parametrize("has_rule", [True, False])
+def test_a_rule_in_the_metadata_of_another_database_is_not_passed_over(sqlite, has_rule):
+    eraser = Eraser(Policy.from_metadata(Elsewhere.metadata), secret=SECRET)
+    Elsewhere.metadata.create_all(sqlite)
+    eraser.create_tables(sqlite)
+    rule = on_close(efface.Delete(), via=MatchBy("member_id", equals="members.id"))
+    with Session(sqlite) as session, session.begin():
+        session.add(Member(id=1, email=ADA))
+    try:
+        if has_rule:
+            rule._set_parent(Visit.__table__)
+            with pytest.raises(SeveralDatabasesError, match="has visits in another database"):
+                close(Session(sqlite), eraser)
+        else:
+            assert not close(Session(sqlite), eraser).already_closed
+    finally:
+        Visit.__table__.info.pop(rule, None)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, update
 from sqlalchemy.exc import UnboundExecutionError
 
 from efface.errors import SeveralDatabasesError
+from efface.policy.declarations import CloseRule
 from efface.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -22,19 +23,23 @@ class SessionEngines:
         """Ask no session yet."""
         self._policy = policy
         self._arguments: dict[Table, dict[str, Any]] = {}
+        self._elsewhere: str | None = None
 
     def connect(self, session: Session) -> Connection:
         """Return the session's connection for writes to the users' table.
 
         Raises:
-            SeveralDatabasesError: it has another engine for another table of the policy, or it
-                chooses the engine by row.
+            SeveralDatabasesError: it has another engine for another table of the policy, it
+                chooses the engine by row, or a table with a rule is in another MetaData.
         """
         users = self._policy.subject_table
         if hasattr(session, "shard_chooser"):
             raise SeveralDatabasesError(users.fullname)
         if len(self._arguments) != len(self._policy.metadata.tables):
             self._arguments = dict(_arguments(self._policy))
+            self._elsewhere = _with_rules_elsewhere(self._policy)
+        if self._elsewhere is not None:
+            raise SeveralDatabasesError(users.fullname, self._elsewhere)
         pool = session.get_bind(**self._arguments[users]).engine.pool
         for table, arguments in self._arguments.items():
             try:
@@ -56,6 +61,22 @@ def _arguments(policy: Policy) -> Iterator[tuple[Table, dict[str, Any]]]:
     mappers = _mappers()
     for table in policy.metadata.tables.values():
         yield table, {"mapper": mappers.get(table), "clause": update(table)}
+
+
+def _with_rules_elsewhere(policy: Policy) -> str | None:
+    """Return a table with `on_close` that no policy of this MetaData has, or None.
+
+    Flask-SQLAlchemy and others keep the tables of each database in a MetaData of their own, while
+    all classes have one base.
+    """
+    users = _mappers().get(policy.subject_table)
+    for mapper in users.registry.mappers if users is not None else ():
+        table: Any = mapper.local_table
+        if getattr(table, "metadata", policy.metadata) is not policy.metadata and any(
+            isinstance(rule, CloseRule) for rule in table.info.values()
+        ):
+            return str(table.fullname)
+    return None
 
 
 def _mappers() -> dict[Any, Mapper[Any]]:

@@ -184,9 +184,9 @@ class SeveralDatabasesError(EffaceError):
             )
         return (
             f"The session has {self.table} in another database than {self.users}, and Efface "
-            f"closes an account in the transaction of one database. {NOTHING_CHANGED} Give the "
-            "tables of each database a MetaData of their own, make the policy from the one with "
-            f"{self.users}, and erase the rows in other databases yourself."
+            f"closes an account in the transaction of one database. {NOTHING_CHANGED} Make the "
+            f"policy from a MetaData with the tables of the database that has {self.users}. Give "
+            "the tables of other databases no on_close(), and erase their rows yourself."
         )
 
 

@@ -306,15 +306,14 @@ def test_without_a_command_they_are_named(site):
     done = site.ended("efface")
 
     assert done.returncode == 2
-    assert "Name a command: check, plan, close, verify, closed, work." in done.stderr
+    assert "Name a command: check, plan, close, verify, closed, work, adopt" in done.stderr
 
 
 @pytest.mark.slow
 def test_each_command_says_what_it_does(site):
-    said = {
-        name: site.ended("efface", name, "--help").stdout
-        for name in ("check", "plan", "close", "verify", "closed", "work")
-    }
+    from efface.django.management.parser import COMMANDS
+
+    said = {name: site.ended("efface", name, "--help").stdout for name in COMMANDS}
 
     assert "On a terminal, Efface first shows the plan and asks you." in " ".join(
         said["close"].split()
