@@ -251,6 +251,7 @@ def test_a_draft_looks_at_every_schema_of_the_application(efface, server_urls):
         connection.exec_driver_sql("DROP SCHEMA IF EXISTS shop CASCADE")
     engine.dispose()
 
+    assert [each.exit_code for each in (every, shop, public)] == [0, 0, 0]
     assert '[[tables."shop.likes".on_close]]\naction = "Delete"' in every.stdout
     assert "visits_1" not in every.stdout
     assert 'no_personal_data = {reason = "a view"}' in every.stdout

@@ -69,7 +69,20 @@ def reflect(
                 others |= {name}
     for name in others:
         metadata.remove(metadata.tables[name])
+    _let_go(metadata)
     return metadata
+
+
+def _let_go(metadata: MetaData) -> None:
+    """Take away the foreign keys to tables that *metadata* does not have."""
+    for table in metadata.tables.values():
+        for key in list(table.foreign_key_constraints):
+            targets = {each.target_fullname.rpartition(".")[0] for each in key.elements}
+            if targets <= metadata.tables.keys():
+                continue
+            table.constraints.remove(key)
+            for each in key.elements:
+                each.parent.foreign_keys.discard(each)
 
 
 def application_schemas(bind: Engine | Connection) -> tuple[str | None, ...]:
