@@ -83,6 +83,7 @@ def _let_go(metadata: MetaData) -> None:
             table.constraints.remove(key)
             for each in key.elements:
                 each.parent.foreign_keys.discard(each)
+                table.foreign_keys.discard(each)
 
 
 def application_schemas(bind: Engine | Connection) -> tuple[str | None, ...]:
