@@ -156,7 +156,8 @@ def test_a_draft_can_be_checked_until_it_is_decided(efface, database):
     first = efface("check", *named)
     decided = 'no_personal_data = {reason = "a test"}\n'
     more = "".join(f"[tables.{name}]\n{decided}" for name in ("invoices", "newsletter", "orders"))
-    more += '[tables.users]\nnot_personal = ["locale"]\n'
+    header = "[tables.users.personal]\n"
+    draft = draft.replace(header, header + 'locale = {action = "Replace", value = ""}\n')
     (efface.project / "efface.toml").write_text(draft + more)
     second = efface("check", *named)
 
