@@ -138,7 +138,7 @@ def guess_subject_table(tables: Iterable[Table]) -> tuple[Table | None, Guess, l
     rivals = [other for points, _, other in found[1:] if 2 * points > score]
     if any(points == score for points, *_ in found[1:]):
         return None, Guess(None, UNSURE, reason), [table, *rivals]
-    confidence = SURE if score > 8 else LIKELY if score > 4 else UNSURE  # noqa: PLR2004
+    confidence = SURE if score > 8 else LIKELY if score > 4 else UNSURE  # noqa: PLR2004  # points
     return table, Guess(Redact(), UNSURE if rivals else confidence, reason), rivals
 
 
