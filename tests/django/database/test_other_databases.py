@@ -20,13 +20,14 @@ def routed(django, settings_of):
     return with_router
 
 
-def test_models_that_only_another_database_has_are_named(routed):
+@pytest.mark.parametrize("name", ["LettersElsewhere", "WritesLettersElsewhere"])
+def test_models_whose_rows_are_in_another_database_are_named(routed, name):
     from efface import no_personal_data
     from efface.django import Rules
     from efface.django.policy.erasers import find_problems
     from tests.support.django_projects.town.models import Letter
 
-    with routed("LettersElsewhere"):
+    with routed(name):
         (found,) = [each for each in find_problems("default") if each.code == "W110"]
         assert (found.table, found.level) == ("(database postgresql)", "warning")
         assert found.text.startswith(

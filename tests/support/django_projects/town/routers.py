@@ -24,6 +24,13 @@ class LettersElsewhere:
         return db != "default" if (app_label, model_name) == ("town", "letter") else None
 
 
+class WritesLettersElsewhere:
+    """Letters have a table in each database, and are written to the other one."""
+
+    def db_for_write(self, model, **_):
+        return "postgresql" if model._meta.label == "town.Letter" else None
+
+
 class ReadsFromAReplica:
     """People are read from the other database, and nothing is said about writing."""
 
