@@ -321,3 +321,32 @@ def test_the_key_of_a_user_stays():
     (problem,) = check(Policy.from_metadata(metadata))
 
     assert (problem.place, problem.paste) == ("people.login", "not_personal()")
+
+
+@pytest.mark.parametrize("back", ["people", None])
+@pytest.mark.parametrize("reference", [part_of, refers])
+def test_tables_that_refer_to_each_other_in_a_circle_get_lines(reference, back):
+    """And to themselves; a path to users is one that comes nearer to them."""
+    own = [refers("people", "seen_by")] if back else []
+    one = ("one", reference("two"), refers("one", "parent"))
+    two = ("two", reference("three"), refers("two", "parent"), *own)
+    three = ("three", reference("one"), refers("three", "parent"))
+
+    lines = {each.place: each.paste for each in found(one, two, three) if each.column is None}
+
+    first = 'no_personal_data(reason="...")'
+    assert f"({first},)" in lines["one"].splitlines()[0]
+    assert f"({first},)" in lines["three"].splitlines()[0]
+    assert (first in lines["two"].splitlines()[0]) == (back is None)
+
+
+def test_a_table_that_refers_to_itself_is_no_part_of_its_own_rows():
+    posts = ("posts", refers("people", "author"), part_of("people", "seen_by"))
+    notes = ("notes", part_of("posts"), refers("notes", "parent"))
+
+    lines = suggested(posts, notes)
+
+    assert lines.splitlines() == [
+        '__table_args__ = (no_personal_data(reason="..."),)',
+        '# or: __table_args__ = (on_close(Redact(), via="posts.author"),)',
+    ]

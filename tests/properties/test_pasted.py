@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from efface import Eraser
+from efface import Eraser, Policy
+from efface.policy.draft import draft
 from tests.properties.undecided import NAMES, metadata_of, pasted, policy_of, rows_of, undecided
 from tests.properties.worlds import KEY, empty
 
@@ -87,3 +88,31 @@ def _everything(engine, metadata):
             name: {row["id"]: dict(row) for row in connection.execute(select(table)).mappings()}
             for name, table in metadata.tables.items()
         }
+
+
+@pytest.mark.parametrize("examples", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_draft_completed_by_first_lines_harms_nobody_else(law, tmp_path, examples):
+    """What a draft decides is kept, and what it leaves open gets the first line for it."""
+    engine, path = law.engine, tmp_path / "efface.toml"
+
+    @settings(
+        max_examples=examples if engine.dialect.name == "sqlite" else examples // 3,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(undecided(), st.integers(0, 1000))
+    def held(tables, seed):
+        metadata, rows = metadata_of(tables), rows_of(tables, seed)
+        path.write_text(draft(metadata), encoding="utf-8")
+        for _ in range(ROUNDS):
+            eraser = Eraser(Policy.from_file(path, metadata), secret=KEY)
+            problems = [p for p in eraser.check() if p.level == "error"]
+            if not problems:
+                break
+            pasted(metadata, problems)
+        assert problems == []
+        _close_and_compare(engine, metadata, eraser, rows)
+
+    held()

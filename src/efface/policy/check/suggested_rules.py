@@ -69,31 +69,7 @@ def table_choices(tables: Mapping[str, TableRules], table: Table) -> tuple[Choic
         tables: The rules of every table so far, by its full name.
         table: The table.
     """
-    references = _References(tables)
-    direct = references.direct(table)
-    vias = tuple(map(_via, direct))
-    unlinked = tuple(
-        (name, via)
-        for via, key in zip(vias, direct, strict=True)
-        if is_nullable(key)
-        for name in column_names(key)
-    )
-    nobodys = Choice(None)
-    kept = (Choice(Redact(), vias, unlinked),) if direct else ()
-    if table.info.get(VIEW) or table.info.get(UNMANAGED):
-        return Choice(None, reason="a view"), *(() if table.info.get(VIEW) else kept)
-    if len(direct) == 1:
-        goes = goes_along(direct[0]) and not references.are_to(table)
-        gone = (Choice(Delete(), vias),)
-        return (*gone, *kept, nobodys) if goes else (*kept, *gone, nobodys)
-    if direct:
-        return *kept, nobodys
-    onward, goes = references.onward(table)
-    if onward is not None:
-        kept, gone = ((Choice(action, (onward,)),) for action in (Redact(), Delete()))
-        return (*gone, nobodys) if goes else (*kept, *gone, nobodys)
-    # The rows of what is only referred to, as the pages of a site, are not the user's.
-    return nobodys, *(Choice(Redact(), (via,)) for via in references.loose(table))
+    return _References(tables).choices(table)
 
 
 class _References:
@@ -103,6 +79,34 @@ class _References:
         self.tables = tables
         self.users = [table_rules.table for table_rules in tables.values() if table_rules.subjects]
         self.near = _distances(tables, self.users, all_keys=False)
+        self._found: dict[Table, Sequence[Via]] = {}
+
+    def choices(self, table: Table) -> tuple[Choice, ...]:
+        """Return what the rows of *table* may need, the gentlest first."""
+        direct = self.direct(table)
+        vias = tuple(map(_via, direct))
+        unlinked = tuple(
+            (name, via)
+            for via, key in zip(vias, direct, strict=True)
+            if is_nullable(key)
+            for name in column_names(key)
+        )
+        nobodys = Choice(None)
+        kept = (Choice(Redact(), vias, unlinked),) if direct else ()
+        if table.info.get(VIEW) or table.info.get(UNMANAGED):
+            return Choice(None, reason="a view"), *(() if table.info.get(VIEW) else kept)
+        if len(direct) == 1:
+            goes = goes_along(direct[0]) and not self.are_to(table)
+            gone = (Choice(Delete(), vias),)
+            return (*gone, *kept, nobodys) if goes else (*kept, *gone, nobodys)
+        if direct:
+            return *kept, nobodys
+        onward, goes = self.onward(table)
+        if onward is not None:
+            kept, gone = ((Choice(action, (onward,)),) for action in (Redact(), Delete()))
+            return (*gone, nobodys) if goes else (*kept, *gone, nobodys)
+        # The rows of what is only referred to, as the pages of a site, are not the user's.
+        return nobodys, *(Choice(Redact(), (via,)) for via in self.loose(table))
 
     def direct(self, table: Table) -> list[ForeignKeyConstraint]:
         """Return the foreign keys to the users' table, the writer's first.
@@ -145,8 +149,12 @@ class _References:
         """Return the relationships of a table, or those that it would get."""
         if table_rules.close_rules:
             return [rule.via for rule in table_rules.close_rules]
-        first = table_choices(self.tables, table_rules.table)[0].vias
-        return first or self.loose(table_rules.table)
+        table = table_rules.table
+        if table not in self._found:
+            # Tables can refer to each other in a circle, and no path goes around in one.
+            self._found[table] = ()
+            self._found[table] = self.choices(table)[0].vias or self.loose(table)
+        return self._found[table]
 
     def _writer(self, table_rules: TableRules) -> list[Via]:
         """Return the relationship to the user who wrote a row, if rows go along with that user."""
@@ -166,7 +174,9 @@ class _References:
 
 
 def _nearest(table: Table, near: Mapping[Table, int]) -> list[ForeignKeyConstraint]:
-    keys = [key for key in _sorted(table) if key.referred_table in near]
+    """Return the foreign keys of *table* to tables that are nearer to the users, nearest first."""
+    here = near.get(table, len(near))
+    keys = [key for key in _sorted(table) if near.get(key.referred_table, here) < here]
     return sorted(keys, key=lambda key: near[key.referred_table])
 
 
