@@ -31,7 +31,12 @@ from efface import (
     personal,
 )
 from efface.eraser import closed_earlier
-from efface.errors import NotClosedError, UnknownSubjectError, UnrecordedClosingError
+from efface.errors import (
+    ActorIdentifiesUserError,
+    NotClosedError,
+    UnknownSubjectError,
+    UnrecordedClosingError,
+)
 from tests.eraser.real_databases import ADA, GRACE, SECRET, add, close, column, created, users
 
 LONG_AGO = datetime(2021, 5, 4, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -236,6 +241,22 @@ def test_an_account_that_efface_did_not_close_is_not_erased_again(database, clos
 
     assert "othing was changed" in str(caught.value) or error is UnknownSubjectError
     assert column(database, texts, "ip") == before
+
+
+def test_an_address_that_came_back_is_erased_and_names_no_actor(database, closed):
+    people, eraser = users(MetaData()), of_today()
+    with database.begin() as connection:
+        connection.execute(people.update().where(people.c.id == 1).values(email=ADA))
+
+    with database.connect() as connection, pytest.raises(ActorIdentifiesUserError):
+        eraser.erase_again(connection, 1, actor=f"a letter of {ADA}")
+    assert ADA in column(database, people, "email")
+
+    with database.begin() as connection:
+        receipt = eraser.erase_again(connection, 1, actor="ticket 8")
+    assert ADA not in column(database, people, "email")
+    assert next(step.rows for step in receipt.steps if step.table == "users") == 1
+    assert ADA not in f"{receipt!r} {receipt.to_json()}"
 
 
 def test_what_is_found_by_a_value_of_the_user_is_not_found_again():

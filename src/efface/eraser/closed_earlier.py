@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import literal, select, tuple_
 
 from efface.eraser.call_context import CallContext, Key
-from efface.eraser.close_account import find_receipt
+from efface.eraser.close_account import find_receipt, reject_identifying
 from efface.eraser.compiled_policy import CompiledPolicy
 from efface.eraser.finalize import post_commit_pass
 from efface.errors import NotClosedError, UnrecordedClosingError
@@ -123,6 +123,7 @@ def erase_again(
         UnknownSubjectError: no row has this key.
         NotClosedError: the account is open.
         UnrecordedClosingError: ``deleted_at`` is set, but not by Efface.
+        ActorIdentifiesUserError: the actor contains an address that the row has again.
     """
     statements = compiled.single
     first = find_receipt(cursor, compiled, key, context.fingerprint)
@@ -138,6 +139,7 @@ def erase_again(
         raise NotClosedError(statements.table.fullname)
     has_triggers = compiled.databases.require_rules(cursor.connection)
     subjects, steps = capture(cursor, statements, rows), tuple[Step, ...]()
+    reject_identifying(context, subjects)
     # Once more for what triggers have written, as of old rows into a table of history.
     for _ in range(1 + has_triggers):
         done = post_commit_pass(cursor, statements, subjects, rows, first.closed_at)

@@ -81,6 +81,7 @@ class EarlierAccounts(JoinedCalls):
             UnknownSubjectError: no row has this key.
             NotClosedError: the account is open.
             UnrecordedClosingError: ``deleted_at`` is set, but not by Efface; see `adopt`.
+            ActorIdentifiesUserError: *actor* contains an address that the row has again.
         """
         key, context = self._key_of(pk), self._context(actor)
         with self._joined(bind) as (cursor, compiled):

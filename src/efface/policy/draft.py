@@ -28,6 +28,7 @@ from efface.policy.draft_guesses import (
     guess_subject_table,
     is_record,
 )
+from efface.policy.model_references import is_target
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import Via, referring_columns
 from efface.policy.toml.reader import DeclaredRules
@@ -191,7 +192,9 @@ class _DraftBuilder:
                 "they are the user's: on_close with via"
             )
             return drafted
-        if isinstance(guess.action, Revoke) and (len(direct) != 1 or self._is_target(table_rules)):
+        if isinstance(guess.action, Revoke) and (
+            len(direct) != 1 or is_target(self._rules, table_rules.table)
+        ):
             drafted.above.append(
                 f"no rule: {table_rules.name}, related by {names}. Are these rows credentials?"
             )
@@ -210,12 +213,6 @@ class _DraftBuilder:
         self._rules[table_rules.name] = _with_rules(table_rules, drafted.rules.table)
         self._columns(self._rules[table_rules.name], drafted)
         return drafted
-
-    def _is_target(self, table_rules: TableRules) -> bool:
-        """Return whether rows of any table refer to rows of this one."""
-        every = self._rules.values()
-        keys = (key for each in every for key in each.table.foreign_key_constraints)
-        return any(key.referred_table is table_rules.table for key in keys)
 
     def _references_subject(self, table_rules: TableRules, names: tuple[str, ...]) -> bool:
         return any(

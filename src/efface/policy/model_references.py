@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, Table
 
 from efface.catalog.metadata import ON_DELETE
 from efface.policy.column_types import column_names
+from efface.policy.policy import TableRules
 
 WRITERS = ("author", "sender", "writer", "creator", "created", "user", "owner", "member", "person")
 """What the column of the user who wrote a row is called, the surest word first."""
@@ -31,6 +32,12 @@ def is_nullable(key: ForeignKeyConstraint) -> bool:
 def goes_along(key: ForeignKeyConstraint) -> bool:
     """Return whether each row is a part of the one that it refers to, and is deleted with it."""
     return on_delete(key) == "CASCADE" and not is_nullable(key)
+
+
+def is_target(tables: Mapping[str, TableRules], table: Table) -> bool:
+    """Return whether rows of any of *tables*, which have their names, refer to rows of *table*."""
+    keys = (key for each in tables.values() for key in each.table.foreign_key_constraints)
+    return any(key.referred_table is table for key in keys)
 
 
 def writers_first(keys: Iterable[ForeignKeyConstraint]) -> list[ForeignKeyConstraint]:

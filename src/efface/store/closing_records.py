@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
+from efface.plan.closing_subjects import as_utc
 from efface.plan.compiled_statement import CompiledStatement
 from efface.plan.cursor import Cursor
 from efface.plan.dialect_sql import (
@@ -201,12 +202,8 @@ class Closings:
         found = connection.execute(
             select(closings.c.subject, closings.c.closed_at).where(mine), {"subjects": subjects}
         )
-        return {(whose, _second(at)) for whose, at in found}
-
-
-def _second(moment: datetime) -> datetime:
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.replace(microsecond=0)
+        moments = ((whose, as_utc(at)) for whose, at in found)
+        return {(whose, at.replace(microsecond=0)) for whose, at in moments if at is not None}
 
 
 def recorded_receipts(connection: Connection, since: datetime | None = None) -> list[str]:

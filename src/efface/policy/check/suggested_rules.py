@@ -15,7 +15,7 @@ from efface.catalog.metadata import UNMANAGED, VIEW
 from efface.policy.actions import Delete, Redact
 from efface.policy.check.deleted_targets import deletes
 from efface.policy.column_types import column_names
-from efface.policy.model_references import goes_along, is_nullable, writers_first
+from efface.policy.model_references import goes_along, is_nullable, is_target, writers_first
 from efface.policy.policy import Policy, TableRules
 from efface.policy.relationships import Via, named, shown
 
@@ -96,7 +96,7 @@ class _References:
         if table.info.get(VIEW) or table.info.get(UNMANAGED):
             return Choice(None, reason="a view"), *(() if table.info.get(VIEW) else kept)
         if len(direct) == 1:
-            goes = goes_along(direct[0]) and not self.are_to(table)
+            goes = goes_along(direct[0]) and not is_target(self.tables, table)
             gone = (Choice(Delete(), vias),)
             return (*gone, *kept, nobodys) if goes else (*kept, *gone, nobodys)
         if direct:
@@ -115,12 +115,6 @@ class _References:
         """
         keys = writers_first(table.foreign_key_constraints)
         return [key for key in keys if key.referred_table in self.users] if self.users else keys[:1]
-
-    def are_to(self, table: Table) -> bool:
-        """Return whether rows of any table refer to rows of *table*."""
-        every = self.tables.values()
-        keys = (key for each in every for key in each.table.foreign_key_constraints)
-        return any(key.referred_table is table for key in keys)
 
     def onward(self, table: Table) -> tuple[Via | None, bool]:
         """Return the path through another table, and whether the policy deletes its rows.
